@@ -1,0 +1,103 @@
+"""What a service declares: its topics and methods, with payload types, permission, lane and retention.
+
+The declarations are all that the hub knows of a service; validation, TypeScript types and documentation follow from
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, TypeAlias
+
+import msgspec
+
+from ..ports import Peer
+from ..protocol.messages import Position
+from ..storage.base import LogRetention
+
+Permission: TypeAlias = tuple[str, str]
+"""An action (read, write, execute) and a resource, as the server's authorizer is asked."""
+
+
+class Lane(IntEnum):
+    """How urgent a message is: control goes first, the others share by weight."""
+
+    CONTROL = 0
+    INTERACTIVE = 1
+    NORMAL = 2
+    BULK = 3
+
+
+@dataclass(frozen=True)
+class Latest:
+    """Keep no log, only the newest event for each value of the payload's field `key`.
+
+    An event whose field `gone` is true removes the value for its key.
+    """
+
+    key: str
+    gone: str = "gone"
+
+
+Retention: TypeAlias = LogRetention | Latest | None
+"""A log that can be replayed, the latest values, or nothing."""
+
+Snapshot: TypeAlias = Callable[[Peer, str, Position], Awaitable[msgspec.Struct]]
+"""Gives what a subscriber needs when a replay cannot be complete: the state of the topic up to the position."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic, or a family of topics where the pattern's last segment is `*` (one segment, any name).
+
+    A pattern that ends in `/me` names a different log for every principal.
+    """
+
+    pattern: str
+    events: Mapping[str, type[msgspec.Struct]]
+    """Event kinds and their payloads."""
+    permission: Permission
+    retain: Retention = None
+    lane: Lane = Lane.NORMAL
+    check: Callable[[str], Awaitable[None]] | None = None
+    """Raises `not_found` for a topic of the family that does not exist."""
+    snapshot: Snapshot | None = None
+    snapshot_type: type[msgspec.Struct] | None = None
+    """What `snapshot` gives, for the generated types."""
+
+    def matches(self, topic: str) -> bool:
+        """Whether `topic` is this one, or one of this family."""
+        if not self.pattern.endswith("/*"):
+            return topic == self.pattern
+        prefix, last = self.pattern[:-1], topic.rpartition("/")[2]
+        return topic == prefix + last and last != ""
+
+    @property
+    def personal(self) -> bool:
+        """Whether every principal has a log of their own."""
+        return self.pattern.endswith("/me")
+
+    def key(self, topic: str, principal: str | None) -> str:
+        """The name under which the log is kept: the topic, and the principal where it is personal."""
+        if not self.personal:
+            return topic
+        if principal is None:
+            raise ValueError(f"topic {topic!r} is personal: name the principal")
+        return f"{topic}@{principal}"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of a service, ready to be called: `call(params, peer)` gives the result."""
+
+    name: str
+    params: type[msgspec.Struct]
+    result: Any
+    permission: Permission
+    call: Callable[[Any, Peer], Awaitable[Any]]
+    lane: Lane = Lane.INTERACTIVE
+    idempotent: bool = False
+    """Running it twice does no more than running it once; only such a method is repeated by the client itself."""
+    document: str = field(default="", compare=False)
