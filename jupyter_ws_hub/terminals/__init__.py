@@ -1,0 +1,1 @@
+"""Terminals: clients on the PTYs of the server's one terminal manager. No socket, no service."""

@@ -1,0 +1,155 @@
+"""A client that speaks terminado's JSON protocol, on a PTY of whatever terminal manager the server has.
+
+It is one of `PtyWithClients.clients`, beside those of the stock endpoint, so that size, output and end are shared.
+Wire format: terminado/websocket.py. Output that the socket does not take at once is joined, and bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from ..protocol.codes import NORMAL_CLOSURE, Code
+from ..protocol.errors import HubError, RemoteProtocolError
+
+MAX_PENDING_CHARACTERS = 2 * 1024 * 1024
+"""A client that lets more output wait than this is closed; it reconnects and gets the history instead."""
+
+
+class Pty(Protocol):
+    """What is used of terminado's PtyWithClients."""
+
+    clients: list[Any]
+    read_buffer: Any
+    ptyproc: Any
+
+    def resize_to_smallest(self) -> None:
+        """Set the PTY's size to the smallest of its clients'."""
+        ...
+
+
+class Manager(Protocol):
+    """What is used of terminado's terminal managers."""
+
+    blocking_io_executor: Any
+
+    def client_disconnected(self, websocket: Any) -> None:
+        """Told when a client is gone."""
+        ...
+
+
+class JsonClient:
+    """One socket's view of a terminal. `write` sends a text and is awaited before the next."""
+
+    def __init__(
+        self,
+        pty: Pty,
+        manager: Manager,
+        write: Callable[[str], Awaitable[bool]],
+        end: Callable[[int, str], None],
+        active: Callable[[], None],
+    ) -> None:
+        """`end` closes the socket, `active` tells of input or output."""
+        self.size: tuple[int | None, int | None] = (None, None)
+        self.terminal: Pty | None = pty
+        self._manager = manager
+        self._write = write
+        self._end = end
+        self._active = active
+        self._pending: list[str] = []
+        self._pending_characters = 0
+        self._farewell = False
+        self._wake = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Join the terminal: `setup`, then what it has written before as one message."""
+        assert self.terminal is not None
+        self._writer = asyncio.create_task(self._write_all())
+        self.terminal.clients.append(self)
+        history = "".join(self.terminal.read_buffer)
+        if history:
+            self.on_pty_read(history)
+
+    def on_pty_read(self, text: str) -> None:
+        """Output of the terminal; called by the manager."""
+        if self._farewell:
+            return
+        self._active()
+        self._pending.append(text)
+        self._pending_characters += len(text)
+        if self._pending_characters > MAX_PENDING_CHARACTERS:
+            self._pending.clear()
+            self._farewell = True
+            self._end(int(Code.SLOW_CONSUMER), "The terminal writes faster than this client reads.")
+        self._wake.set()
+
+    def on_pty_died(self) -> None:
+        """The terminal has ended; called by the manager."""
+        self.terminal = None
+        self._farewell = True
+        self._wake.set()
+
+    async def _write_all(self) -> None:
+        alive = await self._write(json.dumps(["setup", {}]))
+        while alive:
+            if self._pending:
+                text, self._pending, self._pending_characters = "".join(self._pending), [], 0
+                alive = await self._write(json.dumps(["stdout", text]))
+            elif self._farewell:
+                if self.terminal is None:
+                    await self._write(json.dumps(["disconnect", 1]))
+                    self._end(NORMAL_CLOSURE, "the terminal has ended")
+                return
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def receive(self, frame: str | bytes) -> None:
+        """Take a message from the client; returns when the terminal has taken its input.
+
+        Raises:
+            RemoteProtocolError: it is no message of terminado's protocol.
+        """
+        kind, arguments = self._decode(frame)
+        if self.terminal is None:
+            return
+        if kind == "stdin" and isinstance(arguments[0], str):
+            self._active()
+            loop = asyncio.get_running_loop()
+            try:
+                await loop.run_in_executor(
+                    self._manager.blocking_io_executor, self.terminal.ptyproc.write, arguments[0]
+                )
+            except (OSError, EOFError) as error:
+                raise HubError(Code.UNAVAILABLE, "The terminal takes no input any more.") from error
+        elif kind == "set_size" and all(isinstance(n, int) and 0 < n < 65536 for n in arguments[:2]):
+            self.size = (arguments[0], arguments[1])
+            self.terminal.resize_to_smallest()
+        else:
+            raise RemoteProtocolError(Code.BAD_FRAME, f"A terminal takes no such message as {kind!r:.80}.")
+
+    def _decode(self, frame: str | bytes) -> tuple[str, list[Any]]:
+        try:
+            message = json.loads(frame) if isinstance(frame, str) else None
+        except (ValueError, RecursionError):
+            message = None
+        least = 2
+        if not isinstance(message, list) or len(message) < least:
+            raise RemoteProtocolError(Code.BAD_FRAME, "A terminal message is a JSON array: a kind and its arguments.")
+        if message[0] == "set_size" and len(message) <= least:
+            raise RemoteProtocolError(Code.BAD_FRAME, "set_size needs rows and columns.")
+        return message[0], message[1:]
+
+    def closed(self) -> None:
+        """The socket is gone: leave the terminal. Idempotent."""
+        if self._writer is not None:
+            self._writer.cancel()
+        self._farewell = True
+        pty, self.terminal = self.terminal, None
+        if pty is not None and self in pty.clients:
+            pty.clients.remove(self)
+            pty.resize_to_smallest()
+        self._manager.client_disconnected(self)

@@ -1,0 +1,145 @@
+"""One download stream: the file's bytes as data frames, as far as the client's credit goes, and the root at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from ..protocol.codec import MAX_CHUNK_PAYLOAD_BYTES, encode_chunk
+from ..protocol.codes import NORMAL_CLOSURE, Code
+from ..protocol.errors import HubError, RemoteProtocolError
+from ..protocol.transfer import (
+    BLOCK_BYTES,
+    Credit,
+    Done,
+    DownloadSender,
+    StreamError,
+    StreamHello,
+    StreamWelcome,
+    decode_stream_client,
+    encode_stream,
+)
+from .digest import ALGORITHM
+from .disk import SourceFile
+from .ports import Wire
+from .store import Operation, TransferStore
+
+READ_BYTES = 16 * MAX_CHUNK_PAYLOAD_BYTES
+"""Read from the disk at a time: a trip to a thread costs as much as many small reads."""
+
+
+class DownloadStream:
+    """The stream of one download's socket."""
+
+    def __init__(self, operation: Operation, store: TransferStore, wire: Wire) -> None:
+        """Nothing happens before the client's hello."""
+        self._op = operation
+        self._store = store
+        self._wire = wire
+        self._machine: DownloadSender | None = None
+        self._file: SourceFile | None = None
+        self._credit = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+        self._ended = False
+
+    async def receive(self, frame: str | bytes) -> None:
+        """Take a frame from the client; what is wrong is told to it and ends the stream."""
+        if self._ended:
+            return
+        try:
+            if isinstance(frame, bytes):
+                raise RemoteProtocolError(Code.BAD_FRAME, "A download's client sends no data.")
+            message = decode_stream_client(frame)
+            if isinstance(message, StreamHello):
+                await self._open(message)
+            elif self._machine is None:
+                raise RemoteProtocolError(Code.BAD_FRAME, "The first message of a stream must be hello.")
+            elif isinstance(message, Credit):
+                self._machine.credit(message)
+                self._credit.set()
+            else:
+                raise RemoteProtocolError(Code.BAD_FRAME, "A download's client does not finish it.")
+        except HubError as error:
+            await self._fail(error)
+
+    async def _open(self, hello: StreamHello) -> None:
+        if self._machine is not None:
+            raise RemoteProtocolError(Code.BAD_FRAME, "A stream says hello once.")
+        op, store = self._op, self._store
+        await store.claim(op, self)
+        if op.state in ("failed", "cancelled"):
+            raise op.error or HubError(Code.NOT_FOUND, "The transfer has ended.")
+        await op.peer.require("read", "contents", f"the download of {op.path!r}")
+        source = await store.files.source(op.path)
+        self._file = await store.run(SourceFile, source, op.path)
+        if self._file.validator != op.validator:
+            raise HubError(Code.SOURCE_CHANGED, f"{op.path!r} changed since the download began; start it again.")
+        self._machine = DownloadSender(op.size, hello.have)
+        await store.run(self._file.skip, hello.have)
+        op.state, op.byte_offset = "running", hello.have
+        limit = self._machine.limit
+        welcome = StreamWelcome("download", op.path, hello.have, hello.have, op.size, limit, BLOCK_BYTES, ALGORITHM)
+        await self._wire.send(encode_stream(welcome))
+        self._pump = asyncio.create_task(self._send_all(self._machine, self._file))
+
+    async def _send_all(self, machine: DownloadSender, file: SourceFile) -> None:
+        op, store = self._op, self._store
+        try:
+            while not machine.complete:
+                start = machine.sent
+                count = machine.take(READ_BYTES)
+                if count == 0:
+                    self._credit.clear()
+                    await self._credit.wait()
+                    continue
+                data = memoryview(await store.run(file.read, count))
+                for at in range(0, count, MAX_CHUNK_PAYLOAD_BYTES):
+                    if not await self._wire.send(encode_chunk(start + at, data[at : at + MAX_CHUNK_PAYLOAD_BYTES])):
+                        return
+                    # Awaiting a write that is done already does not let others run.
+                    await asyncio.sleep(0)
+                op.byte_offset = machine.sent
+                await store.changed(op)
+            await store.run(file.check)
+            self._ended = True
+            op.done = Done(op.path, op.size, file.digest.root(), file.validator.etag)
+            op.state = "done"
+            await self._wire.send(encode_stream(op.done))
+            self._wire.end(NORMAL_CLOSURE, "done")
+            await store.changed(op, force=True)
+        except HubError as error:
+            await self._fail(error)
+
+    async def _fail(self, error: HubError) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        expected = (error.details or {}).get("expected") if error.code is Code.WRONG_OFFSET else None
+        await self._wire.send(encode_stream(StreamError(error.info, expected)))
+        self._wire.end(int(error.code), error.message)
+        if error.code is Code.SOURCE_CHANGED:
+            await self._store.fail(self._op, error)
+
+    async def give_up(self, error: HubError) -> None:
+        """See Stream."""
+        await self._fail(error)
+        await self._close_file()
+
+    async def closed(self) -> None:
+        """The socket is gone; the client's next stream says how much it has."""
+        self._ended = True
+        await self._close_file()
+        op = self._op
+        if op.stream is self:
+            op.stream = None
+            if op.state == "running":
+                op.state = "paused"
+                await self._store.changed(op, force=True)
+
+    async def _close_file(self) -> None:
+        if self._pump is not None and self._pump is not asyncio.current_task():
+            self._pump.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pump
+        if self._file is not None:
+            await self._store.run(self._file.close)

@@ -1,0 +1,230 @@
+"""The operations of one server: made, listed, cancelled, forgotten; and the threads in which they touch the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Literal, ParamSpec, Protocol, TypeVar
+
+import msgspec
+
+from ..ports import Peer, Runtime
+from ..protocol.codes import Code
+from ..protocol.errors import HubError
+from ..protocol.transfer import Direction, Done
+from .disk import IfExists, PartialFile, SourceFile, Validator
+from .ports import LocalFiles
+
+P = ParamSpec("P")
+R = TypeVar("R")
+State = Literal["waiting", "running", "paused", "committing", "done", "failed", "cancelled"]
+ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
+
+
+class Stream(Protocol):
+    """Whoever moves an operation's bytes now."""
+
+    async def give_up(self, error: HubError) -> None:
+        """Tell the client why, close its socket, and return when nothing is written any more."""
+        ...
+
+
+class UploadPlan(msgspec.Struct, frozen=True):
+    """What an upload is to become."""
+
+    if_exists: IfExists = "fail"
+    expect_etag: str | None = None
+    """The target's etag that must still hold at the end, `absent` if there must be none; null asks for nothing."""
+    mtime_s: float | None = None
+
+
+class TransferSettings(msgspec.Struct, frozen=True):
+    """Limits of transfers."""
+
+    max_upload_bytes: int = 0
+    """0: no limit."""
+    max_active: int = 16
+    """Operations under way per principal."""
+    keep_idle_s: float = 24 * 3600
+    keep_ended_s: float = 600
+    threads: int = 4
+    progress_interval_s: float = 0.2
+
+
+@dataclass(eq=False)
+class Operation:
+    """One file's transfer. `byte_offset` is how far it has come: bytes in the file, or bytes sent."""
+
+    id: str
+    direction: Direction
+    peer: Peer
+    path: str
+    size: int
+    plan: UploadPlan
+    touched_s: float
+    validator: Validator | None = None
+    state: State = "waiting"
+    byte_offset: int = 0
+    error: HubError | None = None
+    done: Done | None = None
+    file: PartialFile | None = None
+    stream: Stream | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    told_s: float = float("-inf")
+
+    @property
+    def principal(self) -> str:
+        """Whose operation it is."""
+        return self.peer.principal
+
+
+class TransferStore:
+    """All operations of one server, in this process."""
+
+    def __init__(self, files: LocalFiles, runtime: Runtime, settings: TransferSettings) -> None:
+        """`files` knows where paths lie; nothing is touched before an operation is made."""
+        self.files = files
+        self.runtime = runtime
+        self.settings = settings
+        self.on_change: Callable[[Operation], Awaitable[None]] | None = None
+        self.on_forget: Callable[[Operation], Awaitable[None]] | None = None
+        self._operations: dict[str, Operation] = {}
+        self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="jupyter-ws-hub-transfer")
+
+    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run what touches the disk in a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, functools.partial(function, *args, **kwargs))
+
+    async def create_upload(self, peer: Peer, path: str, size: int, plan: UploadPlan) -> Operation:
+        """Prepare an upload of `size` bytes to an API path.
+
+        Raises:
+            HubError: `invalid`, `too_big`, `busy`, or what `LocalFiles.target` raises.
+        """
+        limit = self.settings.max_upload_bytes
+        if size < 0:
+            raise HubError(Code.INVALID, "A file cannot have less than 0 bytes.")
+        if limit and size > limit:
+            raise HubError(Code.TOO_BIG, f"{path!r} has {size} bytes; this server takes at most {limit}.")
+        target = await self.files.target(path)
+        if plan.if_exists == "fail" and plan.expect_etag is None and await self.run(target.exists):
+            raise HubError(Code.EXISTS, f"{path!r} exists already.")
+        await self.files.before_save(path, size)
+        return await self._add("upload", peer, path, size, plan)
+
+    async def create_download(self, peer: Peer, path: str) -> Operation:
+        """Prepare a download; raises what `LocalFiles.source` raises."""
+        source = await self.files.source(path)
+
+        def look() -> Validator:
+            file = SourceFile(source, path)
+            file.close()
+            return file.validator
+
+        validator = await self.run(look)
+        operation = await self._add("download", peer, path, validator.size, UploadPlan())
+        operation.validator = validator
+        return operation
+
+    async def _add(self, direction: Direction, peer: Peer, path: str, size: int, plan: UploadPlan) -> Operation:
+        active = [op for op in self.list(peer.principal) if op.state not in ENDED]
+        if len(active) >= self.settings.max_active:
+            raise HubError(Code.BUSY, f"{len(active)} transfers are under way; wait for one to end.")
+        now_s = self.runtime.monotonic()
+        operation = Operation(self.runtime.new_id(), direction, peer, path.strip("/"), size, plan, now_s)
+        self._operations[operation.id] = operation
+        await self.changed(operation, force=True)
+        return operation
+
+    def list(self, principal: str) -> list[Operation]:
+        """A principal's operations, oldest first."""
+        return [op for op in self._operations.values() if op.principal == principal]
+
+    def running(self) -> int:
+        """How many operations move bytes now, of all principals."""
+        return sum(op.stream is not None and op.state not in ENDED for op in self._operations.values())
+
+    def get(self, id: str, principal: str) -> Operation:
+        """An operation of this principal.
+
+        Raises:
+            HubError: `not_found`; the same for another's operation.
+        """
+        operation = self._operations.get(id)
+        if operation is None or operation.principal != principal:
+            raise HubError(Code.NOT_FOUND, "There is no such transfer (any more).")
+        return operation
+
+    async def claim(self, operation: Operation, stream: Stream) -> None:
+        """Make `stream` the operation's owner; the one before is closed, and has written all it will, on return."""
+        before, operation.stream = operation.stream, stream
+        if before is not None and before is not stream:
+            await before.give_up(HubError(Code.SUPERSEDED, "A newer stream goes on with this transfer."))
+
+    async def cancel(self, operation: Operation) -> None:
+        """End an operation, remove its partial file. What is done or failed stays as it is.
+
+        Raises:
+            HubError: `conflict` if the file is being published just now.
+        """
+        if operation.state in ENDED:
+            return
+        if operation.state == "committing":
+            raise HubError(Code.CONFLICT, f"{operation.path!r} is being published; it is too late to cancel.")
+        operation.state = "cancelled"
+        await self._give_up(operation, HubError(Code.CANCELLED, f"The transfer of {operation.path!r} was cancelled."))
+        await self.changed(operation, force=True)
+
+    async def fail(self, operation: Operation, error: HubError) -> None:
+        """End an operation that cannot succeed any more."""
+        operation.state, operation.error = "failed", error
+        await self._discard(operation)
+        await self.changed(operation, force=True)
+
+    async def _give_up(self, operation: Operation, error: HubError) -> None:
+        stream, operation.stream = operation.stream, None
+        if stream is not None:
+            await stream.give_up(error)
+        await self._discard(operation)
+
+    async def _discard(self, operation: Operation) -> None:
+        file, operation.file = operation.file, None
+        if file is not None:
+            await self.run(file.discard)
+
+    async def changed(self, operation: Operation, *, force: bool = False) -> None:
+        """Tell of an operation's progress, not too often unless forced."""
+        now_s = self.runtime.monotonic()
+        operation.touched_s = now_s
+        if not force and now_s - operation.told_s < self.settings.progress_interval_s:
+            return
+        operation.told_s = now_s
+        if operation.state == "running":
+            self.runtime.active()
+        if self.on_change is not None:
+            await self.on_change(operation)
+
+    async def sweep(self) -> None:
+        """Forget what ended long ago, end what nobody has touched for very long; to be called now and then."""
+        now_s = self.runtime.monotonic()
+        for operation in list(self._operations.values()):
+            idle_s = now_s - operation.touched_s
+            if operation.state in ENDED:
+                if idle_s > self.settings.keep_ended_s:
+                    del self._operations[operation.id]
+                    if self.on_forget is not None:
+                        await self.on_forget(operation)
+            elif operation.stream is None and idle_s > self.settings.keep_idle_s:
+                await self.fail(operation, HubError(Code.NOT_FOUND, "The transfer was left alone for too long."))
+
+    async def stop(self) -> None:
+        """End all operations, remove the partial files, end the threads."""
+        stopping = HubError(Code.SHUTTING_DOWN, "The server is stopping.")
+        for operation in list(self._operations.values()):
+            if operation.state not in ENDED and operation.state != "committing":
+                await self._give_up(operation, stopping)
+        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
