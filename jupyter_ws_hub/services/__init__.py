@@ -1,0 +1,54 @@
+"""The services: one file per feature, found by `discover`; other packages add theirs by entry point."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Collection, Iterator
+from importlib.metadata import entry_points
+from logging import Logger
+
+from .base import Service
+
+ENTRY_POINTS = "jupyter_ws_hub.services"
+_NO_SERVICES = {"base", "ports"}
+
+
+def _own() -> Iterator[type[Service]]:
+    for module_info in pkgutil.iter_modules(__path__):
+        if module_info.name in _NO_SERVICES:
+            continue
+        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        for _, member in inspect.getmembers(module, inspect.isclass):
+            if issubclass(member, Service) and member.__module__ == module.__name__:
+                yield member
+
+
+def _foreign(logger: Logger) -> Iterator[type[Service]]:
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            service = point.load()
+        except Exception as error:
+            logger.error("The service %r of %s cannot be loaded.", point.name, point.value, exc_info=error)
+            continue
+        if inspect.isclass(service) and issubclass(service, Service):
+            yield service
+        else:
+            logger.error("The entry point %r (%s) is no Service class.", point.name, point.value)
+
+
+def discover(logger: Logger, disabled: Collection[str] = ()) -> list[Service]:
+    """Make one of each service: this package's and those of the entry-point group `jupyter_ws_hub.services`.
+
+    `disabled` names services to leave out. Of two with the same name the first one counts; the log tells of the other.
+    """
+    found: dict[str, Service] = {}
+    for kind in (*_own(), *_foreign(logger)):
+        if kind.name in disabled:
+            continue
+        if kind.name in found:
+            logger.error("The service name %r is taken; %s.%s is left out.", kind.name, kind.__module__, kind.__name__)
+            continue
+        found[kind.name] = kind()
+    return [found[name] for name in sorted(found)]

@@ -1,0 +1,134 @@
+"""What a service is: one file with payload structs, topics and methods, that the hub serves.
+
+A service gets all it needs of the platform from its context. Services do not know each other.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_type_hints
+
+import msgspec
+
+from ..hub.declare import Lane, Method, Permission, Topic
+from ..ports import Peer, Runtime
+from ..storage.base import Storage
+from ..transfers.store import TransferStore
+from .ports import Contents, Platform
+
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+
+State = Literal["ok", "degraded", "down"]
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """Parameters of a method that takes none."""
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How a service is: ok, degraded or down, and why if it is not ok."""
+
+    id: str
+    state: State
+    reason: str | None = None
+    gone: bool = False
+
+
+class Publish(Protocol):
+    """Publishes an event, as `hub.topics.Topics.publish` says."""
+
+    async def __call__(
+        self, topic: str, kind: str, payload: msgspec.Struct, *, principal: str | None = None, id: str | None = None
+    ) -> int | None:
+        """Give the event's offset, None where the topic keeps no log."""
+        ...
+
+
+@dataclass(frozen=True)
+class ServiceContext:
+    """What a service may use."""
+
+    publish: Publish
+    storage: Storage
+    runtime: Runtime
+    contents: Contents
+    platform: Platform
+    transfers: TransferStore
+    survey: Callable[[], Sequence[Health]]
+    """How all services of this server are."""
+
+
+@dataclass(frozen=True)
+class _Declared:
+    name: str
+    permission: Permission
+    lane: Lane
+    idempotent: bool
+
+
+def method(
+    name: str, *, permission: Permission, lane: Lane = Lane.INTERACTIVE, idempotent: bool = False
+) -> Callable[[F], F]:
+    """Serve requests for `name` with the decorated `async def (self, params, peer) -> result`.
+
+    The types of `params` and of the result are its annotations: msgspec structs, or what msgspec can encode.
+    """
+
+    def decorate(function: F) -> F:
+        function.__hub_method__ = _Declared(name, permission, lane, idempotent)  # type: ignore[attr-defined]  # a mark
+        return function
+
+    return decorate
+
+
+class Service:
+    """Base class of all services; the class's docstring is its description."""
+
+    name: ClassVar[str]
+    topics: ClassVar[Sequence[Topic]] = ()
+
+    context: ServiceContext
+
+    def bind(self, context: ServiceContext) -> None:
+        """Take the context; called once, before `start`."""
+        self.context = context
+
+    async def start(self) -> None:
+        """Begin work; on the event loop. What it raises marks the service as down, others go on."""
+
+    async def stop(self) -> None:
+        """End all that was begun."""
+
+    def health(self) -> Health:
+        """How the service is now; cheap."""
+        return Health(self.name, "ok")
+
+    def all_topics(self) -> Sequence[Topic]:
+        """The topics; to be overridden where they need the service itself (a snapshot)."""
+        return self.topics
+
+    def methods(self) -> Iterator[Method]:
+        """The methods that are declared by `@method`, in the order of their names."""
+        for _, function in inspect.getmembers(self, inspect.iscoroutinefunction):
+            declared: _Declared | None = getattr(function, "__hub_method__", None)
+            if declared is None:
+                continue
+            hints = get_type_hints(function)
+            result = hints.pop("return")
+            hints.pop("peer", None)
+            (params,) = hints.values()
+            yield Method(
+                name=declared.name,
+                params=params,
+                result=result,
+                permission=declared.permission,
+                call=function,
+                lane=declared.lane,
+                idempotent=declared.idempotent,
+                document=inspect.getdoc(function) or "",
+            )
+
+
+__all__ = ["Health", "Lane", "Method", "Nothing", "Peer", "Publish", "Service", "ServiceContext", "Topic", "method"]

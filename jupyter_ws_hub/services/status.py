@@ -1,0 +1,100 @@
+"""Service `status`: how the services are, and what runs on the server; latest values, no history."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+import msgspec
+
+from ..hub.declare import Latest
+from ..ports import Peer
+from .base import Health, Nothing, Service, Topic, method
+from .ports import Running
+
+READ = ("read", "status")
+POLL_S: Final = 1.0
+
+
+class RunningStatus(msgspec.Struct, frozen=True):
+    """A kernel or terminal; `gone` when it has ended."""
+
+    id: str
+    name: str = ""
+    state: str = ""
+    connections: int = 0
+    last_activity: str = ""
+    gone: bool = False
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Everything at once."""
+
+    services: list[Health]
+    kernels: list[RunningStatus]
+    terminals: list[RunningStatus]
+
+
+def _status(running: Running) -> RunningStatus:
+    return RunningStatus(running.id, running.name, running.state, running.connections, running.last_activity)
+
+
+class StatusService(Service):
+    """Services, kernels and terminals as they are now."""
+
+    name = "status"
+    topics: ClassVar[Sequence[Topic]] = (
+        Topic(
+            "status",
+            {"service": Health, "kernel": RunningStatus, "terminal": RunningStatus},
+            READ,
+            Latest(key="id"),
+        ),
+    )
+
+    async def start(self) -> None:
+        """Look at the server every second and publish what has changed."""
+        self._known: dict[tuple[str, str], msgspec.Struct] = {}
+        self._task = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Stop looking."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    @method("status.get", permission=READ, idempotent=True)
+    async def get(self, params: Nothing, peer: Peer) -> Status:
+        """How everything is now."""
+        platform = self.context.platform
+        return Status(
+            services=list(self.context.survey()),
+            kernels=[_status(kernel) for kernel in await platform.kernels()],
+            terminals=[_status(terminal) for terminal in await platform.terminals()],
+        )
+
+    async def _watch(self) -> None:
+        while True:
+            await self.publish_changes()
+            await asyncio.sleep(POLL_S)
+
+    async def publish_changes(self) -> None:
+        """Publish what is new, different or gone since the last time."""
+        platform = self.context.platform
+        now: dict[tuple[str, str], msgspec.Struct] = {}
+        for health in self.context.survey():
+            now["service", health.id] = health
+        for kernel in await platform.kernels():
+            now["kernel", kernel.id] = _status(kernel)
+        for terminal in await platform.terminals():
+            now["terminal", terminal.id] = _status(terminal)
+        for key in self._known.keys() - now.keys():
+            kind, id = key
+            gone = Health(id, "down", gone=True) if kind == "service" else RunningStatus(id, gone=True)
+            await self.context.publish("status", kind, gone)
+        for (kind, id), value in now.items():
+            if self._known.get((kind, id)) != value:
+                await self.context.publish("status", kind, value)
+        self._known = now
