@@ -1,0 +1,186 @@
+"""The composition root: the only place that puts storage, hub, services, transfers and handlers together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_data_dir
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
+
+from . import __version__
+from .config import HubTraits, Settings
+from .handlers.parts import Parts
+from .handlers.routes import routes
+from .host import ContentsAdapter, PlatformAdapter, note_activity
+from .hub.hub import Hub
+from .ports import Runtime
+from .services import discover
+from .services.base import Health, Service, ServiceContext
+from .storage.base import Storage
+from .storage.filesystem import is_shared
+from .storage.memory import MemoryStorage
+from .storage.sqlite import SqliteStorage
+from .transfers.store import TransferStore
+
+SWEEP_S = 5.0
+STOP_S = 3.0
+RETRY_AFTER_MS = 1000
+
+
+class HubApp(HubTraits, ExtensionApp):
+    """The server extension."""
+
+    name = "jupyter_ws_hub"
+    load_other_extensions = True
+
+    def initialize_settings(self) -> None:
+        """Build all parts; nothing runs yet."""
+        serverapp = self._serverapp()
+        settings = self.freeze(f"jupyter_ws_hub {__version__}", self._default_database(serverapp))
+        runtime = Runtime(
+            clock=time.time,
+            monotonic=time.monotonic,
+            new_id=lambda: secrets.token_hex(16),
+            logger=self.log,
+            active=lambda: note_activity(serverapp),
+        )
+        self._storage = self._open_storage(settings, runtime)
+        contents = ContentsAdapter(serverapp)
+        self._transfers = TransferStore(contents, runtime, settings.transfers)
+        self._services = discover(self.log, settings.disabled_services)
+        self._down: dict[str, str] = {}
+        self._hub = Hub(
+            [method for service in self._services for method in service.methods()],
+            [topic for service in self._services for topic in service.all_topics()],
+            self._storage.log,
+            runtime,
+            settings.hub,
+        )
+        context = ServiceContext(
+            publish=self._hub.topics.publish,
+            storage=self._storage,
+            runtime=runtime,
+            contents=contents,
+            platform=PlatformAdapter(serverapp),
+            transfers=self._transfers,
+            survey=self._survey,
+        )
+        for service in self._services:
+            service.bind(context)
+        self._starting: asyncio.Future[None] | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        self._parts = Parts(self._hub, self._transfers, settings.owner, self.start_services, runtime.active)
+        # The browser half looks for this in the page's configuration to learn that the server half is here.
+        page_config = serverapp.web_app.settings.setdefault("page_config_data", {})
+        page_config["jupyterWsHub"] = __version__
+
+    def _serverapp(self) -> ServerApp:
+        assert self.serverapp is not None
+        return self.serverapp
+
+    def _default_database(self, serverapp: ServerApp) -> Path:
+        """One file per server root, so that servers on the same root share it and others do not."""
+        root = str(Path(serverapp.root_dir).resolve())
+        name = hashlib.sha256(root.encode()).hexdigest()[:16]
+        return Path(jupyter_data_dir()) / "ws_hub" / f"{name}.sqlite"
+
+    def _open_storage(self, settings: Settings, runtime: Runtime) -> Storage:
+        path = settings.database_path
+        if not settings.keep_messages or path is None:
+            return MemoryStorage(runtime.clock, runtime.new_id)
+        try:
+            wal = not is_shared(path.parent)
+            return SqliteStorage(path, runtime.clock, runtime.new_id, self.log, wal=wal, full_sync=settings.full_sync)
+        except (sqlite3.Error, OSError) as error:
+            self.log.warning(
+                "The hub's database %s cannot be used (%s): messages are kept in memory until the server ends.",
+                path,
+                error,
+            )
+            reason = "The database cannot be used; messages are kept in memory until the server ends."
+            return MemoryStorage(runtime.clock, runtime.new_id, degraded=reason)
+
+    def initialize_handlers(self) -> None:
+        """Add the endpoints."""
+        self.handlers.extend(routes(self._parts))
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        await self.start_services()
+
+    async def start_services(self) -> None:
+        """Start the hub and all services, once. A service that fails to start is down; the others go on."""
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(self._start_all())
+        await asyncio.shield(self._starting)
+
+    async def _start_all(self) -> None:
+        self._hub.start()
+        for service in self._services:
+            try:
+                await service.start()
+            except Exception as error:
+                self.log.error("The service %r cannot start.", service.name, exc_info=error)
+                self._down[service.name] = f"It could not start: {type(error).__name__}."
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self._hub.sweep()
+            await self._transfers.sweep()
+
+    def _survey(self) -> list[Health]:
+        return [self._health(service) for service in self._services]
+
+    def _health(self, service: Service) -> Health:
+        if service.name in self._down:
+            return Health(service.name, "down", self._down[service.name])
+        try:
+            health = service.health()
+        except Exception as error:
+            self.log.error("The service %r cannot tell how it is.", service.name, exc_info=error)
+            return Health(service.name, "down", f"It failed: {type(error).__name__}.")
+        if health.state == "ok" and self._storage.degraded is not None:
+            return Health(service.name, "degraded", self._storage.degraded)
+        return health
+
+    async def stop_extension(self) -> None:
+        """Say goodbye to all clients and let go of everything. Never raises; ends within a few seconds."""
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self._stop_all()
+        except TimeoutError:
+            self.log.warning("Not everything of the hub ended within %s s.", STOP_S)
+        except Exception as error:
+            self.log.error("The hub could not stop cleanly.", exc_info=error)
+        self._storage.close()
+
+    async def _stop_all(self) -> None:
+        await self._hub.stop(RETRY_AFTER_MS)
+        await self._transfers.stop()
+        for socket in tuple(self._parts.sockets):
+            socket.shut_down()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+        if self._starting is not None:
+            for service in self._services:
+                if service.name not in self._down:
+                    await service.stop()
+
+    def current_activity(self) -> dict[str, Any] | None:
+        """Transfers under way, so that the server is not stopped as idle in the midst of one."""
+        running = self._transfers.running()
+        return {"transfers": running} if running else None
+
+
+main = HubApp.launch_instance

@@ -1,0 +1,135 @@
+"""The base of all our WebSocket handlers: who may connect, how frames go out, how a socket ends.
+
+No native pings: Jupyter's and Tornado's settings for them contradict each other, and a ping timeout closes with 1000,
+which JupyterLab takes for the end of a terminal. The protocols have heartbeats of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, ClassVar
+
+from jupyter_server.auth.decorator import ws_authenticated
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.websocket import WebSocketMixin
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from ..host import make_peer
+from ..ports import Peer
+from ..protocol.codes import Code
+from ..protocol.errors import HubError
+from .parts import Parts
+
+MAX_REASON_BYTES = 123
+"""A close frame carries at most this much reason (RFC 6455, 5.5)."""
+
+
+class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
+    """A WebSocket of this extension."""
+
+    subprotocol: ClassVar[str | None] = None
+    """The subprotocol that a client must ask for; None where it asks for none."""
+    permission: ClassVar[tuple[str, str] | None] = None
+    """Action and resource without which the upgrade itself is refused."""
+
+    auth_resource = "ws_hub"
+
+    def initialize(self, parts: Parts) -> None:
+        """Take the parts of the server."""
+        self.parts = parts
+
+    def set_default_headers(self) -> None:
+        """Headers for pages make no sense here."""
+
+    def get_compression_options(self) -> None:
+        """Never compress: it costs the event loop more than loopback or a LAN gains."""
+        return None
+
+    @property
+    def ping_interval(self) -> float:
+        """No native pings."""
+        return 0
+
+    @property
+    def ping_timeout(self) -> float:
+        """No native pings."""
+        return 0
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """Ours, if the client offers it."""
+        return self.subprotocol if self.subprotocol in subprotocols else None
+
+    @ws_authenticated
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Upgrade, if the user may; else an HTTP status that says why."""
+        if self.permission is not None and not await self.peer.authorize(*self.permission):
+            raise HTTPError(403, "This user may not open this connection.")
+        await self.parts.start()
+        await self.before_open(*args)
+        await super().get(*args, **kwargs)
+
+    async def before_open(self, *args: str) -> None:
+        """Look up what the URL names; raises HTTPError where it is not there."""
+
+    @property
+    def peer(self) -> Peer:
+        """The authenticated user."""
+        return make_peer(self, self.parts.owner)
+
+    def open(self, *args: str) -> None:
+        """The socket is open: small frames go out at once, and the protocol begins if both sides speak it."""
+        self.set_nodelay(True)
+        self.parts.sockets.add(self)
+        if self.subprotocol is not None and self.selected_subprotocol is None:
+            self.end(int(Code.VERSION_UNSUPPORTED), f"This endpoint speaks {self.subprotocol}.")
+            return
+        self.opened(*args)
+
+    def opened(self, *args: str) -> None:
+        """Begin the protocol."""
+        raise NotImplementedError
+
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+        """Take a frame; what is awaitable is awaited before the next one is read."""
+        if self.close_code is None and self in self.parts.sockets:
+            return self.received(message)
+        return None
+
+    def received(self, message: str | bytes) -> Awaitable[None] | None:
+        """A frame has come."""
+        raise NotImplementedError
+
+    async def send(self, frame: str | bytes) -> bool:
+        """Write a frame and wait until the kernel or its buffer has it; False if the socket is gone.
+
+        The only place that writes: whoever writes here waits, so nothing piles up behind a slow socket.
+        """
+        try:
+            await self.write_message(frame, binary=isinstance(frame, bytes))
+        except (WebSocketClosedError, StreamClosedError):
+            return False
+        return True
+
+    def end(self, code: int, reason: str) -> None:
+        """Close with a code of the table. Idempotent; the reason is cut to what a close frame can carry."""
+        short = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+        self.parts.sockets.discard(self)
+        self.close(code, short)
+
+    def refuse(self, error: HubError) -> None:
+        """Close for an error."""
+        self.end(int(error.code), error.message)
+
+    def on_close(self) -> None:
+        """The socket is gone."""
+        self.parts.sockets.discard(self)
+        self.ended()
+
+    def ended(self) -> None:
+        """Let go of everything; also called when nothing was opened."""
+
+    def shut_down(self) -> None:
+        """The server is stopping: tell the client to come back."""
+        self.end(int(Code.SHUTTING_DOWN), "The server is stopping.")

@@ -1,0 +1,50 @@
+"""`/ws/file-stream/<op>`: forwards frames between a socket and the stream of an operation."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..protocol import FILE_STREAM_SUBPROTOCOL
+from ..protocol.codec import MAX_CHUNK_FRAME_BYTES
+from ..protocol.errors import HubError
+from ..protocol.transfer import StreamError, encode_stream
+from ..transfers.download import DownloadStream
+from ..transfers.upload import UploadStream
+from .base import HubSocket
+
+
+class FileStreamHandler(HubSocket):
+    """The bytes of one upload or download."""
+
+    subprotocol = FILE_STREAM_SUBPROTOCOL
+    transfer: UploadStream | DownloadStream | None = None
+    _closing: asyncio.Task[None] | None = None
+
+    @property
+    def max_message_size(self) -> int:
+        """Twice the protocol's limit: what is a little too big gets an answer in the protocol's words."""
+        return 2 * MAX_CHUNK_FRAME_BYTES
+
+    def opened(self, *args: str) -> None:
+        """Find the operation; what is not there, or another's, is told alike."""
+        try:
+            operation = self.parts.transfers.get(args[0], self.peer.principal)
+        except HubError as error:
+            self._closing = asyncio.create_task(self._tell(error))
+            return
+        kind = UploadStream if operation.direction == "upload" else DownloadStream
+        self.transfer = kind(operation, self.parts.transfers, self)
+
+    async def _tell(self, error: HubError) -> None:
+        await self.send(encode_stream(StreamError(error.info)))
+        self.refuse(error)
+
+    async def received(self, message: str | bytes) -> None:
+        """Forward."""
+        if self.transfer is not None:
+            await self.transfer.receive(message)
+
+    def ended(self) -> None:
+        """The socket is gone."""
+        if self.transfer is not None:
+            self._closing = asyncio.create_task(self.transfer.closed())
