@@ -38,13 +38,14 @@ def _foreign(logger: Logger) -> Iterator[type[Service]]:
             logger.error("The entry point %r (%s) is no Service class.", point.name, point.value)
 
 
-def discover(logger: Logger, disabled: Collection[str] = ()) -> list[Service]:
+def discover(logger: Logger, disabled: Collection[str] = (), *, own_only: bool = False) -> list[Service]:
     """Make one of each service: this package's and those of the entry-point group `jupyter_ws_hub.services`.
 
-    `disabled` names services to leave out. Of two with the same name the first one counts; the log tells of the other.
+    `own_only` leaves the entry points out, `disabled` names services to leave out. Of two with the same name the first
+    one counts; the log tells of the other.
     """
     found: dict[str, Service] = {}
-    for kind in (*_own(), *_foreign(logger)):
+    for kind in (*_own(), *(() if own_only else _foreign(logger))):
         if kind.name in disabled:
             continue
         if kind.name in found:

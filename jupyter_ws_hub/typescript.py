@@ -1,0 +1,234 @@
+"""Writes labextension/src/protocol/generated.ts from the Python structs: `python -m jupyter_ws_hub.typescript`.
+
+With `--check` nothing is written; the exit code says whether the file is current. A type without a counterpart in
+TypeScript is an error, never `any`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+from msgspec import inspect as mi
+
+from . import protocol
+from .hub.declare import Method, Topic
+from .hub.topics import LatestValue
+from .protocol import codec, transfer
+from .protocol.codes import Code
+from .protocol.messages import ClientMessage, ServerMessage
+from .services import discover
+from .storage.base import LogRetention
+
+TARGET = Path(__file__).parent.parent / "labextension" / "src" / "protocol" / "generated.ts"
+
+_HEADER = """\
+// Written by `python -m jupyter_ws_hub.typescript` from the Python structs. Do not edit.
+/* eslint-disable */
+"""
+
+_CONSTANTS: dict[str, object] = {
+    "HUB_SUBPROTOCOL": protocol.HUB_SUBPROTOCOL,
+    "TERMINAL_SUBPROTOCOL": protocol.TERMINAL_SUBPROTOCOL,
+    "FILE_STREAM_SUBPROTOCOL": protocol.FILE_STREAM_SUBPROTOCOL,
+    "INBOUND_FRAME_BYTES": codec.INBOUND_FRAME_BYTES,
+    "CHUNK_HEADER_BYTES": codec.CHUNK_HEADER.size,
+    "CHUNK_DATA": codec.CHUNK_DATA,
+    "MAX_CHUNK_FRAME_BYTES": codec.MAX_CHUNK_FRAME_BYTES,
+    "MAX_CHUNK_PAYLOAD_BYTES": codec.MAX_CHUNK_PAYLOAD_BYTES,
+    "BLOCK_BYTES": transfer.BLOCK_BYTES,
+    "WINDOW_BYTES": transfer.WINDOW_BYTES,
+}
+
+_EVENT_TYPES = """\
+/** The pattern that a topic's name falls under. */
+export type PatternOf<T extends string> = T extends keyof Topics
+  ? T
+  : T extends `${infer Head}/${string}`
+    ? `${Head}/*` extends keyof Topics
+      ? `${Head}/*`
+      : never
+    : never;
+
+/** The events of a topic: kinds and payloads. */
+export type EventsOf<T extends string> = Topics[PatternOf<T>]['events'];
+
+/** What a topic's snapshot is. */
+export type SnapshotOf<T extends string> = Topics[PatternOf<T>]['snapshot'];
+"""
+
+
+class Unmapped(Exception):
+    """A type that TypeScript has no counterpart for here."""
+
+
+class Writer:
+    """Collects structs as they are referred to, and writes each once."""
+
+    def __init__(self) -> None:
+        """Nothing is collected yet."""
+        self._structs: dict[str, tuple[type[msgspec.Struct], bool]] = {}
+
+    def expression(self, info: mi.Type, *, sent: bool) -> str:
+        """The TypeScript type for a msgspec type; `sent` is what a client sends, where defaults may be left out."""
+        match info:
+            case mi.AnyType() | mi.RawType():
+                return "unknown"
+            case mi.NoneType():
+                return "null"
+            case mi.BoolType():
+                return "boolean"
+            case mi.IntType() | mi.FloatType():
+                return "number"
+            case mi.StrType():
+                return "string"
+            case mi.LiteralType(values=values):
+                return " | ".join(json.dumps(value).replace('"', "'") for value in values)
+            case mi.ListType(item_type=item):
+                return f"Array<{self.expression(item, sent=sent)}>"
+            case mi.DictType(key_type=mi.StrType(), value_type=value):
+                return f"{{ [key: string]: {self.expression(value, sent=sent)} }}"
+            case mi.UnionType(types=types):
+                return " | ".join(self.expression(one, sent=sent) for one in types)
+            case mi.StructType(cls=cls):
+                return self._refer(cls, sent=sent)
+            case _:
+                raise Unmapped(f"{info!r} has no counterpart in TypeScript")
+
+    def of(self, python_type: object, *, sent: bool = False) -> str:
+        """The TypeScript type for an annotation."""
+        return self.expression(mi.type_info(python_type), sent=sent)
+
+    def _refer(self, cls: type[msgspec.Struct], *, sent: bool) -> str:
+        name = cls.__name__
+        known = self._structs.get(name)
+        if known is not None and known[0] is not cls:
+            raise Unmapped(f"two structs are named {name}: {known[0].__module__} and {cls.__module__}")
+        if known is None or (known[1] and not sent):
+            # What is both sent and received is written as it is received: with all its fields.
+            self._structs[name] = (cls, sent)
+            info = mi.type_info(cls)
+            assert isinstance(info, mi.StructType)
+            for field in info.fields:
+                self.expression(field.type, sent=sent)
+        return name
+
+    def structs(self) -> Iterator[str]:
+        """All structs that were referred to, by name."""
+        for name in sorted(self._structs):
+            yield self._struct(*self._structs[name])
+
+    def _struct(self, cls: type[msgspec.Struct], sent: bool) -> str:
+        info = mi.type_info(cls)
+        assert isinstance(info, mi.StructType)
+        lines = [_comment(inspect.getdoc(cls)), f"export type {cls.__name__} = {{"]
+        if info.tag is not None:
+            lines.append(f"  {info.tag_field}: '{info.tag}';")
+        for field in info.fields:
+            mark = "?" if not field.required and (sent or cls.__struct_config__.omit_defaults) else ""
+            lines.append(f"  {field.encode_name}{mark}: {self.expression(field.type, sent=sent)};")
+        return "\n".join([*lines, "};"])
+
+
+def _comment(text: str | None) -> str:
+    lines = (text or "").replace("*/", "* /").splitlines()
+    if len(lines) == 1:
+        return f"/** {lines[0]} */"
+    return "\n".join(["/**", *(f" * {line}".rstrip() for line in lines), " */"])
+
+
+def _codes() -> Iterator[str]:
+    yield "/** The code table: what can go wrong, its close code, and whether trying again can help. */"
+    yield "export const CODES = {"
+    for code in Code:
+        meaning = json.dumps(code.meaning)
+        retryable = json.dumps(code.retryable)
+        yield f"  {code.wire_name}: {{ number: {int(code)}, retryable: {retryable}, meaning: {meaning} }},"
+    yield "} as const;"
+    yield "export type CodeName = keyof typeof CODES;"
+
+
+def _methods(methods: Iterable[Method], writer: Writer) -> Iterator[str]:
+    methods = sorted(methods, key=lambda method: method.name)
+    yield "/** Every method: what it takes and what it gives. */"
+    yield "export type Methods = {"
+    for method in methods:
+        yield "  " + _comment(method.document).replace("\n", "\n  ")
+        yield f"  '{method.name}': {{"
+        yield f"    params: {writer.of(method.params, sent=True)};"
+        yield f"    result: {writer.of(method.result)};"
+        yield "  };"
+    yield "};"
+    yield "export type MethodName = keyof Methods;"
+    yield "/** Methods that may be sent again when it is not known whether they ran. */"
+    yield "export const IDEMPOTENT: ReadonlySet<string> = new Set(["
+    yield from (f"  '{method.name}'," for method in methods if method.idempotent)
+    yield "]);"
+
+
+def _topics(topics: Iterable[Topic], writer: Writer) -> Iterator[str]:
+    yield "/** Every topic, or pattern of topics: its events' kinds and payloads, and its snapshot. */"
+    yield "export type Topics = {"
+    for topic in sorted(topics, key=lambda topic: topic.pattern):
+        yield f"  '{topic.pattern}': {{"
+        yield "    events: {"
+        for kind in sorted(topic.events):
+            yield f"      {kind}: {writer.of(topic.events[kind])};"
+        yield "    };"
+        logged = isinstance(topic.retain, LogRetention)
+        snapshot = writer.of(topic.snapshot_type) if topic.snapshot_type is not None else "null"
+        yield f"    snapshot: {snapshot if logged else writer.of(list[LatestValue])};"
+        yield "  };"
+    yield "};"
+
+
+def _union(name: str, types: tuple[Any, ...], writer: Writer, *, sent: bool) -> str:
+    return f"export type {name} =\n" + "\n".join(f"  | {writer.of(one, sent=sent)}" for one in types) + ";"
+
+
+def generate() -> str:
+    """The whole file.
+
+    Raises:
+        Unmapped: a type cannot be written.
+    """
+    services = discover(logging.getLogger(__name__), own_only=True)
+    writer = Writer()
+    constants = [f"export const {name} = {json.dumps(value)};".replace('"', "'") for name, value in _CONSTANTS.items()]
+    body = [
+        _union("ClientMessage", get_args(ClientMessage), writer, sent=True),
+        _union("ServerMessage", get_args(ServerMessage), writer, sent=False),
+        _union("StreamClientMessage", get_args(transfer.StreamClientMessage), writer, sent=True),
+        _union("StreamServerMessage", get_args(transfer.StreamServerMessage), writer, sent=False),
+        "\n".join(_methods((method for service in services for method in service.methods()), writer)),
+        "\n".join(_topics((topic for service in services for topic in service.all_topics()), writer)),
+        _EVENT_TYPES.rstrip(),
+    ]
+    parts = [_HEADER.rstrip(), "\n".join(constants), "\n".join(_codes()), *writer.structs(), *body]
+    return "\n\n".join(parts) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the file, or with `--check` compare it; 0 if it is current now."""
+    parser = argparse.ArgumentParser(prog="python -m jupyter_ws_hub.typescript", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is not current")
+    check = parser.parse_args(arguments).check
+    text = generate()
+    if not check:
+        TARGET.write_text(text)
+        return 0
+    if TARGET.exists() and TARGET.read_text() == text:
+        return 0
+    print(f"{TARGET} is not current: run `python -m jupyter_ws_hub.typescript`.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,234 @@
+/**
+ * Keeps one connection alive: connects, waits, connects again, until it is closed or the server refuses for good.
+ * What the frames mean is its owner's business; how it is stands in the status book.
+ */
+import { codeName, HubError, mayReconnect } from '../protocol/errors';
+import { CODES } from '../protocol/generated';
+import { Service } from '../tokens';
+import { backoffMs, STABLE_MS } from './backoff';
+import { StatusBook } from './status';
+import { Ask, Connect, ITransport } from './transport';
+
+/** What the owner of a kept connection is told. */
+export interface IKept {
+  /** A socket is open; `again` says whether it is not the first one. True makes it count as connected at once. */
+  opened(again: boolean): boolean;
+  received(data: string | ArrayBuffer): void;
+  /** The socket is gone; another one comes. */
+  dropped(): void;
+  /** It is over. */
+  ended(code: number, reason: string): void;
+}
+
+/** Everything a connection needs. */
+export interface IKeeperOptions {
+  service: Service;
+  id: string | null;
+  path: readonly string[];
+  subprotocol: string | null;
+  connect: Connect;
+  ask: Ask;
+  book: StatusBook;
+}
+
+const WAIT_MS = 15_000;
+
+export class Keeper {
+  constructor(
+    private readonly _options: IKeeperOptions,
+    private readonly _owner: IKept
+  ) {
+    this._begin();
+  }
+
+  /** Whether a socket is open and counts as connected. */
+  get isConnected(): boolean {
+    return this._connected;
+  }
+
+  /** Bytes that wait to be sent. */
+  get bufferedAmount(): number {
+    return this._transport?.bufferedAmount ?? 0;
+  }
+
+  /** Send on the open socket; nothing happens without one. */
+  send(data: string | ArrayBufferView | ArrayBufferLike): void {
+    if (this._open) {
+      this._transport?.send(data);
+    }
+  }
+
+  /** The owner has seen that the protocol is going: the connection counts as connected. */
+  confirm(): void {
+    this._connected = true;
+    this._update({ state: 'connected', attempts: 0, lastError: null });
+    this._stable = setTimeout(() => {
+      this._attempt = 0;
+    }, STABLE_MS);
+  }
+
+  /** Take the place of the socket now: the peer does not answer any more, or the network is back. */
+  reconnect(reason: string, retryAfterMs: number | null = null): void {
+    if (!this._over) {
+      this._retryAfterMs = retryAfterMs;
+      this._transport?.close(CODES.heartbeat_timeout.number, reason);
+      if (retryAfterMs === null) {
+        this._hurry();
+      }
+    }
+  }
+
+  /** Connect at once if it is waiting for its next attempt. */
+  hurry(): void {
+    this._hurry();
+  }
+
+  /** Close for good, on purpose. */
+  close(code = 1000, reason = ''): void {
+    if (this._over) {
+      return;
+    }
+    this._over = true;
+    this._clear();
+    this._transport?.close(code, reason);
+    this._options.book.remove(this._options.service, this._options.id);
+  }
+
+  private _begin(): void {
+    this._timer = null;
+    this._attempt += 1;
+    this._open = false;
+    this._update({
+      state: this._goingState(),
+      attempts: this._attempt
+    });
+    const transport: ITransport = this._options.connect(
+      this._options.path,
+      this._options.subprotocol,
+      {
+        onOpen: () => {
+          this._open = true;
+          const again = this._wasConnected;
+          this._wasConnected = true;
+          if (this._owner.opened(again)) {
+            this.confirm();
+          }
+        },
+        onMessage: data => this._owner.received(data),
+        onClose: (code, reason, opened) => {
+          if (!this._over) {
+            this._closed(code, reason, opened);
+          }
+        }
+      }
+    );
+    this._transport = transport;
+  }
+
+  private _closed(code: number, reason: string, opened: boolean): void {
+    this._clear();
+    this._open = this._connected = false;
+    this._transport = null;
+    if (opened && code !== 1000 && !mayReconnect(code)) {
+      this._fail(code, reason);
+      return;
+    }
+    if (opened && code === 1000 && this._endsNormally) {
+      this._finish(code, reason);
+      return;
+    }
+    this._owner.dropped();
+    const lastError = reason || 'The connection was lost.';
+    this._update({ state: this._goingState(), lastError });
+    if (!opened) {
+      void this._askThenWait();
+    } else {
+      this._wait(this._retryAfterMs ?? backoffMs(this._attempt));
+    }
+    this._retryAfterMs = null;
+  }
+
+  private async _askThenWait(): Promise<void> {
+    const verdict = await this._options.ask();
+    if (this._over) {
+      return;
+    }
+    if (verdict === 'unauthenticated') {
+      this._fail(
+        CODES.unauthenticated.number,
+        'You are not logged in (any more). Log in again and reload the page.'
+      );
+    } else if (verdict === 'gone') {
+      this._finish(1000, 'It is gone.');
+    } else {
+      const pause = backoffMs(this._attempt);
+      this._wait(verdict === 'wait' ? Math.max(pause, WAIT_MS) : pause);
+    }
+  }
+
+  /** A close with 1000 is the end, not a drop; set by owners whose protocol has an end. */
+  endsNormally(): void {
+    this._endsNormally = true;
+  }
+
+  private _wait(pauseMs: number): void {
+    this._timer = setTimeout(() => this._begin(), pauseMs);
+  }
+
+  private _hurry(): void {
+    if (this._timer !== null) {
+      clearTimeout(this._timer);
+      this._begin();
+    }
+  }
+
+  private _finish(code: number, reason: string): void {
+    this._over = true;
+    this._options.book.remove(this._options.service, this._options.id);
+    this._owner.ended(code, reason);
+  }
+
+  private _fail(code: number, reason: string): void {
+    this._over = true;
+    const name = codeName(code);
+    const lastError = reason || (name ? CODES[name].meaning : `code ${code}`);
+    this._update({ state: 'failed', lastError });
+    this._owner.ended(code, lastError);
+  }
+
+  private _goingState(): 'connecting' | 'reconnecting' {
+    return this._wasConnected ? 'reconnecting' : 'connecting';
+  }
+
+  private _update(change: Parameters<StatusBook['update']>[2]): void {
+    this._options.book.update(this._options.service, this._options.id, change);
+  }
+
+  private _clear(): void {
+    if (this._timer !== null) {
+      clearTimeout(this._timer);
+      this._timer = null;
+    }
+    if (this._stable !== null) {
+      clearTimeout(this._stable);
+      this._stable = null;
+    }
+  }
+
+  private _transport: ITransport | null = null;
+  private _timer: ReturnType<typeof setTimeout> | null = null;
+  private _stable: ReturnType<typeof setTimeout> | null = null;
+  private _attempt = 0;
+  private _retryAfterMs: number | null = null;
+  private _open = false;
+  private _connected = false;
+  private _wasConnected = false;
+  private _over = false;
+  private _endsNormally = false;
+}
+
+/** The error for a close code. */
+export function closeError(code: number, reason: string): HubError {
+  const name = codeName(code) ?? 'unavailable';
+  return new HubError(name, reason, mayReconnect(code));
+}

@@ -1,0 +1,288 @@
+/**
+ * The one connection for messages of this tab: the client session on a kept socket, with heartbeat and probes.
+ */
+import { IDisposable } from '@lumino/disposable';
+
+import { HubError } from '../protocol/errors';
+import { HUB_SUBPROTOCOL } from '../protocol/generated';
+import { ClientSession, Outcome } from '../protocol/session';
+import { IRequestOptions, Since } from '../tokens';
+import { closeError, IKept, Keeper } from './keeper';
+import { StatusBook } from './status';
+import { IRawSubscriber, Subscriptions } from './subscription';
+import { Ask, Connect } from './transport';
+
+const CHECK_MS = 1000;
+const PING_MS = 15_000;
+const PROBE_MS = 3000;
+/** Timers that come this late mean that this tab was asleep, not that the server is gone. */
+const ASLEEP_MS = 5000;
+
+interface IWaiting {
+  resolve(result: unknown): void;
+  reject(error: HubError): void;
+}
+
+/** What the connection needs. */
+export interface IMainOptions {
+  connect: Connect;
+  ask: Ask;
+  book: StatusBook;
+  version: string;
+  now?: () => number;
+}
+
+export class MainConnection implements IKept {
+  constructor(private readonly _options: IMainOptions) {
+    this._now = _options.now ?? Date.now;
+    this._session = new ClientSession({
+      name: 'jupyter-ws-hub',
+      version: _options.version
+    });
+    this.subscriptions = new Subscriptions(this._session, () => this._flush());
+  }
+
+  /** Who follows which topic. */
+  readonly subscriptions: Subscriptions;
+
+  /** Connect if that has not begun; resolves when connected, rejects when the server refuses for good. */
+  connect(): Promise<void> {
+    this._begin();
+    if (this._keeper?.isConnected) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      this._connecting.push({ resolve: () => resolve(), reject });
+    });
+  }
+
+  /** Call a method; see IConnectionManager. */
+  request(
+    method: string,
+    params: unknown,
+    options: IRequestOptions = {}
+  ): Promise<unknown> {
+    const { signal, timeoutMs } = options;
+    const cancelled = HubError.of('cancelled', `${method} was cancelled.`);
+    if (signal?.aborted) {
+      return Promise.reject(cancelled);
+    }
+    this._begin();
+    if (this._failure) {
+      return Promise.reject(this._failure);
+    }
+    return new Promise((resolve, reject) => {
+      const ref = this._session.request(method, params, timeoutMs ?? null);
+      const abort = () => {
+        if (this._session.cancel(ref)) {
+          this._waiting.delete(ref);
+          reject(cancelled);
+        }
+        this._flush();
+      };
+      const settled = () => signal?.removeEventListener('abort', abort);
+      signal?.addEventListener('abort', abort);
+      this._waiting.set(ref, {
+        resolve: result => (settled(), resolve(result)),
+        reject: error => (settled(), reject(error))
+      });
+      this._flush();
+    });
+  }
+
+  /** Follow a topic; see IConnectionManager. */
+  subscribe(
+    topic: string,
+    subscriber: IRawSubscriber,
+    since: Since
+  ): IDisposable {
+    this._begin();
+    return this.subscriptions.subscribe(topic, subscriber, since);
+  }
+
+  /** Ask the server at once whether it is there; without an answer soon, connect anew. */
+  probe(): void {
+    this._keeper?.hurry();
+    if (this._session.isOpen && this._probeTimer === null) {
+      this._ping();
+      const heard = this._heardMs;
+      this._probeTimer = setTimeout(() => {
+        this._probeTimer = null;
+        if (this._heardMs === heard) {
+          this._keeper?.reconnect('The server does not answer.');
+        }
+      }, PROBE_MS);
+    }
+  }
+
+  /** Leave on purpose: the server frees the session. */
+  close(): void {
+    if (this._session.isOpen) {
+      this._keeper?.send(this._session.bye());
+    }
+    this._stopTimers();
+    this._keeper?.close();
+    this._keeper = null;
+  }
+
+  opened(): boolean {
+    this._heardMs = this._now();
+    this._keeper?.send(this._session.opened());
+    return false;
+  }
+
+  received(data: string | ArrayBuffer): void {
+    this._heardMs = this._now();
+    let outcomes: Outcome[];
+    try {
+      outcomes = this._session.receive(data as string);
+    } catch (error) {
+      this._keeper?.reconnect(String(error));
+      return;
+    }
+    for (const outcome of outcomes) {
+      if (!this.subscriptions.handle(outcome)) {
+        this._handle(outcome);
+      }
+    }
+    this._flush();
+  }
+
+  dropped(): void {
+    this._session.closed();
+  }
+
+  ended(code: number, reason: string): void {
+    this._stopTimers();
+    this._session.closed();
+    const error = (this._failure = closeError(code, reason));
+    const waiting = [...this._waiting.values(), ...this._connecting];
+    this._waiting.clear();
+    this._connecting = [];
+    waiting.forEach(({ reject }) => reject(error));
+    this.subscriptions.topics.forEach(topic =>
+      this.subscriptions.refuse(topic, error)
+    );
+  }
+
+  private _begin(): void {
+    if (this._keeper || this._failure) {
+      if (this._failure) {
+        this._connecting.splice(0).forEach(one => one.reject(this._failure!));
+      }
+      return;
+    }
+    const { connect, ask, book } = this._options;
+    this._keeper = new Keeper(
+      {
+        service: 'main',
+        id: null,
+        path: [],
+        subprotocol: HUB_SUBPROTOCOL,
+        connect,
+        ask,
+        book
+      },
+      this
+    );
+    this._checkedMs = this._now();
+    this._checker = setInterval(() => this._check(), CHECK_MS);
+  }
+
+  private _handle(outcome: Outcome): void {
+    switch (outcome.type) {
+      case 'welcome':
+        this._keeper?.confirm();
+        this._connecting.splice(0).forEach(one => one.resolve(undefined));
+        this._ping();
+        break;
+      case 'result':
+        this._settle(outcome.ref)?.resolve(outcome.result);
+        break;
+      case 'error':
+        this._settle(outcome.ref)?.reject(outcome.error);
+        break;
+      case 'pong':
+        this._options.book.update('main', null, {
+          roundTripMs: Math.max(0, this._now() - outcome.t)
+        });
+        break;
+      case 'bye':
+        this._bye(outcome.retryAfterMs, outcome.reason, outcome.code);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** The close frame that follows says whether to come back; `bye` says when. */
+  private _bye(retryAfterMs: number | null, reason: string, code: number) {
+    if (retryAfterMs !== null && code < 4500) {
+      this._keeper?.reconnect(reason, retryAfterMs);
+    }
+  }
+
+  private _settle(ref: number): IWaiting | undefined {
+    const waiting = this._waiting.get(ref);
+    this._waiting.delete(ref);
+    return waiting;
+  }
+
+  private _check(): void {
+    const now = this._now();
+    const asleep = now - this._checkedMs > ASLEEP_MS;
+    this._checkedMs = now;
+    if (!this._session.isOpen) {
+      return;
+    }
+    if (asleep) {
+      this.probe();
+      return;
+    }
+    const heartbeat = this._session.welcome?.heartbeat;
+    const silence = now - this._heardMs;
+    if (heartbeat && silence > heartbeat.interval_ms + heartbeat.grace_ms) {
+      this._keeper?.reconnect('Nothing was heard from the server.');
+    } else if (now - this._pingedMs >= PING_MS) {
+      this._ping();
+    }
+  }
+
+  private _ping(): void {
+    this._pingedMs = this._now();
+    this._session.ping(this._pingedMs);
+    this._flush();
+  }
+
+  private _flush(): void {
+    for (
+      let frame = this._session.takeFrame();
+      frame !== null;
+      frame = this._session.takeFrame()
+    ) {
+      this._keeper?.send(frame);
+    }
+  }
+
+  private _stopTimers(): void {
+    if (this._checker !== null) {
+      clearInterval(this._checker);
+    }
+    if (this._probeTimer !== null) {
+      clearTimeout(this._probeTimer);
+    }
+    this._checker = this._probeTimer = null;
+  }
+
+  private readonly _now: () => number;
+  private readonly _session: ClientSession;
+  private readonly _waiting = new Map<number, IWaiting>();
+  private _connecting: IWaiting[] = [];
+  private _keeper: Keeper | null = null;
+  private _failure: HubError | null = null;
+  private _checker: ReturnType<typeof setInterval> | null = null;
+  private _probeTimer: ReturnType<typeof setTimeout> | null = null;
+  private _heardMs = 0;
+  private _pingedMs = 0;
+  private _checkedMs = 0;
+}

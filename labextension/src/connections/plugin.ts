@@ -1,0 +1,41 @@
+/**
+ * The plugins that provide the connection manager and the transfer manager.
+ */
+import {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import {
+  IServerSettings,
+  ServerConnection,
+  ServiceManagerPlugin
+} from '@jupyterlab/services';
+
+import { isAvailable, serverVersion } from '../server';
+import { IConnectionManager, ITransferManager } from '../tokens';
+import { ConnectionManager } from './manager';
+import { TransferManager } from './transfers';
+
+export const connectionManager: ServiceManagerPlugin<IConnectionManager> = {
+  id: 'jupyter-ws-hub:connection-manager',
+  description: 'Owns every connection to the jupyter_ws_hub server extension.',
+  autoStart: true,
+  provides: IConnectionManager,
+  optional: [IServerSettings],
+  activate: (_: null, settings: ServerConnection.ISettings | undefined) =>
+    new ConnectionManager({
+      settings: settings ?? ServerConnection.makeSettings(),
+      version: serverVersion(),
+      available: isAvailable()
+    })
+};
+
+export const transferManager: JupyterFrontEndPlugin<ITransferManager> = {
+  id: 'jupyter-ws-hub:transfer-manager',
+  description: 'Uploads over /ws/file-stream/<op>.',
+  autoStart: true,
+  provides: ITransferManager,
+  requires: [IConnectionManager],
+  activate: (_: JupyterFrontEnd, manager: IConnectionManager) =>
+    new TransferManager(manager)
+};

@@ -1,0 +1,134 @@
+/**
+ * This tab's transfers: starts uploads, a few at a time, and keeps what there is to show of them.
+ */
+import { PathExt } from '@jupyterlab/coreutils';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { HubError } from '../protocol/errors';
+import { IConnectionManager, ITransfer, ITransferManager } from '../tokens';
+import { Upload } from './upload';
+
+/** Uploads that run at the same time; the others wait. */
+const AT_A_TIME = 3;
+/** The rate is taken over about this long. */
+const RATE_MS = 3000;
+
+interface IMutableTransfer extends ITransfer {
+  path: string;
+  written: number;
+  state: ITransfer['state'];
+  rate: number;
+  error: string | null;
+}
+
+interface ISample {
+  ms: number;
+  written: number;
+}
+
+export class TransferManager implements ITransferManager {
+  constructor(
+    private readonly _manager: IConnectionManager,
+    private readonly _now: () => number = Date.now
+  ) {}
+
+  get transfers(): readonly ITransfer[] {
+    return this._transfers;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  async upload(file: File, directory: string): Promise<string> {
+    const transfer: IMutableTransfer = {
+      id: String(++this._lastId),
+      path: PathExt.join(directory, file.name),
+      size: file.size,
+      written: 0,
+      state: 'waiting',
+      rate: 0,
+      error: null
+    };
+    this._transfers = [...this._transfers, transfer];
+    this._changed.emit();
+    await this._turn();
+    try {
+      return await this._run(transfer, file);
+    } finally {
+      this._running -= 1;
+      this._queue.shift()?.();
+      this._uploads.delete(transfer.id);
+      this._changed.emit();
+    }
+  }
+
+  async cancel(id: string): Promise<void> {
+    const transfer = this._transfers.find(one => one.id === id);
+    if (transfer?.state === 'waiting') {
+      transfer.state = 'cancelled';
+      this._changed.emit();
+    }
+    await this._uploads.get(id)?.cancel();
+  }
+
+  private async _run(transfer: IMutableTransfer, file: File): Promise<string> {
+    const cancelled = () => transfer.state === 'cancelled';
+    if (cancelled()) {
+      throw HubError.of('cancelled', `${transfer.path} was cancelled.`);
+    }
+    const samples: ISample[] = [];
+    const upload = new Upload(this._manager, file, transfer.path, {
+      onProgress: written => {
+        transfer.state = 'running';
+        transfer.written = written;
+        transfer.error = null;
+        transfer.rate = this._rate(samples, written);
+        this._changed.emit();
+      },
+      onPause: reason => {
+        transfer.state = 'paused';
+        transfer.rate = 0;
+        transfer.error = reason;
+        this._changed.emit();
+      }
+    });
+    this._uploads.set(transfer.id, upload);
+    try {
+      transfer.path = await upload.run();
+      transfer.state = 'done';
+      transfer.written = transfer.size;
+      return transfer.path;
+    } catch (error) {
+      const code = error instanceof HubError ? error.code : null;
+      transfer.state = code === 'cancelled' ? 'cancelled' : 'failed';
+      transfer.error = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
+  }
+
+  private _rate(samples: ISample[], written: number): number {
+    const ms = this._now();
+    samples.push({ ms, written });
+    while (samples.length > 2 && ms - (samples[0]?.ms ?? ms) > RATE_MS) {
+      samples.shift();
+    }
+    const first = samples[0] ?? { ms, written };
+    const elapsed = ms - first.ms;
+    return elapsed > 0 ? ((written - first.written) * 1000) / elapsed : 0;
+  }
+
+  private async _turn(): Promise<void> {
+    if (this._running >= AT_A_TIME) {
+      await new Promise<void>(resolve => this._queue.push(resolve));
+    }
+    this._running += 1;
+  }
+
+  private _transfers: IMutableTransfer[] = [];
+  private readonly _uploads = new Map<string, Upload>();
+  private readonly _queue: Array<() => void> = [];
+  private readonly _changed = new Signal<this, void>(this);
+  private _running = 0;
+  private _lastId = 0;
+}

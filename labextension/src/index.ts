@@ -1,0 +1,18 @@
+/**
+ * The plugin list, and what other extensions may import.
+ */
+import { chat } from './chat/plugin';
+import { connectionManager, transferManager } from './connections/plugin';
+import { panel } from './panel/plugin';
+import { terminalManager } from './terminals/plugin';
+
+export { HubError } from './protocol/errors';
+export * from './tokens';
+
+export default [
+  connectionManager,
+  terminalManager,
+  transferManager,
+  panel,
+  chat
+];

@@ -1,0 +1,736 @@
+// Written by `python -m jupyter_ws_hub.typescript` from the Python structs. Do not edit.
+/* eslint-disable */
+
+export const HUB_SUBPROTOCOL = 'v1.hub.jupyter-ws-hub';
+export const TERMINAL_SUBPROTOCOL = 'v1.terminal.jupyter-ws-hub';
+export const FILE_STREAM_SUBPROTOCOL = 'v1.file-stream.jupyter-ws-hub';
+export const INBOUND_FRAME_BYTES = 1048576;
+export const CHUNK_HEADER_BYTES = 16;
+export const CHUNK_DATA = 0;
+export const MAX_CHUNK_FRAME_BYTES = 65536;
+export const MAX_CHUNK_PAYLOAD_BYTES = 65520;
+export const BLOCK_BYTES = 4194304;
+export const WINDOW_BYTES = 4194304;
+
+/** The code table: what can go wrong, its close code, and whether trying again can help. */
+export const CODES = {
+  shutting_down: { number: 4000, retryable: true, meaning: "the server is stopping or restarting" },
+  slow_consumer: { number: 4001, retryable: true, meaning: "the peer reads too slowly to be kept connected" },
+  heartbeat_timeout: { number: 4002, retryable: true, meaning: "nothing was heard from the peer for too long" },
+  hello_timeout: { number: 4003, retryable: true, meaning: "the first message did not come in time" },
+  rate_limited: { number: 4004, retryable: true, meaning: "too many messages; wait retry_after_ms" },
+  unavailable: { number: 4005, retryable: true, meaning: "the service cannot answer now" },
+  internal: { number: 4006, retryable: true, meaning: "the server failed; its log has the reason" },
+  timeout: { number: 4007, retryable: true, meaning: "the request was not answered in time" },
+  busy: { number: 4008, retryable: true, meaning: "too much is under way for this session" },
+  no_space: { number: 4009, retryable: true, meaning: "no space is left where the data should go" },
+  bad_frame: { number: 4500, retryable: false, meaning: "the frame does not follow the protocol" },
+  unauthenticated: { number: 4501, retryable: false, meaning: "the user is not, or no longer, logged in" },
+  forbidden: { number: 4502, retryable: false, meaning: "the user may not do this" },
+  not_found: { number: 4503, retryable: false, meaning: "there is no such thing, or it is gone" },
+  superseded: { number: 4504, retryable: false, meaning: "a newer connection took this one's place" },
+  too_big: { number: 4505, retryable: false, meaning: "the message is larger than the limit" },
+  version_unsupported: { number: 4506, retryable: false, meaning: "no common version of the protocol" },
+  unknown_type: { number: 4507, retryable: false, meaning: "no message type has this name" },
+  unknown_method: { number: 4508, retryable: false, meaning: "no service has this method" },
+  unknown_topic: { number: 4509, retryable: false, meaning: "no service has this topic" },
+  invalid: { number: 4510, retryable: false, meaning: "a field is missing or has a wrong value" },
+  cancelled: { number: 4511, retryable: false, meaning: "the request was cancelled" },
+  unknown_outcome: { number: 4512, retryable: false, meaning: "the request may have run; its outcome is not known" },
+  exists: { number: 4513, retryable: false, meaning: "something with this name exists already" },
+  conflict: { number: 4514, retryable: false, meaning: "it changed meanwhile; the request did not expect that" },
+  wrong_offset: { number: 4515, retryable: false, meaning: "the data does not continue where it must" },
+  digest_mismatch: { number: 4516, retryable: false, meaning: "the data that arrived is not the data that was sent" },
+  source_changed: { number: 4517, retryable: false, meaning: "the file changed while it was read" },
+  unsupported: { number: 4518, retryable: false, meaning: "this server cannot do that" },
+} as const;
+export type CodeName = keyof typeof CODES;
+
+/** What the client has consumed: bytes on this connection, and requests whose outcome it has. */
+export type Ack = {
+  type: 'ack';
+  bytes?: number;
+  done?: number;
+};
+
+/** Who wrote a message: the authenticated user of the request, always. */
+export type Author = {
+  username: string;
+  display_name: string;
+};
+
+/** The end on purpose. From the client: free the session. From the server: why, and when to come back. */
+export type Bye = {
+  type: 'bye';
+  code: number;
+  reason: string;
+  retry_after_ms: number | null;
+};
+
+/** Stop a request that is under way; it is still answered, with `cancelled` or with its result. */
+export type Cancel = {
+  type: 'cancel';
+  ref: number;
+};
+
+/** A message in a room. `id` is the client's, so that a message sent twice stands there once. */
+export type ChatMessage = {
+  id: string;
+  room: string;
+  author: Author;
+  text: string;
+  time: number;
+};
+
+/** Who speaks: the client program's name and version, for logs and status. */
+export type ClientInfo = {
+  name?: string;
+  version?: string;
+};
+
+/** Make something empty at a path. */
+export type CreateParams = {
+  path: string;
+  type?: 'directory' | 'file' | 'notebook';
+};
+
+/** A transfer to make. `size` (bytes) is needed for an upload; `expect` asks for the target's etag or `absent`. */
+export type CreateTransfer = {
+  direction: 'download' | 'upload';
+  path: string;
+  size?: number | null;
+  mtime_ms?: number | null;
+  if_exists?: 'fail' | 'overwrite' | 'rename';
+  expect?: string | null;
+  digest?: 'xxh3-128';
+};
+
+/** The sender of data may go up to this byte offset (exclusive). Never falls. */
+export type Credit = {
+  type: 'credit';
+  limit: number;
+};
+
+/** The end. For an upload: published under `path`. For a download: all bytes were sent; compare `root`. */
+export type Done = {
+  type: 'done';
+  path: string;
+  size: number;
+  root: string;
+  etag: string;
+  warning: string | null;
+};
+
+/** A file, notebook or directory, without its content. `size` is in bytes, null for directories. */
+export type Entry = {
+  name: string;
+  path: string;
+  type: 'directory' | 'file' | 'notebook';
+  writable: boolean;
+  last_modified: string;
+  created: string;
+  size: number | null;
+  mimetype: string | null;
+};
+
+/** An error as it stands on the wire. */
+export type ErrorInfo = {
+  code: string;
+  message: string;
+  retryable: boolean;
+  retry_after_ms?: number | null;
+  details?: { [key: string]: unknown } | null;
+};
+
+/** Something happened in a topic. `offset` is null where the topic has no log. */
+export type Event = {
+  type: 'event';
+  topic: string;
+  offset: number | null;
+  id: string;
+  kind: string;
+  time: number;
+  data: unknown;
+  prev?: number | null;
+};
+
+/** A file with its content: text, base64, or a notebook's JSON. */
+export type FileContent = {
+  entry: Entry;
+  format: 'base64' | 'json' | 'text';
+  content: unknown;
+};
+
+/** All bytes of an upload are sent: how many, and the root digest in hex. */
+export type Finish = {
+  type: 'finish';
+  size: number;
+  root: string;
+};
+
+/** What to read, and how: as what the ContentsManager thinks best where `type` or `format` are null. */
+export type GetParams = {
+  path: string;
+  type?: 'file' | 'notebook' | null;
+  format?: 'base64' | 'json' | 'text' | null;
+};
+
+/** How a service is: ok, degraded or down, and why if it is not ok. */
+export type Health = {
+  id: string;
+  state: 'degraded' | 'down' | 'ok';
+  reason: string | null;
+  gone: boolean;
+};
+
+/** The server pings every `interval_ms`; silence of interval and grace is death, on both sides. */
+export type Heartbeat = {
+  interval_ms: number;
+  grace_ms: number;
+};
+
+/** First message of a connection: a new session, or one to go on with. */
+export type Hello = {
+  type: 'hello';
+  client?: ClientInfo;
+  session?: string | null;
+  resume?: string | null;
+  positions?: { [key: string]: Position | null };
+};
+
+/** A page of messages, oldest first; `more` says whether there are older ones. */
+export type History = {
+  items: Array<HistoryItem>;
+  more: boolean;
+};
+
+/** A message and its offset in the room's log. */
+export type HistoryItem = {
+  offset: number;
+  message: ChatMessage;
+};
+
+/** The messages before an offset, or the newest ones. */
+export type HistoryParams = {
+  room: string;
+  before?: number | null;
+  limit?: number;
+};
+
+/** Part `n` (0, 1, 2 …) of a streamed reply. */
+export type Item = {
+  type: 'item';
+  ref: number;
+  n: number;
+  data: unknown;
+};
+
+/** This topic is served from its log until the connection has caught up. */
+export type Lagging = {
+  type: 'lagging';
+  topic: string;
+};
+
+/** One of the values that a `latest` topic's snapshot lists. */
+export type LatestValue = {
+  kind: string;
+  time: number;
+  data: unknown;
+};
+
+/** What the server accepts on one connection. */
+export type Limits = {
+  frame_bytes: number;
+  requests_in_flight: number;
+  topics: number;
+};
+
+/** How many of the newest notifications. */
+export type ListParams = {
+  limit?: number;
+};
+
+/** A notification in a user's list. */
+export type Listed = {
+  topic: string;
+  offset: number;
+  read: boolean;
+  notification: Notification;
+};
+
+/** A directory and what is in it, sorted by name. */
+export type Listing = {
+  path: string;
+  entries: Array<Entry>;
+};
+
+/** Replay of this topic is complete; what follows is new. */
+export type Live = {
+  type: 'live';
+  topic: string;
+};
+
+/** From where to where. */
+export type MoveParams = {
+  path: string;
+  to: string;
+};
+
+/** Parameters of a method that takes none. */
+export type Nothing = {
+};
+
+/** A notification. `sender` is the username of who posted it. */
+export type Notification = {
+  id: string;
+  level: 'error' | 'info' | 'success' | 'warning';
+  title: string;
+  message: string;
+  sender: string;
+  time: number;
+};
+
+/** A user's notifications and everybody's, oldest first, and how many of all are unread. */
+export type Notifications = {
+  items: Array<Listed>;
+  unread: number;
+};
+
+/** What to tell whom. `to` all needs the permission to execute on notifications. */
+export type NotifyParams = {
+  title: string;
+  message?: string;
+  level?: 'error' | 'info' | 'success' | 'warning';
+  to?: 'all' | 'me';
+  id?: string | null;
+};
+
+/** A path, relative to the server's root. */
+export type PathParams = {
+  path: string;
+};
+
+/** Are you there? `t` comes back in the pong. */
+export type Ping = {
+  type: 'ping';
+  t: number;
+};
+
+/** I am; `t` is the ping's. */
+export type Pong = {
+  type: 'pong';
+  t: number;
+};
+
+/**
+ * A place in a topic's log: everything up to and including `offset` has been seen.
+ *
+ * `epoch` names one incarnation of the log, `id` is the id of the message at `offset` ("" at offset 0): the anchor
+ * that shows when a store handed an offset out twice.
+ */
+export type Position = {
+  epoch: string;
+  offset: number;
+  id: string;
+};
+
+/** The subscriber's position moved over offsets that were not for it. */
+export type PositionMoved = {
+  type: 'position';
+  topic: string;
+  position: Position;
+  prev: number;
+};
+
+/** What to say where. `id` is the client's own random id for the message. */
+export type PostParams = {
+  room: string;
+  text: string;
+  id: string;
+};
+
+/** A notification that was posted, and where it stands. */
+export type Posted = {
+  topic: string;
+  offset: number;
+  id: string;
+};
+
+/** How far a user has read: an offset in their own log and one in everybody's. */
+export type ReadMarker = {
+  me: number;
+  all: number;
+};
+
+/** The one final answer to a request; `error` if it failed. `ref` is null for an envelope that had none. */
+export type Reply = {
+  type: 'reply';
+  ref: number | null;
+  result?: unknown | null;
+  error?: ErrorInfo | null;
+};
+
+/** Call a method of a service; answered by exactly one final reply. */
+export type Request = {
+  type: 'request';
+  ref: number;
+  method: string;
+  params?: unknown;
+  timeout_ms?: number | null;
+};
+
+/** A room. */
+export type Room = {
+  name: string;
+  created: number;
+  created_by: string;
+};
+
+/** A room by its name: lower-case letters, digits and hyphens, at most 64. */
+export type RoomParams = {
+  name: string;
+};
+
+/** All rooms, by name. */
+export type Rooms = {
+  rooms: Array<Room>;
+};
+
+/** A kernel or terminal; `gone` when it has ended. */
+export type RunningStatus = {
+  id: string;
+  name: string;
+  state: string;
+  connections: number;
+  last_activity: string;
+  gone: boolean;
+};
+
+/** What to write where. With `expect`, only if the file's `last_modified` is still that. */
+export type SaveParams = {
+  path: string;
+  content: unknown;
+  type?: 'file' | 'notebook';
+  format?: 'base64' | 'json' | 'text';
+  expect?: string | null;
+};
+
+/** Everything at once. */
+export type Status = {
+  services: Array<Health>;
+  kernels: Array<RunningStatus>;
+  terminals: Array<RunningStatus>;
+};
+
+/** How far an upload has come: received by the server, written to the file, safe on the disk. */
+export type StreamAck = {
+  type: 'ack';
+  received: number;
+  written: number;
+  durable: number;
+};
+
+/** Why the stream ends, sent before the close frame. */
+export type StreamError = {
+  type: 'error';
+  error: ErrorInfo;
+  expected: number | null;
+};
+
+/** First message on a stream. A download goes on after the `have` bytes that the client has already. */
+export type StreamHello = {
+  type: 'hello';
+  have?: number;
+};
+
+/** The stream is open: go on at `byte_offset`, up to `limit`. */
+export type StreamWelcome = {
+  type: 'welcome';
+  direction: 'download' | 'upload';
+  path: string;
+  byte_offset: number;
+  durable: number;
+  size: number;
+  limit: number;
+  block_bytes: number;
+  digest: string;
+};
+
+/** Ask for a topic's events, from a position, from the earliest kept, or from now on. */
+export type Subscribe = {
+  type: 'subscribe';
+  ref: number;
+  topic: string;
+  since?: Position | 'earliest' | 'latest';
+};
+
+/** Answer to `subscribe` (`ref`) or to a position in `hello` (`ref` null). */
+export type Subscribed = {
+  type: 'subscribed';
+  ref: number | null;
+  topic: string;
+  status: 'ok' | 'reset';
+  position: Position | null;
+  head: number | null;
+  reason: string | null;
+  snapshot: unknown | null;
+};
+
+/** A transfer that was made; open its stream to move the bytes. */
+export type TransferCreated = {
+  op: string;
+  path: string;
+  size: number;
+  limits: TransferLimits;
+};
+
+/** What a stream takes. */
+export type TransferLimits = {
+  frame_bytes: number;
+  block_bytes: number;
+};
+
+/** A transfer by its id. */
+export type TransferParams = {
+  op: string;
+};
+
+/** How a transfer is. `byte_offset` is how far it has come, in bytes. */
+export type TransferStatus = {
+  op: string;
+  direction: 'download' | 'upload';
+  path: string;
+  size: number;
+  byte_offset: number;
+  state: 'cancelled' | 'committing' | 'done' | 'failed' | 'paused' | 'running' | 'waiting';
+  error: ErrorInfo | null;
+  gone: boolean;
+};
+
+/** A user's transfers, oldest first. */
+export type Transfers = {
+  transfers: Array<TransferStatus>;
+};
+
+/** No more events of this topic; answered by an empty reply. */
+export type Unsubscribe = {
+  type: 'unsubscribe';
+  ref: number;
+  topic: string;
+};
+
+/** The session is open; `resumed` says whether it is the one that was asked for. */
+export type Welcome = {
+  type: 'welcome';
+  session: string;
+  resume: string;
+  resumed: boolean;
+  server: string;
+  principal: string;
+  heartbeat: Heartbeat;
+  limits: Limits;
+};
+
+export type ClientMessage =
+  | Hello
+  | Subscribe
+  | Unsubscribe
+  | Request
+  | Cancel
+  | Ack
+  | Ping
+  | Pong
+  | Bye;
+
+export type ServerMessage =
+  | Welcome
+  | Subscribed
+  | Event
+  | PositionMoved
+  | Live
+  | Lagging
+  | Reply
+  | Item
+  | Ping
+  | Pong
+  | Bye;
+
+export type StreamClientMessage =
+  | StreamHello
+  | Finish
+  | Credit;
+
+export type StreamServerMessage =
+  | StreamWelcome
+  | StreamAck
+  | Credit
+  | Done
+  | StreamError;
+
+/** Every method: what it takes and what it gives. */
+export type Methods = {
+  /** Make a room; where it exists already, that one is given. */
+  'chat.create': {
+    params: RoomParams;
+    result: Room;
+  };
+  /** Read a room's messages, newest page first. */
+  'chat.history': {
+    params: HistoryParams;
+    result: History;
+  };
+  /** Say something in a room. The same `id` again gives the message that is there. */
+  'chat.post': {
+    params: PostParams;
+    result: HistoryItem;
+  };
+  /** List the rooms. */
+  'chat.rooms': {
+    params: Nothing;
+    result: Rooms;
+  };
+  /** Copy a file or directory. */
+  'files.copy': {
+    params: MoveParams;
+    result: Entry;
+  };
+  /** Make an empty file, notebook or directory. */
+  'files.create': {
+    params: CreateParams;
+    result: Entry;
+  };
+  /** Delete a file or directory, to the trash where that is configured. */
+  'files.delete': {
+    params: PathParams;
+    result: null;
+  };
+  /** Read a file or notebook. */
+  'files.get': {
+    params: GetParams;
+    result: FileContent;
+  };
+  /** List a directory. */
+  'files.list': {
+    params: PathParams;
+    result: Listing;
+  };
+  /** Move or rename a file or directory. */
+  'files.rename': {
+    params: MoveParams;
+    result: Entry;
+  };
+  /** Write a file or notebook, whole. */
+  'files.save': {
+    params: SaveParams;
+    result: Entry;
+  };
+  /** Look at a file or directory without reading it. */
+  'files.stat': {
+    params: PathParams;
+    result: Entry;
+  };
+  /** List the newest notifications of this user and of everybody. */
+  'notifications.list': {
+    params: ListParams;
+    result: Notifications;
+  };
+  /** Notify oneself, or everybody. The same `id` again counts once. */
+  'notifications.post': {
+    params: NotifyParams;
+    result: Posted;
+  };
+  /** Mark notifications up to these offsets as read; a marker never goes back. */
+  'notifications.read': {
+    params: ReadMarker;
+    result: ReadMarker;
+  };
+  /** How everything is now. */
+  'status.get': {
+    params: Nothing;
+    result: Status;
+  };
+  /** End a transfer and remove what it has left; one that has ended stays as it is. */
+  'transfers.cancel': {
+    params: TransferParams;
+    result: TransferStatus;
+  };
+  /** Prepare an upload or a download of one file; an upload needs the permission to write. */
+  'transfers.create': {
+    params: CreateTransfer;
+    result: TransferCreated;
+  };
+  /** List this user's transfers. */
+  'transfers.list': {
+    params: Nothing;
+    result: Transfers;
+  };
+};
+export type MethodName = keyof Methods;
+/** Methods that may be sent again when it is not known whether they ran. */
+export const IDEMPOTENT: ReadonlySet<string> = new Set([
+  'chat.create',
+  'chat.history',
+  'chat.post',
+  'chat.rooms',
+  'files.get',
+  'files.list',
+  'files.save',
+  'files.stat',
+  'notifications.list',
+  'notifications.read',
+  'status.get',
+  'transfers.cancel',
+  'transfers.list',
+]);
+
+/** Every topic, or pattern of topics: its events' kinds and payloads, and its snapshot. */
+export type Topics = {
+  'chat/*': {
+    events: {
+      message: ChatMessage;
+    };
+    snapshot: History;
+  };
+  'notifications/all': {
+    events: {
+      notification: Notification;
+    };
+    snapshot: null;
+  };
+  'notifications/me': {
+    events: {
+      notification: Notification;
+      read: ReadMarker;
+    };
+    snapshot: null;
+  };
+  'status': {
+    events: {
+      kernel: RunningStatus;
+      service: Health;
+      terminal: RunningStatus;
+    };
+    snapshot: Array<LatestValue>;
+  };
+  'transfers/me': {
+    events: {
+      transfer: TransferStatus;
+    };
+    snapshot: Array<LatestValue>;
+  };
+};
+
+/** The pattern that a topic's name falls under. */
+export type PatternOf<T extends string> = T extends keyof Topics
+  ? T
+  : T extends `${infer Head}/${string}`
+    ? `${Head}/*` extends keyof Topics
+      ? `${Head}/*`
+      : never
+    : never;
+
+/** The events of a topic: kinds and payloads. */
+export type EventsOf<T extends string> = Topics[PatternOf<T>]['events'];
+
+/** What a topic's snapshot is. */
+export type SnapshotOf<T extends string> = Topics[PatternOf<T>]['snapshot'];

@@ -1,0 +1,408 @@
+/**
+ * The client's side of `/ws` as a state machine: frames in, frames and outcomes out. No socket, no timers, no clock.
+ *
+ * It keeps what a reconnect needs: the session's token, each topic's position, each unanswered request.
+ */
+import {
+  decodeServerFrame,
+  encodeClientMessage,
+  joinFrame,
+  wireBytes
+} from './codec';
+import { HubError } from './errors';
+import {
+  ClientInfo,
+  ClientMessage,
+  Event,
+  IDEMPOTENT,
+  INBOUND_FRAME_BYTES,
+  Position,
+  Reply,
+  ServerMessage,
+  Subscribed,
+  Welcome
+} from './generated';
+
+/** What the machine tells its owner. */
+export type Outcome =
+  | { type: 'welcome'; resumed: boolean; welcome: Welcome }
+  | { type: 'result'; ref: number; result: unknown }
+  | { type: 'error'; ref: number; error: HubError }
+  | { type: 'event'; topic: string; event: Event }
+  | {
+      type: 'snapshot';
+      topic: string;
+      snapshot: unknown;
+      reason: string | null;
+    }
+  | {
+      type: 'subscribed';
+      topic: string;
+      position: Position | null;
+      reset: boolean;
+    }
+  | { type: 'live'; topic: string }
+  | { type: 'refused'; topic: string; error: HubError }
+  | { type: 'pong'; t: number }
+  | { type: 'bye'; code: number; reason: string; retryAfterMs: number | null };
+
+interface IPending {
+  method: string;
+  /** The request, encoded. */
+  text: string;
+  sent: boolean;
+}
+
+interface ITopic {
+  since: Position | 'earliest' | 'latest';
+  /** Where the events seen so far end; null before the first answer, and where the topic has no log. */
+  position: Position | null;
+  /** The server has answered the subscription at least once. */
+  known: boolean;
+  /** The `ref` of the subscription that is under way, null if it stands. */
+  asking: number | null;
+}
+
+/** Acknowledge after this many settled requests, or with the next pong. */
+const ACK_EVERY = 16;
+
+/** A frame is ended when it has this many characters, well below what the server takes. */
+const FRAME_CHARACTERS = 128 * 1024;
+
+export class ClientSession {
+  constructor(private readonly _client: ClientInfo) {}
+
+  /** Whether the server has said welcome on this connection. */
+  get isOpen(): boolean {
+    return this._open;
+  }
+
+  /** The limits and the heartbeat of the last welcome. */
+  get welcome(): Welcome | null {
+    return this._welcome;
+  }
+
+  /** A socket has opened: the frame to send first. */
+  opened(): string {
+    this._open = false;
+    const positions: { [topic: string]: Position | null } = {};
+    for (const [name, topic] of this._topics) {
+      if (topic.known) {
+        positions[name] = topic.position;
+      }
+    }
+    const hello = encodeClientMessage({
+      type: 'hello',
+      client: this._client,
+      session: this._welcome?.session ?? null,
+      resume: this._welcome?.resume ?? null,
+      positions
+    });
+    return joinFrame([hello]);
+  }
+
+  /** The socket is gone. */
+  closed(): void {
+    this._open = false;
+  }
+
+  /**
+   * Take a frame from the server; what has to be sent in answer is in `takeFrame`.
+   *
+   * @throws HubError `bad_frame`: the server does not speak this protocol.
+   */
+  receive(text: string): Outcome[] {
+    const outcomes: Outcome[] = [];
+    for (const message of decodeServerFrame(text)) {
+      this._handle(message, outcomes);
+    }
+    return outcomes;
+  }
+
+  /** The next frame to send, null if there is none now; to be asked until it is null. */
+  takeFrame(): string | null {
+    if (!this._open || this._out.length === 0) {
+      return null;
+    }
+    let count = 0;
+    let characters = 0;
+    do {
+      characters += this._out[count++]?.length ?? 0;
+    } while (count < this._out.length && characters < FRAME_CHARACTERS);
+    return joinFrame(this._out.splice(0, count));
+  }
+
+  /**
+   * Prepare a request; gives its `ref`. It is sent now or when the connection is there.
+   *
+   * @throws HubError `too_big`: it is larger than the largest frame that the server takes.
+   */
+  request(method: string, params: unknown, timeoutMs: number | null): number {
+    const ref = ++this._lastRef;
+    const text = encodeClientMessage({
+      type: 'request',
+      ref,
+      method,
+      params,
+      timeout_ms: timeoutMs
+    });
+    const limit = this._welcome?.limits.frame_bytes ?? INBOUND_FRAME_BYTES;
+    if (text.length * 3 > limit && wireBytes(text) + 2 > limit) {
+      throw HubError.of(
+        'too_big',
+        `${method} carries more than the ${limit} bytes that the server takes at once; use a file stream.`
+      );
+    }
+    this._pending.set(ref, { method, text, sent: this._open });
+    if (this._open) {
+      this._out.push(text);
+    }
+    return ref;
+  }
+
+  /** Ask the server to stop a request. True if it is over at once, because it was never sent. */
+  cancel(ref: number): boolean {
+    const pending = this._pending.get(ref);
+    if (pending && !pending.sent) {
+      this._settle(ref);
+      return true;
+    }
+    if (pending && this._open) {
+      this._send({ type: 'cancel', ref });
+    }
+    return false;
+  }
+
+  /** Follow a topic from now on. */
+  subscribe(name: string, since: ITopic['since']): void {
+    const topic = { since, position: null, known: false, asking: null };
+    this._topics.set(name, topic);
+    if (this._open) {
+      this._ask(name, topic);
+    }
+  }
+
+  /** Where the events of a topic that have come so far end; null where that is not known. */
+  position(name: string): Position | null {
+    return this._topics.get(name)?.position ?? null;
+  }
+
+  /** Follow a topic no longer. */
+  unsubscribe(name: string): void {
+    if (this._topics.delete(name) && this._open) {
+      this._send({
+        type: 'unsubscribe',
+        ref: ++this._lastRef,
+        topic: name
+      });
+    }
+  }
+
+  /** Ask the server whether it is there; `t` comes back in the `pong`. */
+  ping(t: number): void {
+    if (this._open) {
+      this._send({ type: 'ping', t });
+    }
+  }
+
+  /** Free the session on the server: the frame to send last. */
+  bye(): string {
+    this._open = false;
+    const bye = { type: 'bye', code: 1000, reason: '' } as const;
+    return joinFrame([encodeClientMessage({ ...bye, retry_after_ms: null })]);
+  }
+
+  private _handle(message: ServerMessage, outcomes: Outcome[]): void {
+    switch (message.type) {
+      case 'welcome':
+        this._welcomed(message, outcomes);
+        break;
+      case 'reply':
+        this._replied(message, outcomes);
+        break;
+      case 'subscribed':
+        this._subscribed(message, outcomes);
+        break;
+      case 'event':
+        this._event(message, outcomes);
+        break;
+      case 'position':
+        this._moved(message.topic, message.prev, message.position);
+        break;
+      case 'live':
+        outcomes.push({ type: 'live', topic: message.topic });
+        break;
+      case 'ping':
+        this._send({ type: 'pong', t: message.t });
+        this._acknowledge();
+        break;
+      case 'pong':
+        outcomes.push({ type: 'pong', t: message.t });
+        break;
+      case 'bye':
+        outcomes.push({
+          type: 'bye',
+          code: message.code,
+          reason: message.reason,
+          retryAfterMs: message.retry_after_ms
+        });
+        break;
+      default:
+        break;
+    }
+  }
+
+  private _welcomed(welcome: Welcome, outcomes: Outcome[]): void {
+    this._open = true;
+    this._welcome = welcome;
+    this._out = [];
+    outcomes.push({ type: 'welcome', resumed: welcome.resumed, welcome });
+    for (const [ref, pending] of [...this._pending]) {
+      if (pending.sent && !welcome.resumed && !IDEMPOTENT.has(pending.method)) {
+        this._settle(ref);
+        const error = HubError.of(
+          'unknown_outcome',
+          `The connection was lost while ${pending.method} was under way; it may have been done or not.`
+        );
+        outcomes.push({ type: 'error', ref, error });
+      } else {
+        pending.sent = true;
+        this._out.push(pending.text);
+      }
+    }
+    for (const [name, topic] of this._topics) {
+      if (!topic.known) {
+        this._ask(name, topic);
+      }
+    }
+  }
+
+  private _ask(name: string, topic: ITopic): void {
+    topic.asking = ++this._lastRef;
+    this._send({
+      type: 'subscribe',
+      ref: topic.asking,
+      topic: name,
+      since: topic.position ?? topic.since
+    });
+  }
+
+  private _replied(reply: Reply, outcomes: Outcome[]): void {
+    const error = reply.error ? HubError.from(reply.error) : null;
+    const topic = this._topicOf(reply.ref, error);
+    if (topic !== null && error !== null) {
+      this._topics.delete(topic);
+      outcomes.push({ type: 'refused', topic, error });
+    } else if (reply.ref !== null && this._pending.has(reply.ref)) {
+      this._settle(reply.ref);
+      outcomes.push(
+        error
+          ? { type: 'error', ref: reply.ref, error }
+          : { type: 'result', ref: reply.ref, result: reply.result ?? null }
+      );
+    }
+  }
+
+  /** The topic whose subscription an error answers, null if it answers something else. */
+  private _topicOf(ref: number | null, error: HubError | null): string | null {
+    if (ref === null) {
+      const topic = error?.details?.['topic'];
+      return typeof topic === 'string' && this._topics.has(topic)
+        ? topic
+        : null;
+    }
+    for (const [name, topic] of this._topics) {
+      if (topic.asking === ref) {
+        return name;
+      }
+    }
+    return null;
+  }
+
+  private _send(message: ClientMessage): void {
+    this._out.push(encodeClientMessage(message));
+  }
+
+  private _settle(ref: number): void {
+    this._pending.delete(ref);
+    if (++this._settled >= ACK_EVERY) {
+      this._acknowledge();
+    }
+  }
+
+  /** Tell the server up to which `ref` everything is settled, so that it need not keep the outcomes. */
+  private _acknowledge(): void {
+    if (this._settled === 0 || !this._open) {
+      return;
+    }
+    this._settled = 0;
+    const oldest = Math.min(...this._pending.keys(), this._lastRef + 1);
+    this._send({ type: 'ack', done: oldest - 1 });
+  }
+
+  private _subscribed(message: Subscribed, outcomes: Outcome[]): void {
+    const topic = this._topics.get(message.topic);
+    if (!topic || (message.ref !== null && message.ref !== topic.asking)) {
+      return;
+    }
+    topic.known = true;
+    topic.asking = null;
+    topic.position = message.position;
+    const { position } = message;
+    const reset = message.status === 'reset';
+    outcomes.push({
+      type: 'subscribed',
+      topic: message.topic,
+      position,
+      reset
+    });
+    if (reset || message.position === null) {
+      outcomes.push({
+        type: 'snapshot',
+        topic: message.topic,
+        snapshot: message.snapshot,
+        reason: message.reason
+      });
+    }
+  }
+
+  private _event(event: Event, outcomes: Outcome[]): void {
+    const topic = this._topics.get(event.topic);
+    if (!topic || !topic.known || topic.asking !== null) {
+      return;
+    }
+    if (event.offset === null || topic.position === null) {
+      outcomes.push({ type: 'event', topic: event.topic, event });
+      return;
+    }
+    const { offset, id } = event;
+    const prev = event.prev ?? offset - 1;
+    const moved = { epoch: topic.position.epoch, offset, id };
+    if (this._moved(event.topic, prev, moved)) {
+      outcomes.push({ type: 'event', topic: event.topic, event });
+    }
+  }
+
+  /** Move a topic's position if the message continues it; a gap is repaired by asking from the position again. */
+  private _moved(name: string, prev: number, position: Position): boolean {
+    const topic = this._topics.get(name);
+    if (!topic?.position || position.offset <= topic.position.offset) {
+      return false;
+    }
+    if (prev > topic.position.offset) {
+      this._ask(name, topic);
+      return false;
+    }
+    topic.position = position;
+    return true;
+  }
+
+  private _open = false;
+  private _welcome: Welcome | null = null;
+  private _lastRef = 0;
+  private _settled = 0;
+  /** Encoded messages on their way out; bounded by what the callers have pending. */
+  private _out: string[] = [];
+  private readonly _pending = new Map<number, IPending>();
+  private readonly _topics = new Map<string, ITopic>();
+}

@@ -1,0 +1,180 @@
+/**
+ * The public face of the extension: what other extensions may import.
+ */
+import { Token } from '@lumino/coreutils';
+import { IDisposable } from '@lumino/disposable';
+import { ISignal } from '@lumino/signaling';
+
+import {
+  EventsOf,
+  MethodName,
+  Methods,
+  Position,
+  SnapshotOf
+} from './protocol/generated';
+
+/** The three kinds of connections. */
+export type Service = 'main' | 'terminal' | 'file-stream';
+
+/**
+ * How a connection is. `idle`: nothing is open. `disconnected`: it ended and will not come back by itself.
+ * `failed`: the server refused for good; `lastError` says why.
+ */
+export type ConnectionState =
+  | 'idle'
+  | 'connecting'
+  | 'connected'
+  | 'reconnecting'
+  | 'disconnected'
+  | 'failed';
+
+/** The state of one connection, or the worst one of a service. */
+export interface IConnectionStatus {
+  readonly service: Service;
+  /** A terminal's name or an operation's id; null for the main connection and for `idle`. */
+  readonly id: string | null;
+  readonly state: ConnectionState;
+  /** Since when it is in this state: milliseconds since 1970-01-01 UTC. */
+  readonly since: number;
+  /** Attempts to connect since the last time it was connected. */
+  readonly attempts: number;
+  /** What went wrong last, for a person; null if nothing has. */
+  readonly lastError: string | null;
+  /** The last round trip in milliseconds; null where it was not measured. */
+  readonly roundTripMs: number | null;
+}
+
+/** One event of a topic. */
+export type TopicEvent<T extends string> = {
+  [K in keyof EventsOf<T>]: {
+    readonly kind: K;
+    readonly data: EventsOf<T>[K];
+    readonly id: string;
+    /** Milliseconds since 1970-01-01 UTC, by the server's clock. */
+    readonly time: number;
+    /** The place in the topic's log; null where it keeps none. */
+    readonly offset: number | null;
+  };
+}[keyof EventsOf<T>];
+
+/** What a subscriber is told. Positions are kept for it: over reconnects it misses nothing and sees nothing twice. */
+export interface ISubscriber<T extends string> {
+  /** Something happened in the topic. */
+  onEvent(event: TopicEvent<T>): void;
+  /**
+   * The state of the topic, where events alone do not give it: at the start on a topic without a log, and after
+   * a gap that the server cannot fill (`reason` is set then). Null where the topic has no snapshot.
+   */
+  onSnapshot?(snapshot: SnapshotOf<T> | null, reason: string | null): void;
+  /** Replay is complete; what follows is new. */
+  onLive?(): void;
+  /** The server refuses the subscription; nothing more will come. */
+  onError?(error: Error): void;
+}
+
+/** Where a subscription starts: at what is kept earliest, at what comes from now on, or after a position. */
+export type Since = 'earliest' | 'latest' | Position;
+
+/** Options of a request. */
+export interface IRequestOptions {
+  /** Milliseconds after which the server gives up and answers with `timeout`. */
+  timeoutMs?: number;
+  /** Aborting cancels the request on the server; the promise then rejects with `cancelled`. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Owns every connection to the server half.
+ *
+ * The objects that the `connect…` methods give have the face of a `WebSocket`. They reject when the server refuses
+ * for good; a connection that drops comes back by itself, with growing pauses and without a limit of attempts.
+ */
+export interface IConnectionManager {
+  /**
+   * The connection for messages, `/ws`. The socket is virtual: many holders share one connection; closing it detaches
+   * its holder, the connection stays. It takes and gives text frames of the hub protocol; `ref`s are its holder's own.
+   */
+  connectMain(): Promise<WebSocket>;
+
+  /**
+   * A terminal that exists, by its name: `/ws/terminal/<terminalId>`, with terminado's JSON messages. It reconnects by
+   * itself; then the screen is cleared and written anew. It closes when the terminal has ended or was given up.
+   */
+  connectTerminal(terminalId: string): Promise<WebSocket>;
+
+  /**
+   * The bytes of a transfer that was made by the method `transfers.create`: `/ws/file-stream/<operationId>`. It does
+   * not reconnect by itself: connect again and go on where the server's welcome says.
+   */
+  connectFileStream(operationId: string): Promise<WebSocket>;
+
+  /**
+   * The state of a connection now. Without an id: the worst state among the service's connections, `idle` if there
+   * are none.
+   */
+  getConnectionStatus(service: Service, id?: string): IConnectionStatus;
+
+  /** Emitted with the new status whenever any connection's status changes. */
+  readonly statusChanged: ISignal<IConnectionManager, IConnectionStatus>;
+
+  /**
+   * Call a method of a service. The request survives reconnects and runs at most once.
+   *
+   * @throws HubError with a code of the code table.
+   */
+  request<M extends MethodName>(
+    method: M,
+    params: Methods[M]['params'],
+    options?: IRequestOptions
+  ): Promise<Methods[M]['result']>;
+
+  /** Follow a topic, from `since` (default `latest`). Dispose the result to stop. */
+  subscribe<T extends string>(
+    topic: T,
+    subscriber: ISubscriber<T>,
+    since?: Since
+  ): IDisposable;
+}
+
+/** The token of the connection manager, for `requires` or `optional` of another extension's plugin. */
+export const IConnectionManager = new Token<IConnectionManager>(
+  'jupyter-ws-hub:IConnectionManager',
+  'Every connection to the jupyter_ws_hub server extension: messages, terminals and file streams.'
+);
+
+/** How a transfer is. */
+export type TransferState =
+  'waiting' | 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
+
+/** One transfer of this browser tab. */
+export interface ITransfer {
+  readonly id: string;
+  readonly path: string;
+  /** Bytes in all. */
+  readonly size: number;
+  /** Bytes that the server has written. */
+  readonly written: number;
+  readonly state: TransferState;
+  /** Bytes per second, over the last seconds. */
+  readonly rate: number;
+  /** What went wrong, for a person. */
+  readonly error: string | null;
+}
+
+/** Moves files between the browser and the server. */
+export interface ITransferManager {
+  /** Upload a file into a directory (API path); the name is made free if it is taken. Resolves to the final path. */
+  upload(file: File, directory: string): Promise<string>;
+  /** Cancel a transfer; what it has left on the server is removed. */
+  cancel(id: string): Promise<void>;
+  /** This tab's transfers, oldest first. */
+  readonly transfers: readonly ITransfer[];
+  /** Emitted whenever a transfer changes. */
+  readonly changed: ISignal<ITransferManager, void>;
+}
+
+/** The token of the transfer manager. */
+export const ITransferManager = new Token<ITransferManager>(
+  'jupyter-ws-hub:ITransferManager',
+  'Uploads over file streams of the jupyter_ws_hub server extension.'
+);
