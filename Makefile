@@ -40,14 +40,16 @@ check: .make/labextension ## Lint, types, generated code
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy jupyter_ws_hub tests hatch_build.py
 	$(BIN)/python -m jupyter_ws_hub.typescript --check
+	$(BIN)/python -m jupyter_ws_hub.reference --check
 	cd labextension && jlpm lint:check
 
 format: .make/node_modules ## Format all code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 	cd labextension && jlpm prettier
 
-types: .make/env ## Write the TypeScript types from the Python structs
+types: .make/env ## Write what is generated: TypeScript types, the tables of PROTOCOL.md
 	$(BIN)/python -m jupyter_ws_hub.typescript
+	$(BIN)/python -m jupyter_ws_hub.reference
 
 wheel-test: .make/env ## Build the wheel, install it into an empty environment, look at both halves
 	$(BIN)/python .ci/wheel_test.py

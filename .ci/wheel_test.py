@@ -36,7 +36,10 @@ def build(folder: Path) -> Path:
     source.mkdir()
     files = run("git", "-C", REPOSITORY, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
     archive = subprocess.run(
-        ["tar", "-C", REPOSITORY, "--null", "-T", "-", "-cf", "-"], input=files.encode(), stdout=subprocess.PIPE, check=True
+        ["tar", "-C", REPOSITORY, "--null", "-T", "-", "-cf", "-"],
+        input=files.encode(),
+        stdout=subprocess.PIPE,
+        check=True,
     )
     subprocess.run(["tar", "-C", source, "-xf", "-"], input=archive.stdout, check=True)
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, source)
@@ -50,7 +53,9 @@ def check_contents(wheel: Path) -> None:
         names = archive.namelist()
         require(any(name.endswith("protocol/PROTOCOL.md") for name in names), "PROTOCOL.md is not in the wheel")
         require(any("labextensions/jupyter-ws-hub/static/" in name for name in names), "no labextension in the wheel")
-        texts = [n for n in names if n.endswith((".json", ".js", ".py")) and str(REPOSITORY).encode() in archive.read(n)]
+        texts = [
+            n for n in names if n.endswith((".json", ".js", ".py")) and str(REPOSITORY).encode() in archive.read(n)
+        ]
     require(not texts, f"paths of this machine stand in {texts}")
 
 

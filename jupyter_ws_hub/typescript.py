@@ -215,19 +215,22 @@ def generate() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the file, or with `--check` compare it; 0 if it is current now."""
-    parser = argparse.ArgumentParser(prog="python -m jupyter_ws_hub.typescript", description=__doc__)
+def write_or_check(module: str, target: Path, text: str, arguments: list[str] | None = None) -> int:
+    """Write `text` to `target`, or with `--check` compare them; the exit code, 0 if the file is current now."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is not current")
-    check = parser.parse_args(arguments).check
-    text = generate()
-    if not check:
-        TARGET.write_text(text)
+    if not parser.parse_args(arguments).check:
+        target.write_text(text)
         return 0
-    if TARGET.exists() and TARGET.read_text() == text:
+    if target.exists() and target.read_text() == text:
         return 0
-    print(f"{TARGET} is not current: run `python -m jupyter_ws_hub.typescript`.", file=sys.stderr)
+    print(f"{target} is not current: run `python -m {module}`.", file=sys.stderr)
     return 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write or check the generated TypeScript."""
+    return write_or_check("jupyter_ws_hub.typescript", TARGET, generate(), arguments)
 
 
 if __name__ == "__main__":

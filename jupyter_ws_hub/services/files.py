@@ -127,7 +127,7 @@ class FilesService(Service):
         model = await contents.get(params.path, content=True, type=params.type, format=params.format)
         return FileContent(_entry(model), model["format"], model["content"])
 
-    @method("files.save", permission=WRITE, idempotent=True)
+    @method("files.save", permission=WRITE)
     async def save(self, params: SaveParams, peer: Peer) -> Entry:
         """Write a file or notebook, whole."""
         if params.expect is not None:
