@@ -1,0 +1,229 @@
+"""A TCP proxy on loopback that does to connections what bad networks do: cut, swallow, stall, delay, throttle, split.
+
+It knows nothing of HTTP or WebSockets; bytes are counted from a connection's first one, in each direction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+READ_BYTES = 64 * 1024
+QUEUE_PIECES = 64
+CLOSE_S = 1.0
+How = Literal["rst", "fin"]
+Side = Literal["client", "server"]
+
+
+@dataclass(frozen=True)
+class Way:
+    """What happens to one direction of a connection."""
+
+    cut_after: int | None = None
+    """After so many bytes the connection ends."""
+    swallow_after: int | None = None
+    """After so many bytes nothing arrives any more, and nobody is told."""
+    delay_s: float = 0
+    """How long each byte is on its way."""
+    bytes_per_s: float = 0
+    """How fast bytes go; 0: as fast as they can."""
+    piece_bytes: int = READ_BYTES
+    """How many bytes go in one packet at most."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one connection: `up` is from client to server, `down` from server to client."""
+
+    up: Way = Way()
+    down: Way = Way()
+    how: How = "rst"
+    """How a cut ends the connection."""
+    unaware: Side | None = None
+    """The side that is not told of a cut: its half of the connection stays open and silent."""
+
+
+@dataclass(eq=False)
+class Link:
+    """One connection through the proxy."""
+
+    client: asyncio.StreamWriter
+    server: asyncio.StreamWriter
+    fault: Fault
+    how: How
+    unaware: Side | None
+    up_bytes: int = 0
+    down_bytes: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def cut(self, how: How | None = None, unaware: Side | None = None) -> None:
+        """End the connection now; the `unaware` side is not told. Idempotent."""
+        if not self.ended.is_set():
+            self.how, self.unaware = how or self.how, unaware or self.unaware
+            self.ended.set()
+
+    async def close(self) -> None:
+        """Tell both sides, but the unaware one, in the way of this link; returns when they are told."""
+        for side, writer in (("client", self.client), ("server", self.server)):
+            if side == self.unaware:
+                continue
+            if self.how == "rst":
+                reset(writer)
+                continue
+            writer.close()
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await writer.wait_closed()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection by RST: whatever is in its buffers is lost."""
+    raw = writer.get_extra_info("socket")
+    if raw is not None and raw.fileno() >= 0:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+class _Pump:
+    """One direction of a link: what is read waits in a queue until it is due."""
+
+    def __init__(self, link: Link, side: Side, reader: asyncio.StreamReader, flowing: asyncio.Event) -> None:
+        self._link = link
+        self._side = side
+        self._reader = reader
+        self._to = link.server if side == "client" else link.client
+        self._way = link.fault.up if side == "client" else link.fault.down
+        self._flowing = flowing
+        self._queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(QUEUE_PIECES)
+        self._seen = 0
+
+    async def run(self) -> None:
+        """Until this direction has ended; an end of file is passed on."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._read())
+                group.create_task(self._write())
+        except* OSError:
+            self._link.cut("rst")
+
+    async def _read(self) -> None:
+        loop, way = asyncio.get_running_loop(), self._way
+        while data := await self._reader.read(READ_BYTES):
+            if self._side == "client":
+                self._link.up_bytes += len(data)
+            else:
+                self._link.down_bytes += len(data)
+            for at in range(0, len(data), way.piece_bytes):
+                await self._queue.put((loop.time() + way.delay_s, data[at : at + way.piece_bytes]))
+        await self._queue.put((loop.time() + way.delay_s, b""))
+
+    async def _write(self) -> None:
+        loop, way = asyncio.get_running_loop(), self._way
+        while True:
+            due_s, data = await self._queue.get()
+            await asyncio.sleep(max(0.0, due_s - loop.time()))
+            await self._flowing.wait()
+            if not data:
+                self._to.write_eof()
+                return
+            await self._pass_on(data)
+            if way.bytes_per_s:
+                await asyncio.sleep(len(data) / way.bytes_per_s)
+
+    async def _pass_on(self, data: bytes) -> None:
+        way, start = self._way, self._seen
+        self._seen += len(data)
+        ends = [len(data), *(end - start for end in (way.swallow_after, way.cut_after) if end is not None)]
+        part = data[: max(0, min(ends))]
+        if part:
+            self._to.write(part)
+            await self._to.drain()
+        if way.cut_after is not None and self._seen >= way.cut_after:
+            self._link.cut()
+            await asyncio.Event().wait()  # nothing more passes; the link's end cancels this
+
+
+class FaultProxy:
+    """Listens on a free port while its `async with` block runs."""
+
+    def __init__(self, target_port: int, fault: Fault | Callable[[int], Fault] | None = None) -> None:
+        """`fault` may be a function of the connection's number: 0, 1, 2 …; it may be set anew at any time."""
+        self.fault = fault or Fault()
+        self.target_port = target_port
+        self.links: list[Link] = []
+        self.port = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    async def __aenter__(self) -> Self:
+        """Listen."""
+        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=READ_BYTES)
+        self.port = self._listener.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Stop listening and end all connections."""
+        self._listener.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=5)
+
+    def stall(self) -> None:
+        """Let nothing pass from now on, as when packets get lost: the senders' buffers fill."""
+        self._flowing.clear()
+
+    def flow(self) -> None:
+        """Let everything pass again."""
+        self._flowing.set()
+
+    def cut_all(self, how: How = "rst", unaware: Side | None = None) -> None:
+        """End all connections now."""
+        for link in self.links:
+            link.cut(how, unaware)
+
+    def _accept(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(from_client, to_client))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        fault = self.fault(len(self.links)) if callable(self.fault) else self.fault
+        try:
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self.target_port, limit=READ_BYTES)
+        except OSError:
+            reset(to_client)
+            return
+        for writer in (to_client, to_server):
+            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link = Link(to_client, to_server, fault, fault.how, fault.unaware)
+        self.links.append(link)
+        pumps = (_Pump(link, "client", from_client, self._flowing), _Pump(link, "server", from_server, self._flowing))
+        try:
+            await self._run(link, pumps)
+        finally:
+            reset(to_client)
+            reset(to_server)
+
+    async def _run(self, link: Link, pumps: tuple[_Pump, _Pump]) -> None:
+        async def both() -> None:
+            await asyncio.gather(*(pump.run() for pump in pumps))
+
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(both()), asyncio.create_task(link.ended.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        if not link.ended.is_set():
+            link.how = "fin"
+        await link.close()
+        if link.unaware is not None:
+            await asyncio.Event().wait()

@@ -1,0 +1,49 @@
+"""Where the extension must keep out of the way, or work outside JupyterLab: without its server half, in Notebook 7."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ..support.client import until
+from ..support.server import RealServer
+from .conftest import Opener
+
+pytestmark = [pytest.mark.ui, pytest.mark.timeout(120)]
+
+
+async def test_without_the_server_half_jupyterlab_works_as_without_the_extension(
+    start_server: Callable[..., RealServer], open_window: Opener, tmp_path: Path
+) -> None:
+    server = start_server(program="lab", extension=False)
+    window = await open_window(server)
+    await window.page.click('.jp-LauncherCard[title*="erminal"]')
+    await window.page.wait_for_selector(".jp-Terminal .xterm-screen")
+    await until(lambda: window.sockets_to("/terminals/websocket/"), "the stock endpoint is used")
+    await window.page.focus(".jp-Terminal .xterm-helper-textarea")
+    await window.page.wait_for_timeout(1000)  # the stock terminal drops what is typed before its shell is there
+    await window.page.keyboard.type(f"echo stock > {tmp_path}/out\n")
+    await until(lambda: (tmp_path / "out").exists(), "the stock terminal works")
+    assert await window.page.locator(".jp-WsHub-statusButton, #jupyter-ws-hub-panel").count() == 0
+    assert not window.sockets_to("/ws/")
+    assert window.errors == []
+
+
+async def test_notebook_7_has_the_panel_and_its_terminals_run_over_our_endpoint(
+    start_server: Callable[..., RealServer], open_window: Opener, tmp_path: Path
+) -> None:
+    server = start_server(program="notebook")
+    tree = await open_window(server, "tree")
+    await until(lambda: any(url.split("?")[0].endswith("/ws") for url in tree.sockets), "the main connection opens")
+    terminal = await open_window(server, "terminals/1")
+    await terminal.page.wait_for_selector(".jp-Terminal .xterm-screen")
+    await until(lambda: terminal.sockets_to("/ws/terminal/1"), "our endpoint is used")
+    assert not terminal.sockets_to("/terminals/websocket/")
+    await terminal.page.focus(".jp-Terminal .xterm-helper-textarea")
+    await terminal.page.keyboard.type(f"echo notebook > {tmp_path}/out\n")
+    await until(lambda: (tmp_path / "out").exists(), "the terminal works")
+    await terminal.screenshot("notebook-terminal")
+    # Notebook 7.6 has an error of its own at the start, with or without this extension.
+    assert [error for error in tree.errors + terminal.errors if "jupyter-ws-hub" in error] == []
