@@ -8,8 +8,6 @@ PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 export PATH := $(BIN):$(PATH)
-# Yarn keeps its cache here, so that nothing is written outside.
-export YARN_ENABLE_GLOBAL_CACHE := false
 LAB_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
   labextension/package.json labextension/tsconfig.json labextension/install.json
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
