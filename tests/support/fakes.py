@@ -5,11 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
+from typing import Any
 
+from jupyter_ws_hub.hub.hub import Hub, HubSettings
 from jupyter_ws_hub.ports import Peer, Runtime
+from jupyter_ws_hub.protocol.codes import Code
+from jupyter_ws_hub.protocol.errors import HubError
+from jupyter_ws_hub.services.base import Health, Service, ServiceContext
+from jupyter_ws_hub.services.ports import Model, Running
 from jupyter_ws_hub.storage.base import Draft, Head, Record, Versioned
-from jupyter_ws_hub.storage.memory import MemoryLog, MemoryValues
+from jupyter_ws_hub.storage.memory import MemoryLog, MemoryStorage, MemoryValues
+from jupyter_ws_hub.transfers.store import TransferSettings, TransferStore
 
 
 class FakeClock:
@@ -142,3 +151,146 @@ class HookedValues(MemoryValues):
         """See KeyValue."""
         await self.before("put")
         return await super().put(key, value, expect=expect, ttl_s=ttl_s)
+
+
+class FakeContents:
+    """Files in memory, by API path; what was asked is in `calls`."""
+
+    def __init__(self) -> None:
+        """Begin with an empty root."""
+        self.models: dict[str, Model] = {}
+        self.calls: list[tuple[Any, ...]] = []
+        self.put("", "directory")
+
+    def put(self, path: str, type: str = "file", **fields: Any) -> Model:
+        """Set a file, notebook or directory; give its model."""
+        model: Model = {"name": path.rpartition("/")[2], "path": path, "type": type, "writable": True}
+        time = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        model |= {"created": time, "last_modified": time, "format": None, "content": None, **fields}
+        self.models[path] = model
+        return model
+
+    def _get(self, path: str) -> Model:
+        if path not in self.models:
+            raise HubError(Code.NOT_FOUND, f"There is no {path!r}.")
+        return self.models[path]
+
+    async def get(self, path: str, *, content: bool, type: str | None = None, format: str | None = None) -> Model:
+        """See Contents."""
+        self.calls.append(("get", path, content, type, format))
+        model = self._get(path)
+        if content and model["type"] == "directory":
+            prefix = f"{path}/" if path else ""
+            inside = [p for p in self.models if p.startswith(prefix) and p != path and "/" not in p[len(prefix) :]]
+            return {**model, "content": [self.models[p] for p in reversed(inside)]}
+        return model if content else {**model, "content": None, "format": None}
+
+    async def save(self, path: str, model: Model) -> Model:
+        """See Contents."""
+        self.calls.append(("save", path, model))
+        return self.put(path, **model)
+
+    async def create(self, path: str, type: str) -> Model:
+        """See Contents."""
+        self.calls.append(("create", path, type))
+        return self.put(path, type)
+
+    async def rename(self, path: str, to: str) -> Model:
+        """See Contents."""
+        self.calls.append(("rename", path, to))
+        return self.put(to, self.models.pop(path)["type"])
+
+    async def copy(self, path: str, to: str) -> Model:
+        """See Contents."""
+        self.calls.append(("copy", path, to))
+        return self.put(to, self._get(path)["type"])
+
+    async def delete(self, path: str) -> None:
+        """See Contents."""
+        self.calls.append(("delete", path))
+        del self.models[self._get(path)["path"]]
+
+
+class FakePlatform:
+    """What runs: two lists to be changed, and an error to be raised."""
+
+    def __init__(self) -> None:
+        """Nothing runs."""
+        self.running_kernels: list[Running] = []
+        self.running_terminals: list[Running] = []
+        self.error: Exception | None = None
+
+    async def kernels(self) -> Sequence[Running]:
+        """See Platform."""
+        if self.error is not None:
+            raise self.error
+        return list(self.running_kernels)
+
+    async def terminals(self) -> Sequence[Running]:
+        """See Platform."""
+        return list(self.running_terminals)
+
+
+class FakeLocalFiles:
+    """A directory without hidden rules and hooks; what was saved is in `saved`."""
+
+    def __init__(self, root: Path) -> None:
+        """Serve what is under `root`."""
+        self.root = root
+        self.saved: list[str] = []
+
+    async def source(self, path: str) -> Path:
+        """See LocalFiles."""
+        if not (self.root / path).is_file():
+            raise HubError(Code.NOT_FOUND, f"There is no {path!r}.")
+        return self.root / path
+
+    async def target(self, path: str) -> Path:
+        """See LocalFiles."""
+        if not (self.root / path).parent.is_dir():
+            raise HubError(Code.NOT_FOUND, f"There is no directory for {path!r}.")
+        return self.root / path
+
+    def api_path(self, target: Path) -> str:
+        """See LocalFiles."""
+        return target.relative_to(self.root).as_posix()
+
+    async def before_save(self, path: str, size: int) -> None:
+        """See LocalFiles."""
+
+    async def after_save(self, path: str, target: Path) -> str | None:
+        """See LocalFiles."""
+        self.saved.append(path)
+        return None
+
+
+class Stage:
+    """Services on a hub of fakes, put together as app.py does it; they are not started."""
+
+    def __init__(self, *services: Service, root: Path = Path("/nowhere")) -> None:
+        """Bind the services."""
+        self.clock = FakeClock()
+        self.runtime = fake_runtime(self.clock)
+        self.log = HookedLog(self.runtime.new_id)
+        self.values = HookedValues(self.clock)
+        self.storage = MemoryStorage(self.clock, self.runtime.new_id)
+        self.storage.log, self.storage.values = self.log, self.values
+        self.contents = FakeContents()
+        self.platform = FakePlatform()
+        self.files = FakeLocalFiles(root)
+        self.transfers = TransferStore(self.files, self.runtime, TransferSettings())
+        self.health: list[Health] = []
+        methods = [method for service in services for method in service.methods()]
+        topics = [topic for service in services for topic in service.all_topics()]
+        self.hub = Hub(methods, topics, self.log, self.runtime, HubSettings())
+        self.context = ServiceContext(
+            publish=self.hub.topics.publish,
+            storage=self.storage,
+            runtime=self.runtime,
+            contents=self.contents,
+            platform=self.platform,
+            transfers=self.transfers,
+            survey=lambda: self.health,
+        )
+        for service in services:
+            service.bind(self.context)

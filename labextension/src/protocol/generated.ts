@@ -674,7 +674,6 @@ export const IDEMPOTENT: ReadonlySet<string> = new Set([
   'chat.rooms',
   'files.get',
   'files.list',
-  'files.save',
   'files.stat',
   'notifications.list',
   'notifications.read',
