@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
 
-from .hub.hub import HubSettings
+from .hub.settings import HubSettings
 from .protocol.session import Timing
 from .transfers.store import TransferSettings
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..hub.hub import Hub
 from ..transfers.store import TransferStore
 
-if TYPE_CHECKING:
-    from .base import HubSocket
+
+class OpenSocket(Protocol):
+    """A socket that can be told of the server's end."""
+
+    def shut_down(self) -> None:
+        """Tell the client to come back, and close."""
+        ...
 
 
 @dataclass
@@ -25,5 +30,5 @@ class Parts:
     """Awaited before the first use: starts the services unless they run."""
     active: Callable[[], None]
     """Tell the server of a person's activity."""
-    sockets: set[HubSocket] = field(default_factory=set)
+    sockets: set[OpenSocket] = field(default_factory=set)
     """All open sockets, to be closed when the server stops."""

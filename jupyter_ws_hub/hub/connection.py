@@ -6,15 +6,15 @@ A handler feeds it frames and time and writes what `next_frame` gives; it never 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import msgspec
-
-from ..ports import Peer
+from ..ports import Peer, Runtime
 from ..protocol.codec import Malformed, encode
 from ..protocol.codes import NORMAL_CLOSURE, Code
 from ..protocol.errors import HubError, RemoteProtocolError
 from ..protocol.messages import (
+    NULL,
     Ack,
     Bye,
     Cancel,
@@ -22,47 +22,73 @@ from ..protocol.messages import (
     Hello,
     Ping,
     Pong,
-    Position,
     Reply,
     Request,
     Subscribe,
-    Subscribed,
     Unsubscribe,
 )
 from ..protocol.session import PingDue, ServerSession
-from ..storage.base import LogRetention
+from ..storage.base import TopicLog
 from .declare import Lane
 from .outbox import Outbox, OutboxFull
-from .replay import Subscription, why_reset
+from .router import Router
 from .session import HubSession, error_reply
+from .sessions import Sessions
+from .settings import HubSettings
+from .subscriptions import Subscriptions
+from .topics import Topics
 
-if TYPE_CHECKING:
-    from .hub import Hub
+
+@dataclass(frozen=True)
+class Commons:
+    """What all connections of a server share."""
+
+    settings: HubSettings
+    runtime: Runtime
+    router: Router
+    topics: Topics
+    log: TopicLog
+    sessions: Sessions
 
 
 class HubConnection:
     """A connection from its first frame to its close code."""
 
-    def __init__(self, hub: Hub, peer: Peer) -> None:
-        """Belongs to `hub` from now until `closed` is called."""
+    def __init__(self, commons: Commons, peer: Peer, on_closed: Callable[[HubConnection], None]) -> None:
+        """`on_closed` is told once the socket is gone."""
         self.peer = peer
         self.close_code: int = NORMAL_CLOSURE
         self.close_reason = ""
-        self._hub = hub
-        self._runtime = hub.runtime
+        self._settings = commons.settings
+        self._runtime = commons.runtime
+        self._sessions = commons.sessions
+        self._on_closed = on_closed
         now_s = self._runtime.monotonic()
-        self._machine = ServerSession(hub.settings.timing, now_s, hub.settings.max_frame_bytes)
-        self._outbox = Outbox(hub.settings.outbox_bytes)
+        self._machine = ServerSession(self._settings.timing, now_s, self._settings.max_frame_bytes)
+        self._outbox = Outbox(self._settings.outbox_bytes)
         self._session: HubSession | None = None
-        self._subscriptions: dict[str, Subscription] = {}
-        self._pending: set[asyncio.Task[None]] = set()
+        self._subscriptions = Subscriptions(
+            peer,
+            self._outbox,
+            commons.router,
+            commons.topics,
+            commons.log,
+            commons.runtime,
+            self._settings.max_topics,
+            lambda ref, error: self.send(Lane.CONTROL, error_reply(ref, error)),
+            self.fail,
+        )
+        self._waiting: set[asyncio.Task[None]] = set()
         self._ticked_s = now_s
-        self._closing = False
         self._closing_since_s = float("inf")
 
     def closing_s(self, now_s: float) -> float:
         """How long ago the end began; negative while it has not."""
         return now_s - self._closing_since_s
+
+    @property
+    def _closing(self) -> bool:
+        return self._closing_since_s < float("inf")
 
     @property
     def round_trip_s(self) -> float | None:
@@ -89,7 +115,7 @@ class HubConnection:
         asleep_s, self._ticked_s = now_s - self._ticked_s, now_s
         if self._closing:
             return
-        if asleep_s > self._hub.settings.timing.heartbeat_grace_s / 2:
+        if asleep_s > self._settings.timing.heartbeat_grace_s / 2:
             self._machine.excuse(now_s)
         verdict = self._machine.tick(now_s)
         if isinstance(verdict, HubError):
@@ -104,6 +130,19 @@ class HubConnection:
         except OutboxFull:
             self.fail(HubError(Code.SLOW_CONSUMER, "The connection does not take what it is sent."))
 
+    def reply(self, lane: Lane, envelope: bytes) -> None:
+        """Queue a reply, now or when there is room: large answers wait for each other, bounded by the requests."""
+        if lane > Lane.INTERACTIVE or self._outbox.fits(len(envelope)):
+            self.send(lane, envelope)
+        else:
+            task = asyncio.create_task(self._reply_later(lane, envelope))
+            self._waiting.add(task)
+            task.add_done_callback(self._waiting.discard)
+
+    async def _reply_later(self, lane: Lane, envelope: bytes) -> None:
+        await self._outbox.urgent_room(len(envelope))
+        self.send(lane, envelope)
+
     def fail(self, error: HubError) -> None:
         """End the connection for a reason of the code table; the client is told before the close frame."""
         self._end(int(error.code), error.message, error.retry_after_ms)
@@ -111,30 +150,26 @@ class HubConnection:
     def _end(self, code: int, reason: str, retry_after_ms: int | None = None) -> None:
         if self._closing:
             return
-        self._closing = True
         self._closing_since_s = self._runtime.monotonic()
         self.close_code, self.close_reason = code, reason
-        self._machine.close()
-        self._detach()
+        self._let_go()
         self._outbox.close(encode(Bye(code, reason, retry_after_ms)))
 
     def closed(self) -> None:
         """The socket is gone. Idempotent."""
-        self._closing = True
-        self._machine.close()
-        self._detach()
+        if not self._closing:
+            self._closing_since_s = self._runtime.monotonic()
+            self._let_go()
         self._outbox.close()
-        self._hub.forget(self)
+        self._on_closed(self)
 
-    def _detach(self) -> None:
-        for subscription in self._subscriptions.values():
-            subscription.stop()
-            self._hub.topics.release(subscription.state)
-        self._subscriptions.clear()
-        for task in self._pending:
+    def _let_go(self) -> None:
+        self._machine.close()
+        self._subscriptions.close()
+        for task in self._waiting:
             task.cancel()
         if self._session is not None:
-            self._session.detach(self.send, self._runtime.monotonic())
+            self._sessions.release(self._session, self)
 
     def _handle(self, message: ClientMessage | Malformed) -> None:
         if self._session is not None:
@@ -148,12 +183,13 @@ class HubConnection:
                 self.send(Lane.CONTROL, encode(Pong(t)))
             case Bye():
                 if self._session is not None:
-                    self._hub.end_session(self._session)
+                    self._sessions.end(self._session)
                 self._end(NORMAL_CLOSURE, "bye")
             case Subscribe():
-                self._later(self._subscribe(message.ref, message.topic, message.since))
+                self._subscriptions.begin(message.ref, message.topic, message.since)
             case Unsubscribe():
-                self._unsubscribe(message)
+                self._subscriptions.end(message.topic)
+                self.send(Lane.CONTROL, encode(Reply(message.ref, result=NULL)))
             case Request() | Cancel() | Ack():
                 self._about_requests(message)
             case _:
@@ -172,76 +208,7 @@ class HubConnection:
             session.acknowledge(message.done)
 
     def _open(self, hello: Hello) -> None:
-        self._session, welcome = self._hub.open_session(self, hello)
-        self._session.attach(self.send)
+        self._session, welcome = self._sessions.open(hello, self)
         self.send(Lane.CONTROL, encode(welcome))
         for topic, position in hello.positions.items():
-            self._later(self._subscribe(None, topic, position or "latest"))
-
-    def _later(self, work: asyncio._CoroutineLike[None]) -> None:
-        task = asyncio.create_task(work)
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
-
-    def _unsubscribe(self, message: Unsubscribe) -> None:
-        subscription = self._subscriptions.pop(message.topic, None)
-        if subscription is not None:
-            subscription.stop()
-            self._hub.topics.release(subscription.state)
-        self.send(Lane.CONTROL, encode(Reply(message.ref, result=msgspec.Raw(b"null"))))
-
-    async def _subscribe(self, ref: int | None, topic: str, since: Position | str) -> None:
-        try:
-            await self._subscribe_or_raise(ref, topic, since)
-        except HubError as error:
-            if ref is None:
-                error = HubError(error.code, error.message, details={"topic": topic})
-            self.send(Lane.CONTROL, error_reply(ref, error))
-
-    async def _subscribe_or_raise(self, ref: int | None, topic: str, since: Position | str) -> None:
-        limit = self._hub.settings.max_topics
-        if topic not in self._subscriptions and len(self._subscriptions) >= limit:
-            raise HubError(Code.BUSY, f"A connection takes at most {limit} topics.")
-        spec = self._hub.router.topic(topic)
-        await self.peer.require(*spec.permission, f"the topic {topic}")
-        if spec.check is not None:
-            await spec.check(topic)
-        state = self._hub.topics.state(topic, self.peer.principal)
-        subscription = Subscription(state, self._outbox, self._hub.log, self._reset, self.fail)
-        old = self._subscriptions.get(topic)
-        if old is not None:
-            old.stop()
-        self._subscriptions[topic] = subscription
-        if not isinstance(spec.retain, LogRetention):
-            subscription.start_unlogged(ref)
-            return
-        await self._start_logged(ref, subscription, since)
-
-    async def _start_logged(self, ref: int | None, subscription: Subscription, since: Position | str) -> None:
-        state = subscription.state
-        head = await self._hub.topics.head(state)
-        top = Position(head.epoch, head.offset, head.id)
-        if isinstance(since, Position):
-            anchor = await self._hub.log.id_at(state.key, since.offset) if since.offset > head.floor else None
-            reason = why_reset(since, head, anchor)
-            if reason is not None:
-                await self._reset(subscription, reason, ref)
-                subscription.start(subscription.cursor)
-                return
-            start = since
-        else:
-            start = Position(head.epoch, head.floor, head.floor_id) if since == "earliest" else top
-        subscription.put(encode(Subscribed(ref, state.name, position=start, head=head.offset)))
-        subscription.start(start.offset)
-
-    async def _reset(self, subscription: Subscription, reason: str, ref: int | None = None) -> None:
-        """Tell the client that its replay cannot be complete, with a snapshot; go on after the head."""
-        state = subscription.state
-        head = await self._hub.topics.head(state)
-        top = Position(head.epoch, head.offset, head.id)
-        snapshot = None
-        if state.spec.snapshot is not None:
-            content = await state.spec.snapshot(self.peer, state.name, top)
-            snapshot = msgspec.Raw(msgspec.json.encode(content))
-        subscription.cursor = top.offset
-        subscription.put(encode(Subscribed(ref, state.name, "reset", top, top.offset, reason, snapshot)))
+            self._subscriptions.begin(None, topic, position or "latest")

@@ -85,7 +85,8 @@ class Topic:
             return topic
         if principal is None:
             raise ValueError(f"topic {topic!r} is personal: name the principal")
-        return f"{topic}@{principal}"
+        # No family of topics has a member with an empty segment, so none can share this log.
+        return f"{topic}//{principal}"
 
 
 @dataclass(frozen=True)

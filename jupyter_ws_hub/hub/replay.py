@@ -60,9 +60,11 @@ class Subscription:
         self._log = log
         self._on_reset = on_reset
         self._on_failure = on_failure
+        self.stopped = False
         self._live = False
-        self._stopped = False
         self._replay: asyncio.Task[None] | None = None
+        # From the beginning, so that the topic is not forgotten while the subscription is being answered.
+        state.subscribers.add(self)
 
     def put(self, envelope: bytes) -> None:
         """Send an envelope in the topic's lane, so that it keeps its place among the events."""
@@ -73,19 +75,16 @@ class Subscription:
 
     def start(self, cursor: int) -> None:
         """Begin after `cursor`: replay if the topic is further, else live at once."""
-        if self._stopped:
-            return
-        self.cursor = cursor
-        self.state.subscribers.add(self)
-        self._begin_replay()
+        if not self.stopped:
+            self.cursor = cursor
+            self._begin_replay()
 
     def start_unlogged(self, ref: int | None) -> None:
         """Begin with the latest values, on a topic without a log, and go on with what comes now."""
-        if self._stopped:
-            return
-        self.state.subscribers.add(self)
-        self._send_snapshot(ref, None)
-        self.put(encode(Live(self.state.name)))
+        if not self.stopped:
+            self._send_snapshot(ref, None)
+            self.put(encode(Live(self.state.name)))
+            self._live = True
 
     def _send_snapshot(self, ref: int | None, reason: str | None) -> None:
         snapshot = msgspec.Raw(msgspec.json.encode(self.state.snapshot()))
@@ -94,22 +93,30 @@ class Subscription:
 
     def stop(self) -> None:
         """Take no more events. Idempotent; a subscription that was stopped cannot start."""
-        self._stopped = True
+        self.stopped = True
+        self._live = False
         self.state.subscribers.discard(self)
         if self._replay is not None:
             self._replay.cancel()
 
     def offer(self, offset: int | None, envelope: bytes) -> None:
         """See Subscriber. What does not follow the cursor, or finds no room, is left to the log."""
+        if not self._live:
+            return
         if offset is None:
             self._offer_unlogged(envelope)
-        elif self._live and offset > self.cursor:
+        elif offset > self.cursor:
             if offset == self.cursor + 1 and self._outbox.has_room():
                 self.cursor = offset
                 self.put(envelope)
             else:
                 self.put(encode(Lagging(self.state.name)))
                 self._begin_replay()
+
+    def catch_up(self) -> None:
+        """See Subscriber."""
+        if self._live and self.cursor < self.state.head:
+            self._begin_replay()
 
     def _offer_unlogged(self, envelope: bytes) -> None:
         """Without room, one snapshot of the latest values later stands for all events until then."""

@@ -73,15 +73,18 @@ class Router:
                 here and told as `internal`.
         """
         method = self.method(name)
-        await peer.require(*method.permission, name)
         try:
-            arguments = self._decoders[name].decode(params)
-        except msgspec.ValidationError as error:
-            raise HubError(Code.INVALID, f"The parameters of {name} were not understood: {error}.") from error
-        try:
+            await peer.require(*method.permission, name)
+            arguments = self._decode(name, params)
             return _encoder.encode(await method.call(arguments, peer))
         except HubError:
             raise
         except Exception as error:
             self._runtime.logger.error("%s failed", name, exc_info=error)
             raise HubError(Code.INTERNAL, f"{name} failed; the server's log says why.") from error
+
+    def _decode(self, name: str, params: msgspec.Raw) -> msgspec.Struct:
+        try:
+            return self._decoders[name].decode(params)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise HubError(Code.INVALID, f"The parameters of {name} were not understood: {error}.") from error

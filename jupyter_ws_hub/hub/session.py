@@ -21,6 +21,12 @@ from .declare import Lane
 from .router import Router
 
 Send = Callable[[Lane, bytes], None]
+"""Sends an encoded reply, now or when there is room."""
+
+MAX_TOKENS = 16
+"""Welcomes that may get lost in a row."""
+
+MAX_TIMEOUT_MS = 24 * 3600 * 1000
 
 
 def error_reply(ref: int | None, error: HubError) -> bytes:
@@ -31,12 +37,15 @@ def error_reply(ref: int | None, error: HubError) -> bytes:
 class HubSession:
     """One client's requests and resume token; owned by one principal, attached to at most one connection."""
 
-    def __init__(self, id: str, principal: str, router: Router, max_requests: int) -> None:
+    def __init__(
+        self, id: str, principal: str, router: Router, max_requests: int, max_reply_bytes: int = 1 << 30
+    ) -> None:
         """`max_requests` bounds the requests that run and the outcomes that wait, together twice that."""
         self.id = id
         self.principal = principal
         self._router = router
         self._max_requests = max_requests
+        self._max_reply_bytes = max_reply_bytes
         self._tokens: list[str] = []
         self._running: dict[int, asyncio.Task[None]] = {}
         self._cancelled: set[int] = set()
@@ -47,8 +56,8 @@ class HubSession:
         self.detached_s: float | None = None
 
     def rotate(self, token: str) -> str:
-        """Make `token` the session's next one; the one before stays good until `confirm`."""
-        self._tokens = [*self._tokens[-1:], token]
+        """Make `token` the session's next one; the ones before stay good until `confirm`: a welcome may get lost."""
+        self._tokens = [*self._tokens[:1], *self._tokens[1:][-MAX_TOKENS:], token]
         return token
 
     def confirm(self) -> None:
@@ -57,7 +66,9 @@ class HubSession:
 
     def proves(self, token: str | None) -> bool:
         """Whether `token` is one of this session's."""
-        return token is not None and any(hmac.compare_digest(token, known) for known in self._tokens)
+        if token is None:
+            return False
+        return any(hmac.compare_digest(token.encode(), known.encode()) for known in self._tokens)
 
     def attach(self, send: Send) -> None:
         """Replies go to `send` from now on; stored outcomes wait until the client asks again."""
@@ -66,7 +77,7 @@ class HubSession:
 
     def detach(self, send: Send, now_s: float) -> None:
         """The connection behind `send` is gone, unless another has taken over already."""
-        if self._send == send:
+        if self._send is not None and self._send == send:
             self._send = None
             self.detached_s = now_s
 
@@ -87,7 +98,7 @@ class HubSession:
             self._highest_ref = ref
             task = asyncio.create_task(self._run(request, peer))
             self._running[ref] = task
-            task.add_done_callback(lambda _: self._running.pop(ref, None))
+            task.add_done_callback(lambda task: self._ended(request, task))
 
     def cancel(self, ref: int) -> None:
         """Stop a request; it is answered with `cancelled`, or with its outcome if it was faster."""
@@ -119,9 +130,13 @@ class HubSession:
         lane, ref = Lane.INTERACTIVE, request.ref
         try:
             lane = self._router.method(request.method).lane
-            seconds = None if request.timeout_ms is None else request.timeout_ms / 1000
+            seconds = None if request.timeout_ms is None else min(request.timeout_ms, MAX_TIMEOUT_MS) / 1000
             async with asyncio.timeout(seconds):
                 result = await self._router.call(request.method, request.params, peer)
+            if len(result) > self._max_reply_bytes:
+                raise HubError(
+                    Code.TOO_BIG, f"The answer of {request.method} has {len(result)} bytes; use a file stream."
+                )
             reply = encode(Reply(ref, result=msgspec.Raw(result)))
         except HubError as error:
             reply = error_reply(ref, error)
@@ -129,10 +144,24 @@ class HubSession:
             late = HubError(Code.TIMEOUT, f"{request.method} took longer than {request.timeout_ms} ms.")
             reply = error_reply(ref, late)
         except asyncio.CancelledError:
-            if ref not in self._cancelled:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
                 raise
-            self._cancelled.discard(ref)
-            reply = error_reply(ref, HubError(Code.CANCELLED, f"{request.method} was cancelled."))
+            # Nobody cancelled this request: the service raised what it should not.
+            reply = error_reply(ref, HubError(Code.INTERNAL, f"{request.method} ended without a result."))
+        self._settle(lane, ref, reply)
+
+    def _ended(self, request: Request, task: asyncio.Task[None]) -> None:
+        """The task is over; if it was cancelled, possibly before its first step, the answer is still owed."""
+        ref = request.ref
+        if task.cancelled() and ref in self._cancelled:
+            error = HubError(Code.CANCELLED, f"{request.method} was cancelled.")
+            self._settle(Lane.CONTROL, ref, error_reply(ref, error))
+        self._running.pop(ref, None)
+        self._cancelled.discard(ref)
+
+    def _settle(self, lane: Lane, ref: int, reply: bytes) -> None:
+        self._running.pop(ref, None)
         self._outcomes[ref] = (lane, reply)
         self._reply(lane, reply)
 

@@ -39,6 +39,10 @@ class Subscriber(Protocol):
         """Take an event or not; must neither wait nor raise."""
         ...
 
+    def catch_up(self) -> None:
+        """The log has more than what was offered: read it."""
+        ...
+
 
 class TopicState:
     """One topic's life on this server; `head` is the newest offset this server has heard of."""
@@ -80,6 +84,7 @@ class Topics:
         self._states: dict[str, TopicState] = {}
         self._foreign: set[str] = set()
         self._follower: asyncio.Task[None] | None = None
+        self._appending: set[asyncio.Task[int]] = set()
 
     def start(self) -> None:
         """Listen to what other servers add to the same log; on the event loop."""
@@ -119,7 +124,11 @@ class Topics:
         data = msgspec.json.encode(payload)
         draft = Draft(id or self._runtime.new_id(), kind, self._runtime.now_ms(), data)
         if isinstance(spec.retain, LogRetention):
-            return await self._append(key, draft, spec.retain)
+            # What the log has must be announced, also if whoever publishes does not wait for it.
+            task = asyncio.create_task(self._append(key, draft, spec.retain))
+            self._appending.add(task)
+            task.add_done_callback(self._appended)
+            return await asyncio.shield(task)
         if isinstance(spec.retain, Latest):
             self._keep_latest(self._state(key, topic, spec), spec.retain, payload, draft)
         state = self._states.get(key)
@@ -127,6 +136,12 @@ class Topics:
             event = Event(topic, None, draft.id, kind, draft.time_ms, msgspec.Raw(data))
             state.deliver(None, encode(event))
         return None
+
+    def _appended(self, task: asyncio.Task[int]) -> None:
+        self._appending.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._runtime.logger.debug("An event could not be stored: %s", error)
 
     async def _append(self, key: str, draft: Draft, retention: LogRetention) -> int:
         (record,) = await self._log.append(key, [draft])
@@ -165,9 +180,12 @@ class Topics:
                 self._runtime.logger.warning("%s: what another server wrote cannot be read: %s", state.key, error)
 
     async def head(self, state: TopicState) -> Head:
-        """What the log of a topic holds now; the state learns of it."""
+        """What the log of a topic holds now; the state learns of it, and so do its subscribers."""
         head = await self._log.head(state.key)
-        state.head = max(state.head, head.offset)
+        if head.offset > state.head:
+            state.head = head.offset
+            for subscriber in tuple(state.subscribers):
+                subscriber.catch_up()
         return head
 
     async def stop(self) -> None:

@@ -6,11 +6,14 @@ An envelope is a JSON object with a `type`; a frame is a JSON array of envelopes
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from .errors import ErrorInfo
+
+NULL: Final = msgspec.Raw(b"null")
+"""An undecoded nothing."""
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -146,7 +149,7 @@ class Subscribed(msgspec.Struct, tag="subscribed", frozen=True):
     head: int | None = None
     """The topic's newest offset; everything from `position` up to it is replay, then `live` is said."""
     reason: str | None = None
-    snapshot: msgspec.Raw | None = None
+    snapshot: msgspec.Raw = NULL
 
 
 class Event(msgspec.Struct, tag="event", frozen=True, omit_defaults=True):
@@ -186,7 +189,7 @@ class Reply(msgspec.Struct, tag="reply", frozen=True, omit_defaults=True):
     """The one final answer to a request; `error` if it failed. `ref` is null for an envelope that had none."""
 
     ref: int | None
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = NULL
     error: ErrorInfo | None = None
 
 

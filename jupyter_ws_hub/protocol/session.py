@@ -119,6 +119,8 @@ class ServerSession:
         if self.state is State.CLOSED:
             raise LocalProtocolError(Code.INTERNAL, "A closed session hears nothing.")
         self._heard_s = max(self._heard_s, now_s)
+        if self.state is State.AWAITING_HELLO:
+            self._opened_s = max(self._opened_s, now_s)
 
     def close(self) -> None:
         """This side has closed: nothing that still arrives counts."""

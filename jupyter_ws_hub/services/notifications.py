@@ -124,7 +124,7 @@ class NotificationsService(Service):
         if not 1 <= params.limit <= MAX_PAGE:
             raise HubError(Code.INVALID, f"limit goes from 1 to {MAX_PAGE}.")
         marker = await self._marker(peer)
-        own = await self._items(ME, f"{ME}@{peer.principal}", marker.me)
+        own = await self._items(ME, f"{ME}//{peer.principal}", marker.me)
         everybody = await self._items(ALL, ALL, marker.all)
         items = sorted([*own, *everybody], key=lambda item: (item.notification.time, item.topic, item.offset))
         return Notifications(items[-params.limit :], sum(not item.read for item in items))

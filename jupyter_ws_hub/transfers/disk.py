@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -194,6 +195,8 @@ class SourceFile:
     def __init__(self, source: Path, path: str) -> None:
         """Open it; `path` is the API path for messages."""
         self._path = path
+        # A stream that ends closes the file while a thread may still be reading: not under its feet.
+        self._lock = threading.Lock()
         self.digest = BlockDigest()
         try:
             self._descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -211,13 +214,16 @@ class SourceFile:
         Raises:
             HubError: `source_changed` if the file is not the one that was opened any more.
         """
-        try:
-            data = os.pread(self._descriptor, byte_count, self.digest.byte_offset)
-        except OSError as error:
-            raise disk_error(error, self._path) from error
-        if len(data) != byte_count:
-            raise self._changed()
-        self.digest.update(data)
+        with self._lock:
+            if self._descriptor < 0:
+                raise HubError(Code.CANCELLED, f"The download of {self._path!r} has ended.")
+            try:
+                data = os.pread(self._descriptor, byte_count, self.digest.byte_offset)
+            except OSError as error:
+                raise disk_error(error, self._path) from error
+            if len(data) != byte_count:
+                raise self._changed()
+            self.digest.update(data)
         return data
 
     def skip(self, byte_count: int, piece_bytes: int = 1024 * 1024) -> None:
@@ -234,7 +240,8 @@ class SourceFile:
         return HubError(Code.SOURCE_CHANGED, f"{self._path!r} changed while it was read; start the download again.")
 
     def close(self) -> None:
-        """Close it. Idempotent."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        """Close it, when nothing is being read any more. Idempotent."""
+        with self._lock:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1

@@ -3,64 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 from ..protocol.codec import MAX_CHUNK_PAYLOAD_BYTES, encode_chunk
-from ..protocol.codes import NORMAL_CLOSURE, Code
+from ..protocol.codes import Code
 from ..protocol.errors import HubError, RemoteProtocolError
 from ..protocol.transfer import (
     BLOCK_BYTES,
     Credit,
     Done,
     DownloadSender,
-    StreamError,
     StreamHello,
     StreamWelcome,
     decode_stream_client,
-    encode_stream,
 )
 from .digest import ALGORITHM
 from .disk import SourceFile
 from .ports import Wire
 from .store import Operation, TransferStore
+from .stream import TransferStream
 
 READ_BYTES = 16 * MAX_CHUNK_PAYLOAD_BYTES
 """Read from the disk at a time: a trip to a thread costs as much as many small reads."""
 
 
-class DownloadStream:
+class DownloadStream(TransferStream):
     """The stream of one download's socket."""
 
     def __init__(self, operation: Operation, store: TransferStore, wire: Wire) -> None:
-        """Nothing happens before the client's hello."""
-        self._op = operation
-        self._store = store
-        self._wire = wire
+        """See TransferStream."""
+        super().__init__(operation, store, wire)
         self._machine: DownloadSender | None = None
         self._file: SourceFile | None = None
         self._credit = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
-        self._ended = False
 
-    async def receive(self, frame: str | bytes) -> None:
-        """Take a frame from the client; what is wrong is told to it and ends the stream."""
-        if self._ended:
-            return
-        try:
-            if isinstance(frame, bytes):
-                raise RemoteProtocolError(Code.BAD_FRAME, "A download's client sends no data.")
-            message = decode_stream_client(frame)
-            if isinstance(message, StreamHello):
-                await self._open(message)
-            elif self._machine is None:
-                raise RemoteProtocolError(Code.BAD_FRAME, "The first message of a stream must be hello.")
-            elif isinstance(message, Credit):
-                self._machine.credit(message)
-                self._credit.set()
-            else:
-                raise RemoteProtocolError(Code.BAD_FRAME, "A download's client does not finish it.")
-        except HubError as error:
-            await self._fail(error)
+    async def _take(self, frame: str | bytes) -> None:
+        if isinstance(frame, bytes):
+            raise RemoteProtocolError(Code.BAD_FRAME, "A download's client sends no data.")
+        message = decode_stream_client(frame)
+        if isinstance(message, StreamHello):
+            await self._open(message)
+        elif self._machine is None:
+            raise RemoteProtocolError(Code.BAD_FRAME, "The first message of a stream must be hello.")
+        elif isinstance(message, Credit):
+            self._machine.credit(message)
+            self._credit.set()
+        else:
+            raise RemoteProtocolError(Code.BAD_FRAME, "A download's client does not finish it.")
 
     async def _open(self, hello: StreamHello) -> None:
         if self._machine is not None:
@@ -79,7 +68,7 @@ class DownloadStream:
         op.state, op.byte_offset = "running", hello.have
         limit = self._machine.limit
         welcome = StreamWelcome("download", op.path, hello.have, hello.have, op.size, limit, BLOCK_BYTES, ALGORITHM)
-        await self._wire.send(encode_stream(welcome))
+        await self._send(welcome)
         self._pump = asyncio.create_task(self._send_all(self._machine, self._file))
 
     async def _send_all(self, machine: DownloadSender, file: SourceFile) -> None:
@@ -101,11 +90,9 @@ class DownloadStream:
                 op.byte_offset = machine.sent
                 await store.changed(op)
             await store.run(file.check)
-            self._ended = True
             op.done = Done(op.path, op.size, file.digest.root(), file.validator.etag)
             op.state = "done"
-            await self._wire.send(encode_stream(op.done))
-            self._wire.end(NORMAL_CLOSURE, "done")
+            await self._finish_with(op.done)
             await store.changed(op, force=True)
         except HubError as error:
             await self._fail(error)
@@ -113,33 +100,13 @@ class DownloadStream:
     async def _fail(self, error: HubError) -> None:
         if self._ended:
             return
-        self._ended = True
-        expected = (error.details or {}).get("expected") if error.code is Code.WRONG_OFFSET else None
-        await self._wire.send(encode_stream(StreamError(error.info, expected)))
-        self._wire.end(int(error.code), error.message)
+        await super()._fail(error)
         if error.code is Code.SOURCE_CHANGED:
             await self._store.fail(self._op, error)
 
-    async def give_up(self, error: HubError) -> None:
-        """See Stream."""
-        await self._fail(error)
-        await self._close_file()
-
-    async def closed(self) -> None:
-        """The socket is gone; the client's next stream says how much it has."""
-        self._ended = True
-        await self._close_file()
-        op = self._op
-        if op.stream is self:
-            op.stream = None
-            if op.state == "running":
-                op.state = "paused"
-                await self._store.changed(op, force=True)
-
-    async def _close_file(self) -> None:
+    async def _settle(self) -> None:
         if self._pump is not None and self._pump is not asyncio.current_task():
             self._pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pump
+            await asyncio.wait([self._pump])
         if self._file is not None:
             await self._store.run(self._file.close)

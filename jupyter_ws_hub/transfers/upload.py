@@ -8,51 +8,40 @@ from __future__ import annotations
 import asyncio
 
 from ..protocol.codec import decode_chunk
-from ..protocol.codes import NORMAL_CLOSURE, Code
+from ..protocol.codes import Code
 from ..protocol.errors import HubError, RemoteProtocolError
 from ..protocol.transfer import (
     BLOCK_BYTES,
     Done,
     Finish,
     StreamAck,
-    StreamError,
     StreamHello,
-    StreamServerMessage,
     StreamWelcome,
     UploadReceiver,
     decode_stream_client,
-    encode_stream,
 )
 from .digest import ALGORITHM
 from .disk import PartialFile
 from .ports import Wire
 from .store import ENDED, Operation, TransferStore
+from .stream import TransferStream
 
 
-class UploadStream:
+class UploadStream(TransferStream):
     """The stream of one upload's socket."""
 
     def __init__(self, operation: Operation, store: TransferStore, wire: Wire) -> None:
-        """Nothing happens before the client's hello."""
-        self._op = operation
-        self._store = store
-        self._wire = wire
+        """See TransferStream."""
+        super().__init__(operation, store, wire)
         self._machine: UploadReceiver | None = None
         self._chunks: list[memoryview] = []
         self._writer: asyncio.Task[None] | None = None
-        self._ended = False
 
-    async def receive(self, frame: str | bytes) -> None:
-        """Take a frame from the client; what is wrong is told to it and ends the stream."""
-        if self._ended:
-            return
-        try:
-            if isinstance(frame, bytes):
-                self._data(frame)
-            else:
-                await self._text(frame)
-        except HubError as error:
-            await self._fail(error)
+    async def _take(self, frame: str | bytes) -> None:
+        if isinstance(frame, bytes):
+            self._data(frame)
+        else:
+            await self._text(frame)
 
     def _data(self, frame: bytes) -> None:
         if self._machine is None:
@@ -81,7 +70,7 @@ class UploadStream:
         await self._store.claim(op, self)
         async with op.lock:
             if op.done is not None:
-                await self._end(op.done)
+                await self._finish_with(op.done)
                 return
             if op.state in ENDED:
                 raise op.error or HubError(Code.NOT_FOUND, "The transfer has ended.")
@@ -114,14 +103,14 @@ class UploadStream:
             op.error = error
             await self._fail(error)
 
-    async def _drain(self) -> None:
+    async def _settle(self) -> None:
         if self._writer is not None:
             await asyncio.wait([self._writer])
 
     async def _finish(self, machine: UploadReceiver, message: Finish) -> None:
         op = self._op
         machine.finish(message)
-        await self._drain()
+        await self._settle()
         async with op.lock:
             file = op.file
             if self._ended or file is None or machine.written != machine.size:
@@ -139,7 +128,7 @@ class UploadStream:
             done = await self._commit(file, root)
         machine.finished()
         await self._send(StreamAck(machine.size, machine.size, machine.size))
-        await self._end(done)
+        await self._finish_with(done)
         await self._store.changed(op, force=True)
 
     async def _commit(self, file: PartialFile, root: str) -> Done:
@@ -164,35 +153,3 @@ class UploadStream:
         if warning is not None:
             op.done = Done(path, op.size, root, validator.etag, warning)
         return op.done
-
-    async def _end(self, done: Done) -> None:
-        self._ended = True
-        await self._wire.send(encode_stream(done))
-        self._wire.end(NORMAL_CLOSURE, "done")
-
-    async def _fail(self, error: HubError) -> None:
-        if self._ended:
-            return
-        self._ended = True
-        expected = (error.details or {}).get("expected") if error.code is Code.WRONG_OFFSET else None
-        await self._wire.send(encode_stream(StreamError(error.info, expected)))
-        self._wire.end(int(error.code), error.message)
-
-    async def give_up(self, error: HubError) -> None:
-        """See Stream."""
-        await self._fail(error)
-        await self._drain()
-
-    async def closed(self) -> None:
-        """The socket is gone: write what has arrived, and wait for the client's next stream."""
-        self._ended = True
-        await self._drain()
-        op = self._op
-        if op.stream is self:
-            op.stream = None
-            if op.state == "running":
-                op.state = "paused"
-                await self._store.changed(op, force=True)
-
-    async def _send(self, message: StreamServerMessage) -> None:
-        await self._wire.send(encode_stream(message))

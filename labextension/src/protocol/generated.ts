@@ -366,7 +366,7 @@ export type ReadMarker = {
 export type Reply = {
   type: 'reply';
   ref: number | null;
-  result?: unknown | null;
+  result?: unknown;
   error?: ErrorInfo | null;
 };
 
@@ -473,7 +473,7 @@ export type Subscribed = {
   position: Position | null;
   head: number | null;
   reason: string | null;
-  snapshot: unknown | null;
+  snapshot: unknown;
 };
 
 /** A transfer that was made; open its stream to move the bytes. */

@@ -1,0 +1,21 @@
+"""The hub's limits and times."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..protocol.codec import INBOUND_FRAME_BYTES
+from ..protocol.session import Timing
+
+
+class HubSettings(msgspec.Struct, frozen=True):
+    """As config.py documents them."""
+
+    timing: Timing = Timing()
+    max_frame_bytes: int = INBOUND_FRAME_BYTES
+    outbox_bytes: int = 4 * 1024 * 1024
+    max_requests: int = 64
+    max_topics: int = 128
+    max_connections: int = 1000
+    session_ttl_s: float = 120.0
+    server_name: str = "jupyter_ws_hub"

@@ -1,0 +1,150 @@
+"""The topics that one connection follows: begun, replaced and ended, each subscription answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from ..ports import Peer, Runtime
+from ..protocol.codec import encode
+from ..protocol.codes import Code
+from ..protocol.errors import HubError
+from ..protocol.messages import NULL, Position, Subscribed
+from ..storage.base import LogRetention, TopicLog
+from .outbox import Outbox
+from .replay import Subscription, why_reset
+from .router import Router
+from .topics import Topics
+
+Refuse = Callable[[int | None, HubError], None]
+"""Answers a subscription by an error."""
+
+
+class Subscriptions:
+    """One connection's subscriptions by topic, at most `limit`."""
+
+    def __init__(
+        self,
+        peer: Peer,
+        outbox: Outbox,
+        router: Router,
+        topics: Topics,
+        log: TopicLog,
+        runtime: Runtime,
+        limit: int,
+        refuse: Refuse,
+        fail: Callable[[HubError], None],
+    ) -> None:
+        """`refuse` tells the client of an error, `fail` ends the connection."""
+        self._peer = peer
+        self._outbox = outbox
+        self._router = router
+        self._topics = topics
+        self._log = log
+        self._runtime = runtime
+        self._limit = limit
+        self._refuse = refuse
+        self._fail = fail
+        self._by_topic: dict[str, Subscription] = {}
+        self._work: set[asyncio.Task[None]] = set()
+
+    def begin(self, ref: int | None, topic: str, since: Position | str) -> None:
+        """Follow a topic; replaces a subscription of the same topic. The answer comes later."""
+        try:
+            if topic not in self._by_topic and len(self._by_topic) >= self._limit:
+                raise HubError(Code.BUSY, f"A connection takes at most {self._limit} topics.")
+            state = self._topics.state(topic, self._peer.principal)
+        except HubError as error:
+            self._refuse_topic(ref, topic, error)
+            return
+        subscription = Subscription(state, self._outbox, self._log, self._reset, self._fail)
+        before = self._by_topic.get(topic)
+        self._by_topic[topic] = subscription
+        if before is not None:
+            self._stop(before)
+        self._spawn(self._answer(ref, topic, since, subscription))
+
+    def end(self, topic: str) -> None:
+        """Follow a topic no longer."""
+        subscription = self._by_topic.pop(topic, None)
+        if subscription is not None:
+            self._stop(subscription)
+
+    def close(self) -> None:
+        """The connection is over."""
+        for topic in list(self._by_topic):
+            self.end(topic)
+        for task in self._work:
+            task.cancel()
+
+    def _stop(self, subscription: Subscription) -> None:
+        subscription.stop()
+        self._topics.release(subscription.state)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _answer(self, ref: int | None, topic: str, since: Position | str, subscription: Subscription) -> None:
+        try:
+            await self._start(ref, topic, since, subscription)
+            if subscription.stopped and ref is not None:
+                raise HubError(Code.SUPERSEDED, f"The subscription of {topic} was replaced or ended meanwhile.")
+            return
+        except HubError as told:
+            error = told
+        except Exception as bug:
+            self._runtime.logger.error("The topic %s cannot be followed", topic, exc_info=bug)
+            error = HubError(Code.INTERNAL, f"The topic {topic} cannot be followed; the server's log says why.")
+        if self._by_topic.get(topic) is subscription:
+            self.end(topic)
+        self._refuse_topic(ref, topic, error)
+
+    def _refuse_topic(self, ref: int | None, topic: str, error: HubError) -> None:
+        if ref is None:
+            error = HubError(error.code, error.message, details={"topic": topic})
+        self._refuse(ref, error)
+
+    async def _start(self, ref: int | None, topic: str, since: Position | str, subscription: Subscription) -> None:
+        spec = self._router.topic(topic)
+        await self._peer.require(*spec.permission, f"the topic {topic}")
+        if spec.check is not None:
+            await spec.check(topic)
+        if isinstance(spec.retain, LogRetention):
+            await self._start_logged(ref, subscription, since)
+        else:
+            subscription.start_unlogged(ref)
+
+    async def _start_logged(self, ref: int | None, subscription: Subscription, since: Position | str) -> None:
+        state = subscription.state
+        head = await self._topics.head(state)
+        top = Position(head.epoch, head.offset, head.id)
+        start = Position(head.epoch, head.floor, head.floor_id) if since == "earliest" else top
+        if isinstance(since, Position):
+            kept = head.floor < since.offset <= head.offset
+            anchor = await self._log.id_at(state.key, since.offset) if kept else None
+            reason = why_reset(since, head, anchor)
+            if reason is not None:
+                await self._reset(subscription, reason, ref)
+                subscription.start(subscription.cursor)
+                return
+            start = since
+        if not subscription.stopped:
+            subscription.put(encode(Subscribed(ref, state.name, position=start, head=head.offset)))
+            subscription.start(start.offset)
+
+    async def _reset(self, subscription: Subscription, reason: str, ref: int | None = None) -> None:
+        """Tell the client that its replay cannot be complete, with a snapshot; go on after the head."""
+        state = subscription.state
+        head = await self._topics.head(state)
+        top = Position(head.epoch, head.offset, head.id)
+        snapshot = NULL
+        if state.spec.snapshot is not None:
+            snapshot = msgspec.Raw(msgspec.json.encode(await state.spec.snapshot(self._peer, state.name, top)))
+        if not subscription.stopped:
+            subscription.cursor = top.offset
+            subscription.put(encode(Subscribed(ref, state.name, "reset", top, top.offset, reason, snapshot)))
