@@ -63,7 +63,10 @@ def decode_client_frame(frame: str | bytes, max_bytes: int = INBOUND_FRAME_BYTES
     """
     if isinstance(frame, bytes):
         raise RemoteProtocolError(Code.BAD_FRAME, "A frame on /ws must be text, not binary.")
-    data = frame.encode()
+    try:
+        data = frame.encode()
+    except UnicodeEncodeError as error:
+        raise RemoteProtocolError(Code.BAD_FRAME, "The frame is no text: half a surrogate pair is in it.") from error
     if len(data) > max_bytes:
         raise RemoteProtocolError(Code.TOO_BIG, f"The frame has {len(data)} bytes; this server takes {max_bytes}.")
     try:
@@ -84,18 +87,20 @@ def _decode_one_by_one(data: bytes) -> Iterator[ClientMessage | Malformed]:
 def _decode_one(raw: msgspec.Raw) -> ClientMessage | Malformed:
     try:
         return _client_message.decode(raw)
-    except msgspec.ValidationError as error:
-        reason = str(error)
+    except (msgspec.DecodeError, RecursionError) as error:
+        invalid = HubError(Code.INVALID, f"The message was not understood: {error}.")
     try:
         outline = _outline.decode(raw)
     except msgspec.ValidationError as error:
         raise RemoteProtocolError(Code.BAD_FRAME, "A frame holds something that is no object.") from error
+    except (msgspec.DecodeError, RecursionError):
+        return Malformed(None, invalid)  # a number that is none, or too deep: its ref cannot be known
     ref = outline.ref if type(outline.ref) is int else None
     if isinstance(outline.type, str) and outline.type not in CLIENT_TYPES:
         return Malformed(
             ref, HubError(Code.UNKNOWN_TYPE, f"This server knows no message of type {outline.type!r:.80}.")
         )
-    return Malformed(ref, HubError(Code.INVALID, f"The message was not understood: {reason}."))
+    return Malformed(ref, invalid)
 
 
 def decode_server_frame(frame: str | bytes) -> list[ServerMessage]:
@@ -106,7 +111,7 @@ def decode_server_frame(frame: str | bytes) -> list[ServerMessage]:
     """
     try:
         return _server_frame.decode(frame)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise RemoteProtocolError(Code.BAD_FRAME, f"The server's frame was not understood: {error}.") from error
 
 

@@ -43,6 +43,10 @@ class Timing(msgspec.Struct, frozen=True):
     heartbeat_grace_s: float = 10.0
 
 
+HELLO_EXCUSE_S: Final = 0.5
+"""After this side was asleep: time for the frames that have come meanwhile to be read."""
+
+
 class PingDue(msgspec.Struct, frozen=True):
     """The server has to send a ping now."""
 
@@ -57,7 +61,7 @@ class ServerSession:
         self.state = State.AWAITING_HELLO
         self._timing = timing
         self._max_frame_bytes = max_frame_bytes
-        self._opened_s = now_s
+        self._hello_due_s = now_s + timing.hello_timeout_s
         self._heard_s = now_s
         self._ping_s = now_s + timing.heartbeat_interval_s
         self.round_trip_s: float | None = None
@@ -68,10 +72,12 @@ class ServerSession:
         Raises:
             RemoteProtocolError: the frame is malformed as a whole, or a message may not come in this state.
         """
+        if self._is_closed():
+            return []
         self._heard_s = now_s
         accepted: list[ClientMessage | Malformed] = []
         for message in decode_client_frame(frame, self._max_frame_bytes):
-            if self.state is State.CLOSED:
+            if self._is_closed():
                 break
             if isinstance(message, Malformed):
                 self._reject_unless_open(message)
@@ -81,6 +87,9 @@ class ServerSession:
                     self.round_trip_s = max(0.0, now_s - message.t)
             accepted.append(message)
         return accepted
+
+    def _is_closed(self) -> bool:
+        return self.state is State.CLOSED
 
     def _advance(self, message: ClientMessage) -> None:
         following = TRANSITIONS[self.state].get(type(message))
@@ -102,7 +111,7 @@ class ServerSession:
         if self.state is State.CLOSED:
             return None
         if self.state is State.AWAITING_HELLO:
-            if now_s >= self._opened_s + self._timing.hello_timeout_s:
+            if now_s >= self._hello_due_s:
                 limit = self._timing.hello_timeout_s
                 return HubError(Code.HELLO_TIMEOUT, f"No hello came within {limit:g} s.")
             return None
@@ -120,7 +129,7 @@ class ServerSession:
             raise LocalProtocolError(Code.INTERNAL, "A closed session hears nothing.")
         self._heard_s = max(self._heard_s, now_s)
         if self.state is State.AWAITING_HELLO:
-            self._opened_s = max(self._opened_s, now_s)
+            self._hello_due_s = max(self._hello_due_s, now_s + HELLO_EXCUSE_S)
 
     def close(self) -> None:
         """This side has closed: nothing that still arrives counts."""

@@ -115,7 +115,7 @@ def decode_stream_client(text: str) -> StreamClientMessage:
     """
     try:
         return _client_message.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise RemoteProtocolError(Code.BAD_FRAME, f"The message was not understood: {error}.") from error
 
 
@@ -123,7 +123,7 @@ def decode_stream_server(text: str) -> StreamServerMessage:
     """Decode a text message from a server, for clients written in Python; raises as `decode_stream_client`."""
     try:
         return _server_message.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise RemoteProtocolError(Code.BAD_FRAME, f"The server's message was not understood: {error}.") from error
 
 

@@ -46,10 +46,15 @@ def discover(logger: Logger, disabled: Collection[str] = (), *, own_only: bool =
     """
     found: dict[str, Service] = {}
     for kind in (*_own(), *(() if own_only else _foreign(logger))):
-        if kind.name in disabled:
+        try:
+            service = kind()
+            if kind.name in disabled:
+                continue
+        except Exception as error:
+            logger.error("The service %s.%s cannot be made.", kind.__module__, kind.__name__, exc_info=error)
             continue
         if kind.name in found:
             logger.error("The service name %r is taken; %s.%s is left out.", kind.name, kind.__module__, kind.__name__)
             continue
-        found[kind.name] = kind()
+        found[kind.name] = service
     return [found[name] for name in sorted(found)]

@@ -10,7 +10,7 @@ import msgspec
 from ..ports import Peer
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
-from ..storage.base import LogRetention, Record
+from ..storage.base import LogRetention, Record, VersionConflict, Versioned
 from .base import Service, Topic, method
 
 READ = ("read", "notifications")
@@ -84,6 +84,10 @@ class Notifications(msgspec.Struct, frozen=True):
     unread: int
 
 
+def _decode_marker(stored: Versioned | None) -> ReadMarker:
+    return ReadMarker() if stored is None else msgspec.json.decode(stored.value, type=ReadMarker)
+
+
 class NotificationsService(Service):
     """Post, list and read notifications."""
 
@@ -132,12 +136,20 @@ class NotificationsService(Service):
     @method("notifications.read", permission=READ, idempotent=True)
     async def read(self, params: ReadMarker, peer: Peer) -> ReadMarker:
         """Mark notifications up to these offsets as read; a marker never goes back."""
-        before = await self._marker(peer)
-        marker = ReadMarker(max(before.me, params.me), max(before.all, params.all))
-        if marker != before:
-            await self.context.storage.values.put(self._key(peer), msgspec.json.encode(marker))
+        values = self.context.storage.values
+        while True:
+            stored = await values.get(self._key(peer))
+            before = _decode_marker(stored)
+            marker = ReadMarker(max(before.me, params.me), max(before.all, params.all))
+            if marker == before:
+                return marker
+            version = 0 if stored is None else stored.version
+            try:
+                await values.put(self._key(peer), msgspec.json.encode(marker), expect=version)
+            except VersionConflict:
+                continue  # another window of the same user was faster: take its marker into account
             await self.context.publish(ME, "read", marker, principal=peer.principal)
-        return marker
+            return marker
 
     async def _items(self, topic: str, key: str, read_up_to: int) -> Sequence[Listed]:
         records = await self.context.storage.log.read_back(key, None, _RETENTION.count)
@@ -148,8 +160,7 @@ class NotificationsService(Service):
         return Listed(topic, record.offset, record.offset <= read_up_to, notification)
 
     async def _marker(self, peer: Peer) -> ReadMarker:
-        stored = await self.context.storage.values.get(self._key(peer))
-        return ReadMarker() if stored is None else msgspec.json.decode(stored.value, type=ReadMarker)
+        return _decode_marker(await self.context.storage.values.get(self._key(peer)))
 
     def _key(self, peer: Peer) -> str:
         return f"notifications/read/{peer.principal}"

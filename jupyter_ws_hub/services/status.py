@@ -54,6 +54,14 @@ class StatusService(Service):
         ),
     )
 
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._failure: str | None = None
+
+    def health(self) -> Health:
+        """Degraded while the server cannot be looked at."""
+        return Health(self.name, "ok" if self._failure is None else "degraded", self._failure)
+
     async def start(self) -> None:
         """Look at the server every second and publish what has changed."""
         self._known: dict[tuple[str, str], msgspec.Struct] = {}
@@ -77,7 +85,15 @@ class StatusService(Service):
 
     async def _watch(self) -> None:
         while True:
-            await self.publish_changes()
+            try:
+                await self.publish_changes()
+                self._failure = None
+            except Exception as error:
+                if self._failure is None:
+                    self.context.runtime.logger.error(
+                        "The server's kernels and terminals are not known", exc_info=error
+                    )
+                self._failure = f"What runs on the server is not known: {type(error).__name__}."
             await asyncio.sleep(POLL_S)
 
     async def publish_changes(self) -> None:

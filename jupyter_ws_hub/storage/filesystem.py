@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ _SHARED: Final = frozenset(
     "fuse.sshfs fuse.glusterfs fuse.s3fs fuse.gcsfuse fuse.rclone fuse.juicefs".split()
 )
 _MOUNTS: Final = Path("/proc/self/mounts")
+_ESCAPE: Final = re.compile(r"\\([0-7]{3})")
 
 
 def is_shared(path: Path, mounts: Path = _MOUNTS) -> bool:
@@ -24,10 +26,10 @@ def is_shared(path: Path, mounts: Path = _MOUNTS) -> bool:
     where = str(path.resolve())
     best, kind = "", ""
     for line in table.splitlines():
-        fields = line.split()
+        fields = line.split(" ")
         if len(fields) < 3:
             continue
-        point = fields[1].replace("\\040", " ")
+        point = _ESCAPE.sub(lambda octal: chr(int(octal[1], 8)), fields[1])
         inside = where == point or where.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):
             best, kind = point, fields[2]

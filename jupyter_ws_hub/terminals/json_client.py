@@ -40,6 +40,14 @@ class Manager(Protocol):
         ...
 
 
+def _is_text(value: object) -> bool:
+    """Whether it can be written to a terminal: half a surrogate pair cannot."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
 class JsonClient:
     """One socket's view of a terminal. `write` sends a text and is awaited before the next."""
 
@@ -61,6 +69,7 @@ class JsonClient:
         self._pending: list[str] = []
         self._pending_characters = 0
         self._farewell = False
+        self._left = False
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
 
@@ -69,9 +78,8 @@ class JsonClient:
         assert self.terminal is not None
         self._writer = asyncio.create_task(self._write_all())
         self.terminal.clients.append(self)
-        history = "".join(self.terminal.read_buffer)
-        if history:
-            self.on_pty_read(history)
+        # The history is not held against the client: terminado bounds it, and the client did not ask for so much.
+        self._pending.extend(self.terminal.read_buffer)
 
     def on_pty_read(self, text: str) -> None:
         """Output of the terminal; called by the manager."""
@@ -116,7 +124,7 @@ class JsonClient:
         kind, arguments = self._decode(frame)
         if self.terminal is None:
             return
-        if kind == "stdin" and isinstance(arguments[0], str):
+        if kind == "stdin" and _is_text(arguments[0]):
             self._active()
             loop = asyncio.get_running_loop()
             try:
@@ -145,6 +153,9 @@ class JsonClient:
 
     def closed(self) -> None:
         """The socket is gone: leave the terminal. Idempotent."""
+        if self._left:
+            return
+        self._left = True
         if self._writer is not None:
             self._writer.cancel()
         self._farewell = True

@@ -21,6 +21,8 @@ from ..protocol.errors import HubError
 from .digest import BlockDigest
 
 IfExists = Literal["fail", "overwrite", "rename"]
+ABSENT: Final = "absent"
+"""What stands for the etag of a file that is not there."""
 PARTIAL_SUFFIX: Final = ".part"
 _NAME_BYTES: Final = 120
 _MAX_RENAMES: Final = 10_000
@@ -70,11 +72,16 @@ class PartialFile:
         """Make the hidden file; `path` is the API path for messages."""
         self._target = target
         self._path = path
-        self.partial = partial_path(target, op)
         self.digest = BlockDigest()
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            self._descriptor = os.open(self.partial, flags, 0o600)
+            # A symbolic link stays one: what it points to is replaced, as Jupyter's own saving does, and may lie on
+            # another file system.
+            self.partial = partial_path(target.resolve() if target.is_symlink() else target, op)
+            self._descriptor = os.open(self.partial, flags, 0o666)
+            # The mode that a new file gets here; to ask for the umask would change it for all threads.
+            self._usual_mode = stat.S_IMODE(os.fstat(self._descriptor).st_mode)
+            os.fchmod(self._descriptor, 0o600)
         except OSError as error:
             raise disk_error(error, path) from error
 
@@ -105,11 +112,15 @@ class PartialFile:
             if mtime_s is not None:
                 os.utime(self._descriptor, (mtime_s, mtime_s))
             os.fsync(self._descriptor)
-            target = self._publish(if_exists)
-            self._sync_directory()
+            # Again: to bring a large file to the disk takes its time.
+            self._check_target(expect_etag)
+            target = self._publish("fail" if expect_etag == ABSENT else if_exists)
             validator = Validator.of(os.fstat(self._descriptor))
         except OSError as error:
             raise disk_error(error, self._path) from error
+        except (OverflowError, ValueError) as error:
+            raise HubError(Code.INVALID, f"{self._path!r} cannot have the modification time {mtime_s}.") from error
+        self._sync_directory()
         self.close()
         return target, validator
 
@@ -119,7 +130,7 @@ class PartialFile:
         try:
             current = Validator.of(os.stat(self._target)).etag
         except FileNotFoundError:
-            current = "absent"
+            current = ABSENT
         if current != expect_etag:
             raise HubError(
                 Code.CONFLICT,
@@ -131,16 +142,12 @@ class PartialFile:
         try:
             return stat.S_IMODE(os.stat(self._target).st_mode)
         except FileNotFoundError:
-            mask = os.umask(0)
-            os.umask(mask)
-            return 0o666 & ~mask
+            return self._usual_mode
 
     def _publish(self, if_exists: IfExists) -> Path:
         if if_exists == "overwrite":
-            # A symbolic link stays one: what it points to is replaced, as Jupyter's own saving does.
-            target = self._target.resolve() if self._target.is_symlink() else self._target
-            os.replace(self.partial, target)
-            return target
+            os.replace(self.partial, self._target.resolve() if self._target.is_symlink() else self._target)
+            return self._target
         for target in self._names(if_exists):
             try:
                 os.link(self.partial, target, follow_symlinks=False)
@@ -164,17 +171,23 @@ class PartialFile:
     def _replace_placeholder(self, target: Path) -> None:
         """Publish without hard links: reserve the name, then replace what reserves it."""
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        os.replace(self.partial, target)
+        try:
+            os.replace(self.partial, target)
+        except OSError:
+            target.unlink()
+            raise
 
     def _sync_directory(self) -> None:
-        descriptor = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems have no such thing
-                raise
-        finally:
-            os.close(descriptor)
+        """Bring the new name to the disk. It is published already: where that cannot be done, nothing is taken back.
+
+        Some network file systems have no such thing, and a directory may be writable but not readable.
+        """
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self.partial.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def close(self) -> None:
         """Close the descriptor, leave the file. Idempotent."""
@@ -182,11 +195,19 @@ class PartialFile:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def discard(self) -> None:
-        """Remove the partial file; the target was never touched. Idempotent."""
+    def discard(self) -> OSError | None:
+        """Remove the partial file; the target was never touched. Idempotent.
+
+        What stood in the way, if it is still there: the directory may have become read-only.
+        """
         self.close()
-        with contextlib.suppress(FileNotFoundError):
+        try:
             self.partial.unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            return error
+        return None
 
 
 class SourceFile:

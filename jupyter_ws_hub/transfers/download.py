@@ -104,6 +104,11 @@ class DownloadStream(TransferStream):
         if error.code is Code.SOURCE_CHANGED:
             await self._store.fail(self._op, error)
 
+    async def give_up(self, error: HubError) -> None:
+        """See Stream. First nothing more is sent: what is cancelled must not be done a moment later."""
+        await self._settle()
+        await self._fail(error)
+
     async def _settle(self) -> None:
         if self._pump is not None and self._pump is not asyncio.current_task():
             self._pump.cancel()

@@ -194,7 +194,9 @@ class TransferStore:
     async def _discard(self, operation: Operation) -> None:
         file, operation.file = operation.file, None
         if file is not None:
-            await self.run(file.discard)
+            left = await self.run(file.discard)
+            if left is not None:
+                self.runtime.logger.warning("The partial file of %s cannot be removed: %s", operation.path, left)
 
     async def changed(self, operation: Operation, *, force: bool = False) -> None:
         """Tell of an operation's progress, not too often unless forced."""

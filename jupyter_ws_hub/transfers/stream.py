@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 from ..protocol.codes import NORMAL_CLOSURE, Code
 from ..protocol.errors import HubError
 from ..protocol.transfer import Done, StreamError, StreamServerMessage, encode_stream
 from .ports import Wire
 from .store import Operation, TransferStore
+
+FAREWELL_S: Final = 1.0
+"""How long a socket may take to be told why its stream ends: whoever replaces it does not wait for longer."""
 
 
 class TransferStream:
@@ -49,7 +55,11 @@ class TransferStream:
             return
         self._ended = True
         expected = (error.details or {}).get("expected") if error.code is Code.WRONG_OFFSET else None
-        await self._send(StreamError(error.info, expected))
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await self._send(StreamError(error.info, expected))
+        except TimeoutError:
+            pass  # a socket that takes nothing more is not told why; the close code is
         self._wire.end(int(error.code), error.message)
 
     async def give_up(self, error: HubError) -> None:

@@ -125,7 +125,11 @@ class UploadStream(TransferStream):
                 await self._store.fail(op, error)
                 raise error
             op.state = "committing"
-            done = await self._commit(file, root)
+            try:
+                done = await self._commit(file, root)
+            finally:
+                if op.state == "committing":
+                    op.state = "paused"
         machine.finished()
         await self._send(StreamAck(machine.size, machine.size, machine.size))
         await self._finish_with(done)
@@ -149,7 +153,11 @@ class UploadStream(TransferStream):
         path = store.files.api_path(target)
         op.done = Done(path, op.size, root, validator.etag)
         op.state, op.path = "done", path
-        warning = await store.files.after_save(path, target)
+        try:
+            warning = await store.files.after_save(path, target)
+        except Exception as error:
+            store.runtime.logger.error("After the upload to %s something failed", path, exc_info=error)
+            warning = "The file is there, but what should happen after it failed; the server's log says why."
         if warning is not None:
             op.done = Done(path, op.size, root, validator.etag, warning)
         return op.done

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from pathlib import Path
+from typing import Final
 
 from ..base import Clock, NewId
-from .engine import Reader, Writer, connect
+from .engine import BUSY_TIMEOUT_S, Reader, Writer, connect
 from .log import SqliteLog
 from .values import SqliteValues
 
-_SCHEMA = """
+RETRY_S: Final = 0.05
+_SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS topics (
     topic TEXT PRIMARY KEY, epoch TEXT NOT NULL, offset INTEGER NOT NULL, id TEXT NOT NULL,
     floor INTEGER NOT NULL, floor_id TEXT NOT NULL) WITHOUT ROWID;
@@ -28,6 +31,24 @@ CREATE TABLE IF NOT EXISTS keyvalues (
 CREATE TABLE IF NOT EXISTS versions (last INTEGER NOT NULL);
 INSERT INTO versions SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM versions);
 """
+
+
+def _open(path: Path, *, wal: bool, full_sync: bool) -> tuple[sqlite3.Connection, str]:
+    """Open the file and make its tables, also while another server does the same: SQLite does not wait by itself."""
+    deadline_s = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection, mode = connect(path, wal=wal, full_sync=full_sync)
+            try:
+                connection.executescript(_SCHEMA)
+            except sqlite3.Error:
+                connection.close()
+                raise
+            return connection, mode
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline_s:
+                raise
+            time.sleep(RETRY_S)
 
 
 class SqliteStorage:
@@ -52,12 +73,7 @@ class SqliteStorage:
         """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600, exist_ok=True)
-        connection, mode = connect(path, wal=wal, full_sync=full_sync)
-        try:
-            connection.executescript(_SCHEMA)
-        except sqlite3.Error:
-            connection.close()
-            raise
+        connection, mode = _open(path, wal=wal, full_sync=full_sync)
         if wal and mode != "wal":
             logger.warning("%s cannot use write-ahead logging here; a slower rollback journal is used.", path)
         self.journal_mode = mode

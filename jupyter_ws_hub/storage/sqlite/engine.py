@@ -14,7 +14,6 @@ from typing import Any, Final, TypeVar
 
 from ...protocol.codes import Code
 from ...protocol.errors import HubError
-from ..base import VersionConflict
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -43,6 +42,10 @@ def connect(path: Path, *, wal: bool, full_sync: bool) -> tuple[sqlite3.Connecti
     return connection, str(mode)
 
 
+def _closed() -> HubError:
+    return HubError(Code.UNAVAILABLE, "The hub's database is closed: the server is stopping.")
+
+
 def _as_hub_error(error: sqlite3.Error) -> HubError:
     if "full" in str(error):
         return HubError(Code.NO_SPACE, "The disk that holds the hub's database is full.")
@@ -63,7 +66,7 @@ class _Job:
         connection.execute("SAVEPOINT job")
         try:
             self.result = self.work(connection)
-        except (VersionConflict, HubError, sqlite3.Error) as error:
+        except Exception as error:  # noqa: BLE001  whoever waits is told; the others' work goes on
             connection.execute("ROLLBACK TO job")
             self.error = _as_hub_error(error) if isinstance(error, sqlite3.Error) else error
         connection.execute("RELEASE job")
@@ -87,6 +90,7 @@ class Writer(threading.Thread):
         self._jobs: queue.Queue[_Job | None] = queue.Queue(QUEUE_SIZE)
         self._data_version = self._read_data_version()
         self._seen_seq = self._max_seq()
+        self._stopped = False
         self.listener: tuple[asyncio.AbstractEventLoop, Callable[[str], None]] | None = None
 
     async def submit(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -95,6 +99,8 @@ class Writer(threading.Thread):
         Raises:
             HubError: `busy`, `no_space` or `unavailable`; or what `work` raised. Nothing was changed then.
         """
+        if self._stopped:
+            raise _closed()
         job = _Job(work)
         try:
             self._jobs.put_nowait(job)
@@ -105,6 +111,7 @@ class Writer(threading.Thread):
 
     def stop(self) -> None:
         """Commit what is queued, end the thread, close the connection."""
+        self._stopped = True
         self._jobs.put(None)
         self.join()
         self.connection.close()
@@ -185,9 +192,12 @@ class Reader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jupyter-ws-hub-sqlite-read")
+        self._stopped = False
 
     async def rows(self, query: str, *arguments: object) -> list[Any]:
         """Run a query; raises `HubError` as the writer does."""
+        if self._stopped:
+            raise _closed()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._rows, query, arguments)
 
@@ -199,5 +209,6 @@ class Reader:
 
     def stop(self) -> None:
         """End the thread, close the connection."""
+        self._stopped = True
         self._thread.shutdown(wait=True)
         self.connection.close()

@@ -11,6 +11,8 @@ from ..base import Draft, Head, LogRetention, NewId, Record, check_log_arguments
 from ..memory import surplus
 from .engine import Reader, Writer
 
+_MAX_OFFSET: Final = 2**63 - 1
+"""The largest integer that SQLite keeps; no log gets there."""
 _MESSAGE: Final = "SELECT offset, id, kind, time_ms, data FROM messages WHERE topic = ?"
 
 
@@ -60,6 +62,7 @@ class SqliteLog:
     async def read(self, topic: str, after: int, limit: int) -> list[Record]:
         """See TopicLog."""
         check_log_arguments(after, limit)
+        after = min(after, _MAX_OFFSET)
         query = f"{_MESSAGE} AND offset > ? ORDER BY offset LIMIT ?"
         return [Record(*row) for row in await self._reader.rows(query, topic, after, limit)]
 
@@ -67,7 +70,7 @@ class SqliteLog:
         """See TopicLog."""
         check_log_arguments(0, limit)
         query = f"{_MESSAGE} AND offset < ? ORDER BY offset DESC LIMIT ?"
-        below = 2**63 - 1 if before is None else before
+        below = _MAX_OFFSET if before is None else min(before, _MAX_OFFSET)
         return [Record(*row) for row in reversed(await self._reader.rows(query, topic, below, limit))]
 
     async def head(self, topic: str) -> Head:
@@ -76,7 +79,7 @@ class SqliteLog:
 
     async def id_at(self, topic: str, offset: int) -> str | None:
         """See TopicLog."""
-        rows = await self._reader.rows(f"{_MESSAGE} AND offset = ?", topic, offset)
+        rows = await self._reader.rows(f"{_MESSAGE} AND offset = ?", topic, min(offset, _MAX_OFFSET))
         return str(rows[0][1]) if rows else None
 
     async def trim(self, topic: str, retention: LogRetention, now_ms: int) -> int:
