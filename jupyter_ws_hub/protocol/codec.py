@@ -89,10 +89,10 @@ def _decode_one(raw: msgspec.Raw) -> ClientMessage | Malformed:
         return _client_message.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
         invalid = HubError(Code.INVALID, f"The message was not understood: {error}.")
+    if not bytes(raw).lstrip().startswith(b"{"):
+        raise RemoteProtocolError(Code.BAD_FRAME, "A frame holds something that is no object.") from None
     try:
         outline = _outline.decode(raw)
-    except msgspec.ValidationError as error:
-        raise RemoteProtocolError(Code.BAD_FRAME, "A frame holds something that is no object.") from error
     except (msgspec.DecodeError, RecursionError):
         return Malformed(None, invalid)  # a number that is none, or too deep: its ref cannot be known
     ref = outline.ref if type(outline.ref) is int else None

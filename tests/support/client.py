@@ -68,7 +68,6 @@ class Message(msgspec.Struct, frozen=True):
     offset: int | None = None
     id: str = ""
     kind: str = ""
-    time: int = 0
     data: Any = None
     t: float = 0
     code: int = 0
@@ -247,10 +246,9 @@ class HubClient:
         self._unanswered[question.ref] = question
         await self.send(question)
         async with asyncio.timeout(timeout_s):
-            try:
-                return await future
-            finally:
-                await self.send(wire.Ack(done=min(self._unanswered, default=self._ref + 1) - 1))
+            await asyncio.wait([future])
+        await self.send(wire.Ack(done=min(self._unanswered, default=self._ref + 1) - 1))
+        return future.result()
 
     async def request(
         self, method: str, params: Any = None, *, timeout_s: float = WAIT_S, timeout_ms: int | None = None
@@ -340,6 +338,10 @@ class FileClient:
             raise to_hub_error(message.error)
         return message
 
+    async def _send(self, frame: str | bytes) -> None:
+        with contextlib.suppress(ConnectionClosed):  # what the server said before it closed is still to be received
+            await self.socket.send(frame)
+
     async def close(self) -> None:
         """Cut the connection."""
         if self._socket is not None:
@@ -358,11 +360,11 @@ class FileClient:
                     limit = message.limit if isinstance(message, transfer.Credit) else limit
                     continue
                 piece = data[at : min(at + MAX_CHUNK_PAYLOAD_BYTES, limit, end)]
-                await self.socket.send(encode_chunk(at, piece))
+                await self._send(encode_chunk(at, piece))
                 at += len(piece)
             if stop_at is not None:
                 return None
-            await self.socket.send(transfer.encode_stream(transfer.Finish(len(data), root_of(data))))
+            await self._send(transfer.encode_stream(transfer.Finish(len(data), root_of(data))))
             while not isinstance(answer := await self.receive(), transfer.Done):
                 pass
             return answer
@@ -386,7 +388,7 @@ class FileClient:
                     if stop_at is not None and len(self.data) >= stop_at:
                         del self.data[stop_at:]
                         return None
-                    await self.socket.send(transfer.encode_stream(transfer.Credit(len(self.data) + window)))
+                    await self._send(transfer.encode_stream(transfer.Credit(len(self.data) + window)))
         finally:
             await self.close()
 

@@ -106,6 +106,11 @@ class HookedLog(MemoryLog):
         await self.after("read")
         return records
 
+    async def read_back(self, topic: str, before: int | None, limit: int) -> list[Record]:
+        """See TopicLog."""
+        await self.before("read_back")
+        return await super().read_back(topic, before, limit)
+
     async def head(self, topic: str) -> Head:
         """See TopicLog."""
         await self.before("head")
@@ -182,7 +187,7 @@ class FakeContents:
         if content and model["type"] == "directory":
             prefix = f"{path}/" if path else ""
             inside = [p for p in self.models if p.startswith(prefix) and p != path and "/" not in p[len(prefix) :]]
-            return {**model, "content": [self.models[p] for p in reversed(inside)]}
+            return {**model, "content": [self.models[p] for p in inside]}
         return model if content else {**model, "content": None, "format": None}
 
     async def save(self, path: str, model: Model) -> Model:
