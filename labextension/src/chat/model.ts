@@ -27,10 +27,13 @@ export class RoomModel implements IDisposable {
     this._subscription = _manager.subscribe(
       topic,
       {
-        onEvent: event => this._add(event.data),
+        onEvent: ({ offset, data }) => this._add(offset ?? 0, data),
         onSnapshot: snapshot => {
           this._messages.clear();
-          snapshot?.items.forEach(({ message }) => this._add(message));
+          for (const { offset, message } of snapshot?.items ?? []) {
+            this._put(offset, message);
+          }
+          this._changed.emit();
         },
         onError: error => {
           this._error = error.message;
@@ -52,7 +55,9 @@ export class RoomModel implements IDisposable {
 
   /** The messages that the server has, in its order. */
   get messages(): ChatMessage[] {
-    return [...this._messages.values()];
+    return [...this._messages.values()]
+      .sort((a, b) => a.offset - b.offset)
+      .map(({ message }) => message);
   }
 
   /** What is on its way, or could not be sent. */
@@ -70,13 +75,16 @@ export class RoomModel implements IDisposable {
     this._outgoing.set(id, { id, text, error: null });
     this._changed.emit();
     try {
-      const { message } = await this._manager.request('chat.post', {
+      const { offset, message } = await this._manager.request('chat.post', {
         room: this.room,
         text,
         id
       });
-      this._add(message);
+      this._add(offset, message);
     } catch (error) {
+      if (this._messages.has(id)) {
+        return;
+      }
       const reason = error instanceof Error ? error.message : String(error);
       this._outgoing.set(id, { id, text, error: reason });
       this._changed.emit();
@@ -91,14 +99,21 @@ export class RoomModel implements IDisposable {
     }
   }
 
-  private _add(message: ChatMessage): void {
-    this._outgoing.delete(message.id);
-    this._messages.set(message.id, message);
+  private _add(offset: number, message: ChatMessage): void {
+    this._put(offset, message);
     this._changed.emit();
   }
 
+  private _put(offset: number, message: ChatMessage): void {
+    this._outgoing.delete(message.id);
+    this._messages.set(message.id, { offset, message });
+  }
+
   private readonly _subscription: IDisposable;
-  private readonly _messages = new Map<string, ChatMessage>();
+  private readonly _messages = new Map<
+    string,
+    { offset: number; message: ChatMessage }
+  >();
   private readonly _outgoing = new Map<string, IOutgoing>();
   private readonly _changed = new Signal<this, void>(this);
   private _error: string | null = null;

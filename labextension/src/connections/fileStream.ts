@@ -68,6 +68,10 @@ export class FileStreamSocket extends SocketFace {
     this._transport.close(code, reason);
   }
 
+  protected override released(): void {
+    this._options.book.remove(SERVICE, this._id);
+  }
+
   private _closed(code: number, reason: string): void {
     const { book } = this._options;
     if (code === 1000) {

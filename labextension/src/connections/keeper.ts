@@ -61,6 +61,7 @@ export class Keeper {
   /** The owner has seen that the protocol is going: the connection counts as connected. */
   confirm(): void {
     this._connected = true;
+    this._attempts = 0;
     this._update({ state: 'connected', attempts: 0, lastError: null });
     this._stable = setTimeout(() => {
       this._attempt = 0;
@@ -75,6 +76,13 @@ export class Keeper {
       if (retryAfterMs === null) {
         this._hurry();
       }
+    }
+  }
+
+  /** Give up the socket, whose peer speaks another language; the next attempt comes after a pause. */
+  drop(reason: string): void {
+    if (!this._over) {
+      this._transport?.close(CODES.heartbeat_timeout.number, reason);
     }
   }
 
@@ -96,12 +104,11 @@ export class Keeper {
 
   private _begin(): void {
     this._timer = null;
+    this._asking = null;
     this._attempt += 1;
+    this._attempts += 1;
     this._open = false;
-    this._update({
-      state: this._goingState(),
-      attempts: this._attempt
-    });
+    this._update({ state: this._goingState(), attempts: this._attempts });
     const transport: ITransport = this._options.connect(
       this._options.path,
       this._options.subprotocol,
@@ -149,10 +156,12 @@ export class Keeper {
   }
 
   private async _askThenWait(): Promise<void> {
+    const asking = (this._asking = {});
     const verdict = await this._options.ask();
-    if (this._over) {
+    if (this._over || this._asking !== asking) {
       return;
     }
+    this._asking = null;
     if (verdict === 'unauthenticated') {
       this._fail(
         CODES.unauthenticated.number,
@@ -176,8 +185,8 @@ export class Keeper {
   }
 
   private _hurry(): void {
-    if (this._timer !== null) {
-      clearTimeout(this._timer);
+    if (this._timer !== null || this._asking !== null) {
+      this._clear();
       this._begin();
     }
   }
@@ -218,7 +227,12 @@ export class Keeper {
   private _transport: ITransport | null = null;
   private _timer: ReturnType<typeof setTimeout> | null = null;
   private _stable: ReturnType<typeof setTimeout> | null = null;
+  /** The question to the server that is under way; what it answers counts only while nobody was faster. */
+  private _asking: object | null = null;
+  /** Attempts for the pauses: counted on while connections do not last. */
   private _attempt = 0;
+  /** Attempts since it was connected, for the status. */
+  private _attempts = 0;
   private _retryAfterMs: number | null = null;
   private _open = false;
   private _connected = false;

@@ -15,6 +15,8 @@ import { Ask, Connect } from './transport';
 const CHECK_MS = 1000;
 const PING_MS = 15_000;
 const PROBE_MS = 3000;
+/** How long the server may take to say welcome. */
+const GREETING_MS = 15_000;
 /** Timers that come this late mean that this tab was asleep, not that the server is gone. */
 const ASLEEP_MS = 5000;
 
@@ -105,39 +107,46 @@ export class MainConnection implements IKept {
     this._keeper?.hurry();
     if (this._session.isOpen && this._probeTimer === null) {
       this._ping();
-      const heard = this._heardMs;
+      const heard = this._heardCount;
       this._probeTimer = setTimeout(() => {
         this._probeTimer = null;
-        if (this._heardMs === heard) {
+        if (this._heardCount === heard) {
           this._keeper?.reconnect('The server does not answer.');
         }
       }, PROBE_MS);
     }
   }
 
-  /** Leave on purpose: the server frees the session. */
+  /** Leave on purpose: the server frees the session, and what still waits is told. */
   close(): void {
     if (this._session.isOpen) {
       this._keeper?.send(this._session.bye());
     }
-    this._stopTimers();
     this._keeper?.close();
     this._keeper = null;
+    this._tellEnd(1000, 'The connection was closed.');
+  }
+
+  /** Be told when the connection is over for good; the result stops that. */
+  onEnd(listener: (code: number, reason: string) => void): () => void {
+    this._endListeners.add(listener);
+    return () => this._endListeners.delete(listener);
   }
 
   opened(): boolean {
-    this._heardMs = this._now();
+    this._hear();
+    this._isGreeting = true;
     this._keeper?.send(this._session.opened());
     return false;
   }
 
   received(data: string | ArrayBuffer): void {
-    this._heardMs = this._now();
+    this._hear();
     let outcomes: Outcome[];
     try {
       outcomes = this._session.receive(data as string);
     } catch (error) {
-      this._keeper?.reconnect(String(error));
+      this._keeper?.drop(String(error));
       return;
     }
     for (const outcome of outcomes) {
@@ -149,13 +158,19 @@ export class MainConnection implements IKept {
   }
 
   dropped(): void {
+    this._isGreeting = false;
     this._session.closed();
   }
 
   ended(code: number, reason: string): void {
+    this._failure = closeError(code, reason);
+    this._tellEnd(code, reason);
+  }
+
+  private _tellEnd(code: number, reason: string): void {
     this._stopTimers();
     this._session.closed();
-    const error = (this._failure = closeError(code, reason));
+    const error = this._failure ?? closeError(code, reason);
     const waiting = [...this._waiting.values(), ...this._connecting];
     this._waiting.clear();
     this._connecting = [];
@@ -163,6 +178,14 @@ export class MainConnection implements IKept {
     this.subscriptions.topics.forEach(topic =>
       this.subscriptions.refuse(topic, error)
     );
+    const listeners = [...this._endListeners];
+    this._endListeners.clear();
+    listeners.forEach(listener => listener(code, reason));
+  }
+
+  private _hear(): void {
+    this._heardMs = this._now();
+    this._heardCount += 1;
   }
 
   private _begin(): void {
@@ -192,6 +215,7 @@ export class MainConnection implements IKept {
   private _handle(outcome: Outcome): void {
     switch (outcome.type) {
       case 'welcome':
+        this._isGreeting = false;
         this._keeper?.confirm();
         this._connecting.splice(0).forEach(one => one.resolve(undefined));
         this._ping();
@@ -232,16 +256,21 @@ export class MainConnection implements IKept {
     const now = this._now();
     const asleep = now - this._checkedMs > ASLEEP_MS;
     this._checkedMs = now;
-    if (!this._session.isOpen) {
-      return;
-    }
     if (asleep) {
+      this._heardMs = now;
       this.probe();
       return;
     }
     const heartbeat = this._session.welcome?.heartbeat;
     const silence = now - this._heardMs;
-    if (heartbeat && silence > heartbeat.interval_ms + heartbeat.grace_ms) {
+    if (!this._session.isOpen) {
+      if (this._isGreeting && silence > GREETING_MS) {
+        this._keeper?.reconnect('The server says nothing.');
+      }
+    } else if (
+      heartbeat &&
+      silence > heartbeat.interval_ms + heartbeat.grace_ms
+    ) {
       this._keeper?.reconnect('Nothing was heard from the server.');
     } else if (now - this._pingedMs >= PING_MS) {
       this._ping();
@@ -282,7 +311,13 @@ export class MainConnection implements IKept {
   private _failure: HubError | null = null;
   private _checker: ReturnType<typeof setInterval> | null = null;
   private _probeTimer: ReturnType<typeof setTimeout> | null = null;
+  private readonly _endListeners = new Set<
+    (code: number, reason: string) => void
+  >();
+  /** Hello was said, and the server has not answered yet. */
+  private _isGreeting = false;
   private _heardMs = 0;
+  private _heardCount = 0;
   private _pingedMs = 0;
   private _checkedMs = 0;
 }

@@ -9,6 +9,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { HubError } from '../protocol/errors';
 import { Event, MethodName, Methods } from '../protocol/generated';
 import {
+  ConnectionState,
   IConnectionManager,
   IConnectionStatus,
   IRequestOptions,
@@ -18,6 +19,7 @@ import {
   TopicEvent
 } from '../tokens';
 import { FileStreamSocket } from './fileStream';
+import { closeError } from './keeper';
 import { MainConnection } from './main';
 import { SocketFace } from './socket';
 import { StatusBook } from './status';
@@ -40,6 +42,9 @@ export interface IConnectionManagerOptions {
   connect?: Connect;
   ask?: Ask;
 }
+
+/** The states of a terminal's connection whose name another one may take. */
+const FREE: ReadonlySet<ConnectionState> = new Set(['idle', 'failed'] as const);
 
 export class ConnectionManager implements IConnectionManager, IDisposable {
   constructor(private readonly _options: IConnectionManagerOptions) {
@@ -97,9 +102,18 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
     this._requireServer();
     const { settings } = this._options;
     const { _connect: connect, _book: book } = this;
-    return whenOpen(
-      new FileStreamSocket(operationId, { settings, connect, book })
-    );
+    const socket = new FileStreamSocket(operationId, {
+      settings,
+      connect,
+      book
+    });
+    try {
+      return await whenOpen(socket);
+    } catch (error) {
+      // Nobody holds it: nothing is to be shown of it.
+      socket.close();
+      throw error;
+    }
   }
 
   getConnectionStatus(service: Service, id?: string): IConnectionStatus {
@@ -155,6 +169,9 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
   }
 
   private _requireServer(): void {
+    if (this._disposed) {
+      throw HubError.of('unavailable', 'The connection manager was closed.');
+    }
     if (!this._options.available) {
       throw HubError.of(
         'unavailable',
@@ -166,7 +183,7 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
   /** Two views of one terminal have a status each. */
   private _nameFor(terminalId: string): string {
     const open = (id: string) =>
-      this._book.get('terminal', id).state !== 'idle';
+      !FREE.has(this._book.get('terminal', id).state);
     let id = terminalId;
     for (let n = 2; open(id); n++) {
       id = `${terminalId} (${n})`;
@@ -215,7 +232,7 @@ function whenOpen(socket: SocketFace | WebSocket): Promise<WebSocket> {
       'close',
       event => {
         const { code, reason } = event as CloseEvent;
-        reject(HubError.of('unavailable', reason || `Closed with ${code}.`));
+        reject(closeError(code, reason || 'The connection was lost.'));
       },
       { once: true }
     );

@@ -43,6 +43,7 @@ export abstract class SocketFace extends EventTarget implements WebSocket {
   /** Close: `closing` is told once, then listeners hear `close`. */
   close(code = 1000, reason = ''): void {
     if (this._readyState >= this.CLOSING) {
+      this.released();
       return;
     }
     this._readyState = this.CLOSING;
@@ -52,6 +53,11 @@ export abstract class SocketFace extends EventTarget implements WebSocket {
 
   /** The holder has closed. */
   protected abstract closing(code: number, reason: string): void;
+
+  /** The holder lets go of a socket that has closed already. */
+  protected released(): void {
+    // Nothing is left of most sockets.
+  }
 
   protected requireOpen(): void {
     if (this._readyState === this.CONNECTING) {

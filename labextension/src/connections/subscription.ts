@@ -5,12 +5,14 @@
 import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 
 import { HubError } from '../protocol/errors';
-import { Event } from '../protocol/generated';
+import { Event, Position } from '../protocol/generated';
 import { ClientSession, Outcome } from '../protocol/session';
 import { Since } from '../tokens';
 
 /** A subscriber without the types of its topic. */
 export interface IRawSubscriber {
+  /** The subscription stands, after a position of a logged topic (null without a log); or it was reset to one. */
+  onSubscribed?(position: Position | null, reset: boolean): void;
   onEvent(event: Event): void;
   onSnapshot(snapshot: unknown, reason: string | null): void;
   onLive(): void;
@@ -21,6 +23,8 @@ interface IFollower {
   subscriber: IRawSubscriber;
   /** The offset seen last; null until the server has told where `latest` is. */
   cursor: number | null;
+  /** Was told that the subscription stands. */
+  told: boolean;
 }
 
 const BEFORE_ALL = 0;
@@ -43,19 +47,14 @@ export class Subscriptions {
     subscriber: IRawSubscriber,
     since: Since
   ): IDisposable {
-    const follower = { subscriber, cursor: cursorOf(since) };
+    const follower = { subscriber, cursor: cursorOf(since), told: false };
     const others = this._followers.get(topic);
-    const position = this._session.position(topic);
-    if (!others) {
+    if (others) {
+      others.add(follower);
+      this._join(topic, follower, since);
+    } else {
       this._followers.set(topic, new Set([follower]));
       this._session.subscribe(topic, since);
-    } else {
-      others.add(follower);
-      if (since === 'latest' && position !== null) {
-        follower.cursor = position.offset;
-      } else {
-        this._session.subscribe(topic, since);
-      }
     }
     this._flush();
     return new DisposableDelegate(() => this._leave(topic, follower));
@@ -68,10 +67,7 @@ export class Subscriptions {
         this._event(outcome.topic, outcome.event);
         return true;
       case 'subscribed':
-        if (outcome.position !== null) {
-          const { offset } = outcome.position;
-          this._subscribed(outcome.topic, offset, outcome.reset);
-        }
+        this._subscribed(outcome);
         return true;
       case 'snapshot':
         this._each(outcome.topic, ({ subscriber }) =>
@@ -91,9 +87,33 @@ export class Subscriptions {
 
   /** Tell a topic's followers that nothing will come, and forget them. */
   refuse(topic: string, error: HubError): void {
-    const followers = this._followers.get(topic);
+    const followers = [...(this._followers.get(topic) ?? [])];
     this._followers.delete(topic);
-    followers?.forEach(({ subscriber }) => subscriber.onError(error));
+    followers.forEach(({ subscriber }) =>
+      guard(topic, () => subscriber.onError(error))
+    );
+  }
+
+  /** Somebody comes to a topic that others follow: ask the server again only for what it would not send them. */
+  private _join(topic: string, follower: IFollower, since: Since): void {
+    const position = this._session.position(topic);
+    const pending = this._session.pendingSince(topic);
+    if (position === null && pending === null) {
+      // Without a log: a new snapshot for everybody.
+      this._session.subscribe(topic, since);
+      return;
+    }
+    const standing = cursorOf(pending ?? position ?? 'latest');
+    if (since === 'latest') {
+      follower.cursor = pending === null ? standing : null;
+    } else if (standing === null || (cursorOf(since) ?? 0) < standing) {
+      this._session.subscribe(topic, since);
+    }
+    if (position !== null && this._session.pendingSince(topic) === null) {
+      follower.told = true;
+      const from = typeof since === 'object' ? since : position;
+      guard(topic, () => follower.subscriber.onSubscribed?.(from, false));
+    }
   }
 
   private _leave(topic: string, follower: IFollower): void {
@@ -106,10 +126,16 @@ export class Subscriptions {
   }
 
   /** Only a reset moves a cursor that stands: its offsets may start anew, below what was seen. */
-  private _subscribed(topic: string, offset: number, reset: boolean): void {
+  private _subscribed(outcome: Extract<Outcome, { type: 'subscribed' }>): void {
+    const { topic, position, head, reset } = outcome;
     this._each(topic, follower => {
-      if (reset || follower.cursor === null) {
-        follower.cursor = offset;
+      if (position !== null && (reset || follower.cursor === null)) {
+        const { offset } = position;
+        follower.cursor = reset ? offset : Math.max(offset, head ?? offset);
+      }
+      if (reset || !follower.told) {
+        follower.told = true;
+        follower.subscriber.onSubscribed?.(position, reset);
       }
     });
   }
@@ -117,7 +143,7 @@ export class Subscriptions {
   private _event(topic: string, event: Event): void {
     this._each(topic, follower => {
       if (event.offset !== null) {
-        if (follower.cursor !== null && event.offset <= follower.cursor) {
+        if (follower.cursor === null || event.offset <= follower.cursor) {
           return;
         }
         follower.cursor = event.offset;
@@ -126,13 +152,24 @@ export class Subscriptions {
     });
   }
 
+  /** Tell all followers; one that fails costs the others nothing. */
   private _each(topic: string, tell: (follower: IFollower) => void): void {
     for (const follower of [...(this._followers.get(topic) ?? [])]) {
-      tell(follower);
+      if (this._followers.get(topic)?.has(follower)) {
+        guard(topic, () => tell(follower));
+      }
     }
   }
 
   private readonly _followers = new Map<string, Set<IFollower>>();
+}
+
+function guard(topic: string, tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    console.error(`A subscriber of ${topic} failed.`, error);
+  }
 }
 
 function cursorOf(since: Since): number | null {

@@ -84,7 +84,6 @@ export class TerminalSocket extends SocketFace implements IKept {
   }
 
   opened(again: boolean): boolean {
-    this._again = again;
     if (!again) {
       this.fireOpen();
     }
@@ -122,9 +121,17 @@ export class TerminalSocket extends SocketFace implements IKept {
     this._keeper.close(code, reason);
   }
 
+  protected override released(): void {
+    // Unless another socket has taken the name meanwhile.
+    if (this._options.book.get(SERVICE, this._id).state === 'failed') {
+      this._options.book.remove(SERVICE, this._id);
+    }
+  }
+
   private _setUp(text: string): void {
     this._ready = true;
-    this.fireMessage(this._again ? CLEAR : text);
+    this.fireMessage(this._isSetUp ? CLEAR : text);
+    this._isSetUp = true;
     if (this._size !== null) {
       this._keeper.send(this._size);
     }
@@ -147,6 +154,7 @@ export class TerminalSocket extends SocketFace implements IKept {
   private _typedCharacters = 0;
   private _size: string | null = null;
   private _ready = false;
-  private _again = false;
+  /** The holder has had its setup. */
+  private _isSetUp = false;
   private _over = false;
 }

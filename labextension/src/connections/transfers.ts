@@ -56,8 +56,7 @@ export class TransferManager implements ITransferManager {
     try {
       return await this._run(transfer, file);
     } finally {
-      this._running -= 1;
-      this._queue.shift()?.();
+      this._pass();
       this._uploads.delete(transfer.id);
       this._changed.emit();
     }
@@ -119,10 +118,21 @@ export class TransferManager implements ITransferManager {
   }
 
   private async _turn(): Promise<void> {
-    if (this._running >= AT_A_TIME) {
+    if (this._running < AT_A_TIME) {
+      this._running += 1;
+    } else {
       await new Promise<void>(resolve => this._queue.push(resolve));
     }
-    this._running += 1;
+  }
+
+  /** Hand the place on to who waits longest, so that nobody can slip in between. */
+  private _pass(): void {
+    const next = this._queue.shift();
+    if (next) {
+      next();
+    } else {
+      this._running -= 1;
+    }
   }
 
   private _transfers: IMutableTransfer[] = [];

@@ -42,6 +42,19 @@ export function socketUrl(
     : url;
 }
 
+/** As much of a reason as a close frame carries, in bytes (RFC 6455, 5.5). */
+const MAX_REASON_BYTES = 123;
+
+/** Cut a reason to what a close frame can carry, between characters. */
+function shortReason(reason: string): string {
+  const bytes = new TextEncoder().encode(reason);
+  return bytes.length <= MAX_REASON_BYTES
+    ? reason
+    : new TextDecoder()
+        .decode(bytes.subarray(0, MAX_REASON_BYTES - 2))
+        .replace(/\uFFFD+$/, '');
+}
+
 /** Transports over the server's own WebSocket class. */
 export function webSocketTransport(
   settings: ServerConnection.ISettings
@@ -74,7 +87,7 @@ export function webSocketTransport(
       send: data => socket.send(data as string),
       close: (code = 1000, reason = '') => {
         // A peer that is gone never answers a close frame: do not wait for it.
-        socket.close(code, reason);
+        socket.close(code, shortReason(reason));
         end(code, reason);
       },
       get bufferedAmount() {

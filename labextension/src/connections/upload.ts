@@ -15,6 +15,7 @@ import {
 import { IConnectionManager } from '../tokens';
 import { backoffMs } from './backoff';
 import { BlockDigest } from './digest';
+import { closeError } from './keeper';
 
 /** How much may wait in the socket's own buffer. */
 const BUFFERED_BYTES = 1024 * 1024;
@@ -29,6 +30,132 @@ export interface IUploadEvents {
   onProgress(written: number): void;
   /** The connection was lost; it tries again. */
   onPause(reason: string): void;
+}
+
+/** Reads a file once from its start to its end, or again from an earlier place, and digests each byte once. */
+class DigestedFile {
+  constructor(
+    readonly file: File,
+    private readonly _digest: BlockDigest
+  ) {}
+
+  /** Read a part. */
+  async read(start: number, end: number): Promise<Uint8Array> {
+    let buffer: ArrayBuffer;
+    try {
+      buffer = await this.file.slice(start, end).arrayBuffer();
+    } catch (error) {
+      throw HubError.of(
+        'source_changed',
+        `${this.file.name} cannot be read any more; it was changed or removed.`
+      );
+    }
+    const data = new Uint8Array(buffer);
+    const seen = this._digest.byteOffset;
+    if (start <= seen && end > seen) {
+      this._digest.update(data.subarray(seen - start));
+    }
+    return data;
+  }
+
+  /** The root digest, once everything was read. */
+  root(): string {
+    this._root = this._root ?? this._digest.root();
+    return this._root;
+  }
+
+  private _root: string | null = null;
+}
+
+/** One stream's life: what was sent on it and how far it may go. */
+class UploadRun {
+  constructor(
+    private readonly _socket: WebSocket,
+    private readonly _source: DigestedFile,
+    private readonly _events: IUploadEvents,
+    private readonly _progressed: () => void
+  ) {}
+
+  /** Resolves when the server has published the file, rejects with a HubError when the stream breaks. */
+  run(): Promise<Done> {
+    return new Promise<Done>((resolve, reject) => {
+      let failure: HubError | null = null;
+      const socket = this._socket;
+      socket.onclose = event => {
+        this._wake();
+        reject(failure ?? streamError(event.code, event.reason));
+      };
+      socket.onmessage = event => {
+        try {
+          const message = decodeStreamMessage(event.data);
+          if (message.type === 'done') {
+            this._events.onProgress(message.size);
+            resolve(message);
+          } else if (message.type === 'error') {
+            failure = HubError.from(message.error);
+          } else {
+            this._take(message).catch(reject);
+          }
+        } catch (error) {
+          reject(error);
+        }
+      };
+      socket.send(encodeStreamMessage({ type: 'hello' }));
+    });
+  }
+
+  private async _take(message: StreamServerMessage): Promise<void> {
+    if (message.type === 'welcome') {
+      this._sent = message.byte_offset;
+      this._limit = message.limit;
+      this._events.onProgress(message.byte_offset);
+      await this._pump();
+    } else if (message.type === 'ack') {
+      this._progressed();
+      this._events.onProgress(message.written);
+    } else if (message.type === 'credit') {
+      this._limit = Math.max(this._limit, message.limit);
+      this._wake();
+    }
+  }
+
+  private get _isOpen(): boolean {
+    return this._socket.readyState === WebSocket.OPEN;
+  }
+
+  private async _pump(): Promise<void> {
+    const { size } = this._source.file;
+    while (this._sent < size && this._isOpen) {
+      const credit = this._limit - this._sent;
+      if (credit > 0) {
+        const end = Math.min(size, this._sent + Math.min(credit, READ_BYTES));
+        await this._send(await this._source.read(this._sent, end));
+      } else {
+        await new Promise<void>(resolve => (this._wake = resolve));
+      }
+    }
+    if (this._isOpen) {
+      const root = this._source.root();
+      this._socket.send(encodeStreamMessage({ type: 'finish', size, root }));
+    }
+  }
+
+  private async _send(data: Uint8Array): Promise<void> {
+    for (let at = 0; at < data.length && this._isOpen;) {
+      const chunk = data.subarray(at, at + MAX_CHUNK_PAYLOAD_BYTES);
+      this._socket.send(encodeChunk(this._sent, chunk));
+      this._sent += chunk.length;
+      at += chunk.length;
+    }
+    while (this._socket.bufferedAmount > BUFFERED_BYTES && this._isOpen) {
+      await new Promise(resolve => setTimeout(resolve, BUFFER_POLL_MS));
+    }
+  }
+
+  private _sent = 0;
+  private _limit = 0;
+  /** Ends the wait for credit. */
+  private _wake: () => void = () => undefined;
 }
 
 export class Upload {
@@ -52,161 +179,108 @@ export class Upload {
       if_exists: 'rename'
     });
     this._op = created.op;
-    this._digest = await BlockDigest.create(created.limits.block_bytes);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const done = await this._stream(created.op, () => (attempt = 0));
-        return done.path;
-      } catch (error) {
-        const { retryable, message, retryAfterMs } = asHubError(error);
-        if (this._cancelled || !retryable) {
-          throw error;
-        }
-        this._events.onPause(message);
-        await sleep(retryAfterMs ?? backoffMs(attempt));
+    try {
+      if (this._cancelled) {
+        await this._cancelOnServer();
+        throw this._cancelError();
       }
+      const digest = await BlockDigest.create(created.limits.block_bytes);
+      const source = new DigestedFile(this._file, digest);
+      return (await this._untilDone(created.op, source)).path;
+    } finally {
+      this._socket?.close();
     }
   }
 
   /** Cancel it on the server, and here. */
   async cancel(): Promise<void> {
     this._cancelled = true;
-    if (this._op !== null) {
-      await this._manager.request('transfers.cancel', { op: this._op });
+    this._stopWaiting();
+    try {
+      await this._cancelOnServer();
+    } catch (error) {
+      // Here it has ended all the same; the server forgets an upload that nobody goes on with.
+      console.warn(
+        `${this._path} could not be cancelled on the server.`,
+        error
+      );
     }
     this._socket?.close();
   }
 
-  /** One stream's life. Resolves at the end, rejects with a HubError when it breaks. */
-  private async _stream(op: string, progressed: () => void): Promise<Done> {
-    const socket = await this._manager.connectFileStream(op);
-    this._socket = socket;
-    try {
-      return await new Promise<Done>((resolve, reject) => {
-        let failure: HubError | null = null;
-        socket.onclose = event =>
-          reject(
-            failure ??
-              HubError.of('unavailable', event.reason || 'The stream broke.')
-          );
-        socket.onmessage = event => {
-          const message = decodeStreamMessage(event.data);
-          if (message.type === 'done') {
-            this._events.onProgress(message.size);
-            resolve(message);
-          } else if (message.type === 'error') {
-            failure = HubError.from(message.error);
-          } else {
-            this._take(socket, message, progressed).catch(reject);
-          }
-        };
-        socket.send(encodeStreamMessage({ type: 'hello' }));
-      });
-    } finally {
-      this._socket = null;
-      socket.close();
-    }
-  }
-
-  private async _take(
-    socket: WebSocket,
-    message: StreamServerMessage,
-    progressed: () => void
-  ): Promise<void> {
-    if (message.type === 'welcome') {
-      this._sent = message.byte_offset;
-      this._limit = message.limit;
-      this._events.onProgress(message.byte_offset);
-      await this._pump(socket);
-    } else if (message.type === 'ack') {
-      progressed();
-      this._events.onProgress(message.written);
-    } else if (message.type === 'credit') {
-      this._limit = Math.max(this._limit, message.limit);
-      this._granted?.();
-    }
-  }
-
-  private async _pump(socket: WebSocket): Promise<void> {
-    const open = () => socket.readyState === WebSocket.OPEN;
-    while (this._sent < this._file.size && open()) {
-      const credit = this._limit - this._sent;
-      if (credit <= 0) {
-        await new Promise<void>(resolve => {
-          this._granted = resolve;
-          socket.addEventListener('close', () => resolve(), { once: true });
-        });
-        continue;
+  private async _untilDone(op: string, source: DigestedFile): Promise<Done> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const socket = await this._manager.connectFileStream(op);
+        this._socket?.close();
+        this._socket = socket;
+        const progressed = () => (attempt = 0);
+        return await this._race(
+          new UploadRun(socket, source, this._events, progressed).run()
+        );
+      } catch (error) {
+        if (this._cancelled) {
+          throw this._cancelError();
+        }
+        const { retryable, message, retryAfterMs } = asHubError(error);
+        if (!retryable) {
+          throw error;
+        }
+        this._events.onPause(message);
+        await this._pause(retryAfterMs ?? backoffMs(attempt));
       }
-      const end = Math.min(
-        this._file.size,
-        this._sent + Math.min(credit, READ_BYTES)
-      );
-      await this._send(socket, await this._read(this._sent, end));
-    }
-    if (open()) {
-      const root = await this._root();
-      const { size } = this._file;
-      socket.send(encodeStreamMessage({ type: 'finish', size, root }));
+      if (this._cancelled) {
+        throw this._cancelError();
+      }
     }
   }
 
-  private async _send(socket: WebSocket, data: Uint8Array): Promise<void> {
-    for (let at = 0; at < data.length; at += MAX_CHUNK_PAYLOAD_BYTES) {
-      const chunk = data.subarray(at, at + MAX_CHUNK_PAYLOAD_BYTES);
-      socket.send(encodeChunk(this._sent, chunk));
-      this._sent += chunk.length;
-    }
-    while (
-      socket.bufferedAmount > BUFFERED_BYTES &&
-      socket.readyState === WebSocket.OPEN
-    ) {
-      await sleep(BUFFER_POLL_MS);
+  /** A stream's end, or the cancelling, whichever is first. */
+  private _race(end: Promise<Done>): Promise<Done> {
+    return new Promise((resolve, reject) => {
+      this._stopWaiting = () => reject(this._cancelError());
+      end.then(resolve, reject);
+    });
+  }
+
+  private _pause(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(resolve, ms);
+      this._stopWaiting = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private async _cancelOnServer(): Promise<void> {
+    if (this._op !== null) {
+      await this._manager.request('transfers.cancel', { op: this._op });
     }
   }
 
-  /** Read a part of the file; what the digest has not seen yet is taken into it. */
-  private async _read(start: number, end: number): Promise<Uint8Array> {
-    let buffer: ArrayBuffer;
-    try {
-      buffer = await this._file.slice(start, end).arrayBuffer();
-    } catch (error) {
-      throw HubError.of(
-        'source_changed',
-        `${this._file.name} cannot be read any more; it was changed or removed.`
-      );
-    }
-    const data = new Uint8Array(buffer);
-    const digest = this._digest;
-    if (digest && start <= digest.byteOffset && end > digest.byteOffset) {
-      digest.update(data.subarray(digest.byteOffset - start));
-    }
-    return data;
-  }
-
-  private async _root(): Promise<string> {
-    if (this._rootHex === null && this._digest) {
-      this._rootHex = this._digest.root();
-    }
-    return this._rootHex ?? '';
+  private _cancelError(): HubError {
+    return HubError.of(
+      'cancelled',
+      `The upload of ${this._path} was cancelled.`
+    );
   }
 
   private _op: string | null = null;
-  private _digest: BlockDigest | null = null;
-  private _rootHex: string | null = null;
   private _socket: WebSocket | null = null;
-  private _granted: (() => void) | null = null;
-  private _sent = 0;
-  private _limit = 0;
   private _cancelled = false;
+  private _stopWaiting: () => void = () => undefined;
+}
+
+/** What a stream's end means that came without a word: 1000 from the server is no end of an upload either. */
+function streamError(code: number, reason: string): HubError {
+  return code === 1000 || code === 1006
+    ? HubError.of('unavailable', reason || 'The connection was lost.')
+    : closeError(code, reason || 'The connection was lost.');
 }
 
 function asHubError(error: unknown): HubError {
   return error instanceof HubError
     ? error
-    : HubError.of('internal', String(error));
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, ms));
+    : HubError.of('bad_frame', String(error));
 }

@@ -10,6 +10,7 @@ import {
   CodeName,
   ErrorInfo,
   HUB_SUBPROTOCOL,
+  Position,
   ServerMessage
 } from '../protocol/generated';
 import { Since } from '../tokens';
@@ -41,6 +42,10 @@ export class VirtualMainSocket extends SocketFace {
     private readonly _main: MainConnection
   ) {
     super(url);
+    this._stopListening = _main.onEnd((code, reason) => {
+      this._letGo();
+      this.fireClose(code, reason, true);
+    });
     this.fireOpen();
   }
 
@@ -62,6 +67,11 @@ export class VirtualMainSocket extends SocketFace {
   }
 
   protected closing(): void {
+    this._stopListening();
+    this._letGo();
+  }
+
+  private _letGo(): void {
     this._topics.forEach(topic => topic.dispose());
     this._topics.clear();
   }
@@ -113,27 +123,54 @@ export class VirtualMainSocket extends SocketFace {
 
   private _subscribe(ref: number | null, topic: string, since: Since): void {
     this._topics.get(topic)?.dispose();
+    let start: Position | null = null;
+    let answered = false;
     const subscription = this._main.subscribe(
       topic,
       {
         onEvent: event => this._give(event),
-        onSnapshot: (snapshot, reason) =>
-          this._give({
-            type: 'subscribed',
-            ref,
+        onSubscribed: (position, reset) => {
+          // A reset, and the answer of a topic without a log, come with their snapshot.
+          start = position;
+          if (position !== null && !reset) {
+            this._subscribed(ref, topic, position, null, null);
+          }
+        },
+        onSnapshot: (snapshot, reason) => {
+          this._subscribed(
+            answered ? null : ref,
             topic,
-            status: reason === null ? 'ok' : 'reset',
-            position: null,
-            head: null,
-            reason,
-            snapshot
-          }),
+            start,
+            snapshot,
+            reason
+          );
+          answered = true;
+        },
         onLive: () => this._give({ type: 'live', topic }),
         onError: error => this._give({ type: 'reply', ref, error: info(error) })
       },
       since
     );
     this._topics.set(topic, subscription);
+  }
+
+  private _subscribed(
+    ref: number | null,
+    topic: string,
+    position: Position | null,
+    snapshot: unknown,
+    reason: string | null
+  ): void {
+    this._give({
+      type: 'subscribed',
+      ref,
+      topic,
+      status: reason === null ? 'ok' : 'reset',
+      position,
+      head: position?.offset ?? null,
+      reason,
+      snapshot
+    });
   }
 
   private _refuse(ref: number | null, code: CodeName, text: string): void {
@@ -147,6 +184,7 @@ export class VirtualMainSocket extends SocketFace {
     }
   }
 
+  private readonly _stopListening: () => void;
   private readonly _topics = new Map<string, IDisposable>();
   private readonly _requests = new Map<number, AbortController>();
 }

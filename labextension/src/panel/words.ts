@@ -82,7 +82,9 @@ export function bytes(count: number): string {
     value /= 1000;
     unit += 1;
   }
-  return `${value.toPrecision(unit === 0 || value >= 100 ? 3 : 2).replace(/\.0+$/, '')} ${UNITS[unit]}`;
+  const text =
+    unit === 0 || value >= 9.95 ? String(Math.round(value)) : value.toFixed(1);
+  return `${text.replace(/\.0$/, '')} ${UNITS[unit]}`;
 }
 
 /** What stands under a transfer's bar. */

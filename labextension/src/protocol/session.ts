@@ -13,36 +13,21 @@ import { HubError } from './errors';
 import {
   ClientInfo,
   ClientMessage,
-  Event,
   IDEMPOTENT,
   INBOUND_FRAME_BYTES,
   Position,
   Reply,
   ServerMessage,
-  Subscribed,
   Welcome
 } from './generated';
+import { TopicOutcome, TopicSince, TopicTable } from './topics';
 
 /** What the machine tells its owner. */
 export type Outcome =
+  | TopicOutcome
   | { type: 'welcome'; resumed: boolean; welcome: Welcome }
   | { type: 'result'; ref: number; result: unknown }
   | { type: 'error'; ref: number; error: HubError }
-  | { type: 'event'; topic: string; event: Event }
-  | {
-      type: 'snapshot';
-      topic: string;
-      snapshot: unknown;
-      reason: string | null;
-    }
-  | {
-      type: 'subscribed';
-      topic: string;
-      position: Position | null;
-      reset: boolean;
-    }
-  | { type: 'live'; topic: string }
-  | { type: 'refused'; topic: string; error: HubError }
   | { type: 'pong'; t: number }
   | { type: 'bye'; code: number; reason: string; retryAfterMs: number | null };
 
@@ -51,22 +36,13 @@ interface IPending {
   /** The request, encoded. */
   text: string;
   sent: boolean;
-}
-
-interface ITopic {
-  since: Position | 'earliest' | 'latest';
-  /** Where the events seen so far end; null before the first answer, and where the topic has no log. */
-  position: Position | null;
-  /** The server has answered the subscription at least once. */
-  known: boolean;
-  /** The `ref` of the subscription that is under way, null if it stands. */
-  asking: number | null;
+  cancelled: boolean;
 }
 
 /** Acknowledge after this many settled requests, or with the next pong. */
 const ACK_EVERY = 16;
 
-/** A frame is ended when it has this many characters, well below what the server takes. */
+/** A frame is ended when it would have more characters than this, well below what the server takes in bytes. */
 const FRAME_CHARACTERS = 128 * 1024;
 
 export class ClientSession {
@@ -85,18 +61,12 @@ export class ClientSession {
   /** A socket has opened: the frame to send first. */
   opened(): string {
     this._open = false;
-    const positions: { [topic: string]: Position | null } = {};
-    for (const [name, topic] of this._topics) {
-      if (topic.known) {
-        positions[name] = topic.position;
-      }
-    }
     const hello = encodeClientMessage({
       type: 'hello',
       client: this._client,
       session: this._welcome?.session ?? null,
       resume: this._welcome?.resume ?? null,
-      positions
+      positions: this._topics.positions()
     });
     return joinFrame([hello]);
   }
@@ -128,7 +98,10 @@ export class ClientSession {
     let characters = 0;
     do {
       characters += this._out[count++]?.length ?? 0;
-    } while (count < this._out.length && characters < FRAME_CHARACTERS);
+    } while (
+      count < this._out.length &&
+      characters + (this._out[count]?.length ?? 0) <= FRAME_CHARACTERS
+    );
     return joinFrame(this._out.splice(0, count));
   }
 
@@ -153,7 +126,12 @@ export class ClientSession {
         `${method} carries more than the ${limit} bytes that the server takes at once; use a file stream.`
       );
     }
-    this._pending.set(ref, { method, text, sent: this._open });
+    this._pending.set(ref, {
+      method,
+      text,
+      sent: this._open,
+      cancelled: false
+    });
     if (this._open) {
       this._out.push(text);
     }
@@ -163,39 +141,38 @@ export class ClientSession {
   /** Ask the server to stop a request. True if it is over at once, because it was never sent. */
   cancel(ref: number): boolean {
     const pending = this._pending.get(ref);
-    if (pending && !pending.sent) {
+    if (!pending) {
+      return false;
+    }
+    if (!pending.sent) {
       this._settle(ref);
       return true;
     }
-    if (pending && this._open) {
+    pending.cancelled = true;
+    if (this._open) {
       this._send({ type: 'cancel', ref });
     }
     return false;
   }
 
   /** Follow a topic from now on. */
-  subscribe(name: string, since: ITopic['since']): void {
-    const topic = { since, position: null, known: false, asking: null };
-    this._topics.set(name, topic);
-    if (this._open) {
-      this._ask(name, topic);
-    }
+  subscribe(name: string, since: TopicSince): void {
+    this._topics.subscribe(name, since);
+  }
+
+  /** Where a subscription that was not answered yet starts; null if there is none such. */
+  pendingSince(name: string): TopicSince | null {
+    return this._topics.pendingSince(name);
   }
 
   /** Where the events of a topic that have come so far end; null where that is not known. */
   position(name: string): Position | null {
-    return this._topics.get(name)?.position ?? null;
+    return this._topics.position(name);
   }
 
   /** Follow a topic no longer. */
   unsubscribe(name: string): void {
-    if (this._topics.delete(name) && this._open) {
-      this._send({
-        type: 'unsubscribe',
-        ref: ++this._lastRef,
-        topic: name
-      });
-    }
+    this._topics.unsubscribe(name);
   }
 
   /** Ask the server whether it is there; `t` comes back in the `pong`. */
@@ -221,13 +198,13 @@ export class ClientSession {
         this._replied(message, outcomes);
         break;
       case 'subscribed':
-        this._subscribed(message, outcomes);
+        outcomes.push(...this._topics.subscribed(message));
         break;
       case 'event':
-        this._event(message, outcomes);
+        outcomes.push(...this._topics.event(message));
         break;
       case 'position':
-        this._moved(message.topic, message.prev, message.position);
+        this._topics.moved(message.topic, message.prev, message.position);
         break;
       case 'live':
         outcomes.push({ type: 'live', topic: message.topic });
@@ -265,34 +242,22 @@ export class ClientSession {
           `The connection was lost while ${pending.method} was under way; it may have been done or not.`
         );
         outcomes.push({ type: 'error', ref, error });
-      } else {
-        pending.sent = true;
-        this._out.push(pending.text);
+        continue;
+      }
+      pending.sent = true;
+      this._out.push(pending.text);
+      if (pending.cancelled) {
+        this._send({ type: 'cancel', ref });
       }
     }
-    for (const [name, topic] of this._topics) {
-      if (!topic.known) {
-        this._ask(name, topic);
-      }
-    }
-  }
-
-  private _ask(name: string, topic: ITopic): void {
-    topic.asking = ++this._lastRef;
-    this._send({
-      type: 'subscribe',
-      ref: topic.asking,
-      topic: name,
-      since: topic.position ?? topic.since
-    });
+    this._topics.opened();
   }
 
   private _replied(reply: Reply, outcomes: Outcome[]): void {
     const error = reply.error ? HubError.from(reply.error) : null;
-    const topic = this._topicOf(reply.ref, error);
-    if (topic !== null && error !== null) {
-      this._topics.delete(topic);
-      outcomes.push({ type: 'refused', topic, error });
+    const refused = error && this._topics.refused(reply.ref, error);
+    if (refused) {
+      outcomes.push(refused);
     } else if (reply.ref !== null && this._pending.has(reply.ref)) {
       this._settle(reply.ref);
       outcomes.push(
@@ -301,22 +266,6 @@ export class ClientSession {
           : { type: 'result', ref: reply.ref, result: reply.result ?? null }
       );
     }
-  }
-
-  /** The topic whose subscription an error answers, null if it answers something else. */
-  private _topicOf(ref: number | null, error: HubError | null): string | null {
-    if (ref === null) {
-      const topic = error?.details?.['topic'];
-      return typeof topic === 'string' && this._topics.has(topic)
-        ? topic
-        : null;
-    }
-    for (const [name, topic] of this._topics) {
-      if (topic.asking === ref) {
-        return name;
-      }
-    }
-    return null;
   }
 
   private _send(message: ClientMessage): void {
@@ -340,63 +289,11 @@ export class ClientSession {
     this._send({ type: 'ack', done: oldest - 1 });
   }
 
-  private _subscribed(message: Subscribed, outcomes: Outcome[]): void {
-    const topic = this._topics.get(message.topic);
-    if (!topic || (message.ref !== null && message.ref !== topic.asking)) {
-      return;
-    }
-    topic.known = true;
-    topic.asking = null;
-    topic.position = message.position;
-    const { position } = message;
-    const reset = message.status === 'reset';
-    outcomes.push({
-      type: 'subscribed',
-      topic: message.topic,
-      position,
-      reset
-    });
-    if (reset || message.position === null) {
-      outcomes.push({
-        type: 'snapshot',
-        topic: message.topic,
-        snapshot: message.snapshot,
-        reason: message.reason
-      });
-    }
-  }
-
-  private _event(event: Event, outcomes: Outcome[]): void {
-    const topic = this._topics.get(event.topic);
-    if (!topic || !topic.known || topic.asking !== null) {
-      return;
-    }
-    if (event.offset === null || topic.position === null) {
-      outcomes.push({ type: 'event', topic: event.topic, event });
-      return;
-    }
-    const { offset, id } = event;
-    const prev = event.prev ?? offset - 1;
-    const moved = { epoch: topic.position.epoch, offset, id };
-    if (this._moved(event.topic, prev, moved)) {
-      outcomes.push({ type: 'event', topic: event.topic, event });
-    }
-  }
-
-  /** Move a topic's position if the message continues it; a gap is repaired by asking from the position again. */
-  private _moved(name: string, prev: number, position: Position): boolean {
-    const topic = this._topics.get(name);
-    if (!topic?.position || position.offset <= topic.position.offset) {
-      return false;
-    }
-    if (prev > topic.position.offset) {
-      this._ask(name, topic);
-      return false;
-    }
-    topic.position = position;
-    return true;
-  }
-
+  private readonly _topics = new TopicTable({
+    isOpen: () => this._open,
+    nextRef: () => ++this._lastRef,
+    send: message => this._send(message)
+  });
   private _open = false;
   private _welcome: Welcome | null = null;
   private _lastRef = 0;
@@ -404,5 +301,4 @@ export class ClientSession {
   /** Encoded messages on their way out; bounded by what the callers have pending. */
   private _out: string[] = [];
   private readonly _pending = new Map<number, IPending>();
-  private readonly _topics = new Map<string, ITopic>();
 }

@@ -1,0 +1,305 @@
+import { createHash, randomBytes } from 'crypto';
+import { readFileSync, writeFileSync } from 'fs';
+import { join } from 'path';
+
+import { TerminalConnection } from '@jupyterlab/services/lib/terminal/default';
+
+import { eventually, RealServer, sockets } from '../../testing/realServer';
+import { watch } from '../../testing/tools';
+import { terminalWebSocket } from '../../terminals/manager';
+import { ConnectionManager } from '../manager';
+import { Upload } from '../upload';
+
+jest.setTimeout(60_000);
+
+let server: RealServer;
+let managers: ConnectionManager[] = [];
+let terminals: TerminalConnection[] = [];
+
+function connect(token?: string): ConnectionManager {
+  const settings = server.settings(token === undefined ? {} : { token });
+  const manager = new ConnectionManager({
+    settings,
+    version: '1',
+    available: true
+  });
+  managers.push(manager);
+  return manager;
+}
+
+const sha256 = (data: Uint8Array) =>
+  createHash('sha256').update(data).digest('hex');
+
+beforeAll(async () => {
+  server = await RealServer.start();
+});
+
+afterAll(async () => {
+  await server?.stop();
+});
+
+afterEach(() => {
+  terminals.forEach(terminal => terminal.dispose());
+  managers.forEach(manager => manager.dispose());
+  managers = [];
+  terminals = [];
+  jest.restoreAllMocks();
+});
+
+describe('Messages with a real server', () => {
+  it('list a directory', async () => {
+    writeFileSync(join(server.root, 'ä.txt'), 'x');
+    const { entries } = await connect().request('files.list', { path: '' });
+    expect(entries).toContainEqual(
+      expect.objectContaining({ name: 'ä.txt', size: 1 })
+    );
+  });
+
+  it('bring errors as errors', async () => {
+    const manager = connect();
+    await expect(
+      manager.request('files.get', { path: 'missing' })
+    ).rejects.toMatchObject({
+      name: 'HubError',
+      code: 'not_found',
+      retryable: false
+    });
+    expect(manager.getConnectionStatus('main').state).toBe('connected');
+  });
+
+  it('go from one client to another, and over a break nothing is lost or doubled', async () => {
+    const [ada, bob] = [connect(), connect()];
+    const heard: string[] = [];
+    let live = 0;
+    ada.subscribe(
+      'chat/general',
+      {
+        onEvent: ({ data }) => heard.push(data.text),
+        onLive: () => (live += 1)
+      },
+      'earliest'
+    );
+    await eventually('the replay is complete', () => live > 0);
+    const post = (text: string) =>
+      bob.request('chat.post', { room: 'general', text, id: `id-${text}` });
+    const { message } = await post('1');
+    expect(message).toMatchObject({
+      text: '1',
+      room: 'general',
+      author: expect.any(Object)
+    });
+    await eventually('it has arrived', () => heard.length === 1);
+    const before = sockets.length;
+    // Break the connection of who listens: the first of the two sockets that are open.
+    sockets.find(socket => socket.readyState === WebSocket.OPEN)?.terminate();
+    await post('2');
+    await post('3');
+    await eventually('all have arrived', () => heard.length >= 3);
+    await post('4');
+    await eventually('all have arrived', () => heard.length >= 4);
+    expect(heard).toEqual(['1', '2', '3', '4']);
+    expect(sockets.length).toBe(before + 1);
+    const late: string[] = [];
+    ada.subscribe(
+      'chat/general',
+      { onEvent: ({ data }) => late.push(data.text) },
+      'earliest'
+    );
+    await eventually('the past has come', () => late.length >= 4);
+    expect([late, heard]).toEqual([
+      ['1', '2', '3', '4'],
+      ['1', '2', '3', '4']
+    ]);
+  });
+
+  it('of a topic without a log begin with its state', async () => {
+    const manager = connect();
+    const snapshots: unknown[] = [];
+    manager.subscribe('status', {
+      onEvent: () => undefined,
+      onSnapshot: snapshot => snapshots.push(snapshot)
+    });
+    await eventually('the state has come', () => snapshots.length === 1);
+    expect(snapshots[0]).toEqual(expect.any(Array));
+  });
+
+  it('go over the virtual socket, with the refs of its holder', async () => {
+    const socket = await connect().connectMain();
+    const frames: unknown[] = [];
+    socket.onmessage = ({ data }) =>
+      frames.push(...(JSON.parse(data as string) as unknown[]));
+    socket.send('[{"type":"request","ref":5,"method":"chat.rooms"}]');
+    socket.send('[{"type":"subscribe","ref":6,"topic":"chat/general"}]');
+    await eventually('both are answered', () => frames.length >= 2);
+    expect(frames).toContainEqual({
+      type: 'reply',
+      ref: 5,
+      result: { rooms: [expect.objectContaining({ name: 'general' })] }
+    });
+    expect(frames).toContainEqual(
+      expect.objectContaining({ type: 'subscribed', ref: 6 })
+    );
+    socket.close();
+  });
+
+  it('are refused to who is not logged in, for good', async () => {
+    const manager = connect('wrong');
+    const end = watch(manager.connectMain());
+    await eventually('it is refused', () => end.settled);
+    expect(end.error?.code).toBe('unauthenticated');
+    expect(manager.getConnectionStatus('main').state).toBe('failed');
+  });
+});
+
+describe('An upload to a real server', () => {
+  const start = (data: Uint8Array, name: string) => {
+    const manager = connect();
+    const [progress, pauses]: [number[], string[]] = [[], []];
+    const upload = new Upload(manager, new File([data], name), name, {
+      onProgress: written => progress.push(written),
+      onPause: reason => pauses.push(reason)
+    });
+    return { manager, progress, pauses, done: upload.run() };
+  };
+
+  it('arrives whole, under a free name', async () => {
+    const data = randomBytes(5_000_000);
+    const first = start(data, 'up.bin');
+    expect(await first.done).toBe('up.bin');
+    const second = await start(randomBytes(10), 'up.bin').done;
+    expect(second).not.toBe('up.bin');
+    expect(sha256(readFileSync(join(server.root, 'up.bin')))).toBe(
+      sha256(data)
+    );
+    expect(readFileSync(join(server.root, second)).length).toBe(10);
+    expect(first.progress[first.progress.length - 1]).toBe(5_000_000);
+    expect(first.manager.getConnectionStatus('file-stream').state).toBe('idle');
+  });
+
+  it('may be empty', async () => {
+    expect(await start(new Uint8Array(0), 'empty.bin').done).toBe('empty.bin');
+    expect(readFileSync(join(server.root, 'empty.bin')).length).toBe(0);
+  });
+
+  it('goes on after breaks', async () => {
+    const data = randomBytes(24_000_000);
+    const { done, progress, pauses } = start(data, 'broken.bin');
+    let next = 6_000_000;
+    const breaking = setInterval(() => {
+      const last = progress[progress.length - 1] ?? 0;
+      if (last >= next) {
+        next = last + 6_000_000;
+        sockets
+          .filter(
+            one =>
+              one.url.includes('/file-stream/') &&
+              one.readyState === WebSocket.OPEN
+          )
+          .forEach(one => one.terminate());
+      }
+    }, 1);
+    expect(await done).toBe('broken.bin');
+    clearInterval(breaking);
+    expect(pauses.length).toBeGreaterThan(0);
+    expect(sha256(readFileSync(join(server.root, 'broken.bin')))).toBe(
+      sha256(data)
+    );
+  });
+});
+
+describe("JupyterLab's own terminal on a real server", () => {
+  /** A terminal, and JupyterLab's connection to it over a class of sockets. */
+  async function open(Socket: typeof WebSocket) {
+    const { name } = (await server.rest('POST', 'terminals')) as {
+      name: string;
+    };
+    const serverSettings = server.settings({ WebSocket: Socket });
+    const terminal = new TerminalConnection({
+      model: { name },
+      serverSettings
+    });
+    terminals.push(terminal);
+    const output = { text: '' };
+    terminal.messageReceived.connect((_, { type, content }) => {
+      output.text += type === 'stdout' ? String(content?.[0]) : '';
+    });
+    const type = (text: string) =>
+      terminal.send({ type: 'stdin', content: [text] });
+    return { name, terminal, output, type };
+  }
+
+  const ours = (manager: ConnectionManager) =>
+    terminalWebSocket(
+      name => manager.openTerminal(name),
+      server.settings().WebSocket
+    );
+
+  /** A class of sockets that knows our endpoint, and nothing else of us. */
+  const rewritten = () =>
+    new Proxy(server.settings().WebSocket, {
+      construct: (Plain, [url]: [string]) =>
+        new Plain(url.replace('/terminals/websocket/', '/ws/terminal/'))
+    });
+
+  async function session(Socket: typeof WebSocket) {
+    const { name, terminal, output, type } = await open(Socket);
+    terminal.send({ type: 'set_size', content: [31, 97, 0, 0] });
+    type('echo "out:$((40 + 2))"; stty size\r');
+    await eventually('the command was run', () =>
+      /out:42\r\n31 97/.test(output.text)
+    );
+    expect(terminal.connectionStatus).toBe('connected');
+    jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    type('exit\r');
+    await eventually('it has ended', () => terminal.isDisposed);
+    await expect(server.rest('GET', 'terminals')).resolves.not.toContainEqual(
+      expect.objectContaining({ name })
+    );
+  }
+
+  it('runs over our socket in its place', async () => {
+    const manager = connect();
+    await session(ours(manager));
+    expect(manager.getConnectionStatus('terminal').state).toBe('idle');
+  });
+
+  it('runs at our endpoint without anything of ours in the browser', async () => {
+    await session(rewritten());
+  });
+
+  it('goes on after a break, and what was typed meanwhile is run', async () => {
+    const manager = connect();
+    const { name, terminal, output, type } = await open(ours(manager));
+    type('mark=a$((1 + 1)); echo "$mark"\r');
+    await eventually('the command was run', () => output.text.includes('a2'));
+    const statuses: string[] = [];
+    terminal.connectionStatusChanged.connect((_, status) =>
+      statuses.push(status)
+    );
+    sockets
+      .filter(one => one.url.includes(`/ws/terminal/${name}`))
+      .forEach(one => one.terminate());
+    await eventually(
+      'it is away',
+      () => manager.getConnectionStatus('terminal').state !== 'connected'
+    );
+    output.text = '';
+    type('echo "b$mark"\r');
+    await eventually('it is back', () => output.text.includes('ba2'));
+    expect(output.text.split('\u001bc').length).toBe(2);
+    expect([statuses, terminal.connectionStatus]).toEqual([[], 'connected']);
+  });
+
+  it('that is gone ends, at once and without a hundred attempts', async () => {
+    jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const manager = connect();
+    const serverSettings = server.settings({ WebSocket: ours(manager) });
+    const terminal = new TerminalConnection({
+      model: { name: 'gone' },
+      serverSettings
+    });
+    terminals.push(terminal);
+    await eventually('it has ended', () => terminal.isDisposed);
+    expect(manager.getConnectionStatus('terminal').state).toBe('idle');
+  });
+});

@@ -1,0 +1,72 @@
+/**
+ * A terminal's socket on a server in memory that speaks terminado's protocol.
+ */
+import { StatusBook } from '../connections/status';
+import { TerminalSocket } from '../connections/terminal';
+import { Verdict } from '../connections/transport';
+import { IConnectionStatus } from '../tokens';
+import { FakeServer } from './fakeServer';
+import { pass, settingsWith, until } from './tools';
+
+export const SETUP = '["setup", {}]';
+/** ESC c in a message: the screen is cleared. */
+export const CLEAR = '["stdout","\\u001bc"]';
+
+export class TerminalRig {
+  readonly server = new FakeServer();
+  readonly book = new StatusBook();
+  readonly states: string[] = [];
+  /** What the holder was told. */
+  readonly messages: string[] = [];
+  readonly closes: Array<{ code: number; reason: string }> = [];
+  readonly socket: TerminalSocket;
+  opens = 0;
+  verdict: Verdict = 'retry';
+  exists: boolean | null = true;
+
+  constructor() {
+    this.server.onOpen = socket => socket.give(SETUP);
+    this.book.changed.connect((_, { state }) => this.states.push(state));
+    this.socket = new TerminalSocket('1', '1', {
+      settings: settingsWith(),
+      connect: this.server.connect,
+      ask: async () => this.verdict,
+      exists: async () => this.exists,
+      book: this.book
+    });
+    this.socket.onopen = () => (this.opens += 1);
+    this.socket.onmessage = event => this.messages.push(String(event.data));
+    this.socket.onclose = ({ code, reason }) =>
+      this.closes.push({ code, reason });
+  }
+
+  get status(): IConnectionStatus {
+    return this.book.get('terminal', '1');
+  }
+
+  /** Wait until it is open and set up. */
+  async ready(): Promise<this> {
+    await until('it is open', () => this.socket.readyState === WebSocket.OPEN);
+    await pass(10);
+    return this;
+  }
+
+  /** Wait until it is open and set up again. */
+  async back(): Promise<void> {
+    await until('it is back', () => this.status.state === 'connected');
+    await pass(10);
+  }
+
+  type(text: string): void {
+    this.socket.send(JSON.stringify(['stdin', text]));
+  }
+
+  resize(rows: number, columns: number): void {
+    this.socket.send(JSON.stringify(['set_size', rows, columns]));
+  }
+
+  /** What the newest socket of the server got. */
+  get got(): unknown[] {
+    return this.server.last.texts.map(text => JSON.parse(text) as unknown);
+  }
+}
