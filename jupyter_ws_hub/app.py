@@ -7,10 +7,12 @@ import contextlib
 import hashlib
 import secrets
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
@@ -20,6 +22,7 @@ from .config import HubTraits, Settings
 from .handlers.parts import Parts
 from .handlers.routes import routes
 from .host import ContentsAdapter, PlatformAdapter, note_activity
+from .hub.declare import Method, Topic
 from .hub.hub import Hub
 from .ports import Runtime
 from .services import discover
@@ -31,8 +34,14 @@ from .storage.sqlite import SqliteStorage
 from .transfers.store import TransferStore
 
 SWEEP_S = 5.0
-STOP_S = 3.0
+STOP_S = 2.0
+CLOSE_S = 1.0
 RETRY_AFTER_MS = 1000
+
+
+def _is_foreign(service: Service) -> bool:
+    """Whether another package brings the service: of two that declare the same, our own counts."""
+    return not type(service).__module__.startswith(f"{__package__}.")
 
 
 class HubApp(HubTraits, ExtensionApp):
@@ -57,15 +66,8 @@ class HubApp(HubTraits, ExtensionApp):
         self._transfers = TransferStore(contents, runtime, settings.transfers)
         self._services = discover(self.log, settings.disabled_services)
         self._down: dict[str, str] = {}
-        self._hub = Hub(
-            [method for service in self._services for method in service.methods()],
-            [topic for service in self._services for topic in service.all_topics()],
-            self._storage.log,
-            runtime,
-            settings.hub,
-        )
         context = ServiceContext(
-            publish=self._hub.topics.publish,
+            publish=self._publish,
             storage=self._storage,
             runtime=runtime,
             contents=contents,
@@ -73,14 +75,39 @@ class HubApp(HubTraits, ExtensionApp):
             transfers=self._transfers,
             survey=self._survey,
         )
-        for service in self._services:
-            service.bind(context)
+        methods, topics = self._declarations(context)
+        self._hub = Hub(methods, topics, self._storage.log, runtime, settings.hub)
         self._starting: asyncio.Future[None] | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._parts = Parts(self._hub, self._transfers, settings.owner, self.start_services, runtime.active)
         # The browser half looks for this in the page's configuration to learn that the server half is here.
         page_config = serverapp.web_app.settings.setdefault("page_config_data", {})
         page_config["jupyterWsHub"] = __version__
+
+    async def _publish(
+        self, topic: str, kind: str, payload: msgspec.Struct, *, principal: str | None = None, id: str | None = None
+    ) -> int | None:
+        return await self._hub.topics.publish(topic, kind, payload, principal=principal, id=id)
+
+    def _declarations(self, context: ServiceContext) -> tuple[list[Method], list[Topic]]:
+        """What the services declare; one that cannot, or that declares what another has, is down."""
+        methods: dict[str, Method] = {}
+        topics: dict[str, Topic] = {}
+        for service in sorted(self._services, key=_is_foreign):
+            try:
+                service.bind(context)
+                its_methods = {method.name: method for method in service.methods()}
+                its_topics = {topic.pattern: topic for topic in service.all_topics()}
+                taken = [*(methods.keys() & its_methods), *(topics.keys() & its_topics)]
+                if taken:
+                    raise ValueError(f"another service has declared {', '.join(sorted(taken))}")
+            except Exception as error:
+                self.log.error("The service %r cannot be served.", service.name, exc_info=error)
+                self._down[service.name] = f"It cannot be served: {type(error).__name__}."
+                continue
+            methods.update(its_methods)
+            topics.update(its_topics)
+        return list(methods.values()), list(topics.values())
 
     def _serverapp(self) -> ServerApp:
         assert self.serverapp is not None
@@ -124,6 +151,8 @@ class HubApp(HubTraits, ExtensionApp):
     async def _start_all(self) -> None:
         self._hub.start()
         for service in self._services:
+            if service.name in self._down:
+                continue
             try:
                 await service.start()
             except Exception as error:
@@ -161,7 +190,23 @@ class HubApp(HubTraits, ExtensionApp):
             self.log.warning("Not everything of the hub ended within %s s.", STOP_S)
         except Exception as error:
             self.log.error("The hub could not stop cleanly.", exc_info=error)
-        self._storage.close()
+        await self._close_storage()
+
+    async def _close_storage(self) -> None:
+        """Let what is queued be written, but not for ever: another process may hold the database."""
+        loop, closed = asyncio.get_running_loop(), asyncio.Event()
+
+        def close() -> None:
+            self._storage.close()
+            with contextlib.suppress(RuntimeError):  # the loop has ended before
+                loop.call_soon_threadsafe(closed.set)
+
+        threading.Thread(target=close, name="jupyter-ws-hub-close", daemon=True).start()
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await closed.wait()
+        except TimeoutError:
+            self.log.warning("The hub's database did not close within %s s.", CLOSE_S)
 
     async def _stop_all(self) -> None:
         await self._hub.stop(RETRY_AFTER_MS)

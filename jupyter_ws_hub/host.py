@@ -118,6 +118,8 @@ class ContentsAdapter:
     async def rename(self, path: str, to: str) -> Model:
         """See Contents."""
         await self._visible(path, to)
+        if not path.strip("/") or f"{to.strip('/')}/".startswith(f"{path.strip('/')}/"):
+            raise HubError(Code.INVALID, f"{path!r} cannot be moved into itself.")
         if not await self._exists(path):
             raise _not_found(path)
         await self._vacant(to)
@@ -129,10 +131,23 @@ class ContentsAdapter:
         await self._visible(path, to)
         if not await self._exists(path):
             raise _not_found(path)
-        if not await self._ask(to, self._manager.dir_exists, to):
+        into = bool(await self._ask(to, self._manager.dir_exists, to))
+        if not into:
             await self._vacant(to)
+            if await self._ask(path, self._manager.dir_exists, path):
+                return await self._copy_directory(path, to)
         copied: Model = await self._ask(path, self._manager.copy, path, to)
         return copied
+
+    async def _copy_directory(self, path: str, to: str) -> Model:
+        """Copy a directory to exactly this path: the managers know only how to copy one into another."""
+        parent = to.strip("/").rpartition("/")[0]
+        if f"{to.strip('/')}/".startswith(f"{path.strip('/')}/"):
+            raise HubError(Code.INVALID, f"{path!r} cannot be copied into itself.")
+        copied = await self._ask(path, self._manager.copy, path, parent)
+        if copied["path"].strip("/") != to.strip("/"):
+            await self._ask(to, self._manager.rename, copied["path"], to)
+        return await self.get(to, content=False)
 
     async def delete(self, path: str) -> None:
         """See Contents."""

@@ -38,6 +38,9 @@ from .settings import HubSettings
 from .subscriptions import Subscriptions
 from .topics import Topics
 
+ASLEEP_S = 3.0
+"""Ticks that come this late mean that this side was asleep and could not listen."""
+
 
 @dataclass(frozen=True)
 class Commons:
@@ -115,7 +118,7 @@ class HubConnection:
         asleep_s, self._ticked_s = now_s - self._ticked_s, now_s
         if self._closing:
             return
-        if asleep_s > self._settings.timing.heartbeat_grace_s / 2:
+        if asleep_s > max(ASLEEP_S, self._settings.timing.heartbeat_grace_s / 2):
             self._machine.excuse(now_s)
         verdict = self._machine.tick(now_s)
         if isinstance(verdict, HubError):

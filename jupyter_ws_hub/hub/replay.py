@@ -144,6 +144,10 @@ class Subscription:
             self.put(encode(Live(self.state.name)))
         except HubError as error:
             self._on_failure(error)
+        except Exception as bug:  # noqa: BLE001  without an end the subscriber would wait for ever
+            failure = HubError(Code.INTERNAL, f"The topic {self.state.name} cannot be read any more.")
+            failure.__cause__ = bug
+            self._on_failure(failure)
 
     async def _send_page(self) -> None:
         records = await self._log.read(self.state.key, self.cursor, PAGE)

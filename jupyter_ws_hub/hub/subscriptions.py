@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 
@@ -49,7 +48,8 @@ class Subscriptions:
         self._refuse = refuse
         self._fail = fail
         self._by_topic: dict[str, Subscription] = {}
-        self._work: set[asyncio.Task[None]] = set()
+        self._asking: dict[str, tuple[int | None, asyncio.Task[None]]] = {}
+        """Subscriptions that wait for their answer: at most one per topic."""
 
     def begin(self, ref: int | None, topic: str, since: Position | str) -> None:
         """Follow a topic; replaces a subscription of the same topic. The answer comes later."""
@@ -60,49 +60,52 @@ class Subscriptions:
         except HubError as error:
             self._refuse_topic(ref, topic, error)
             return
-        subscription = Subscription(state, self._outbox, self._log, self._reset, self._fail)
-        before = self._by_topic.get(topic)
+        subscription = Subscription(state, self._outbox, self._log, self._reset, self._failed)
+        self.end(topic)
         self._by_topic[topic] = subscription
-        if before is not None:
-            self._stop(before)
-        self._spawn(self._answer(ref, topic, since, subscription))
+        task = asyncio.create_task(self._answer(ref, topic, since, subscription))
+        self._asking[topic] = (ref, task)
 
     def end(self, topic: str) -> None:
-        """Follow a topic no longer."""
+        """Follow a topic no longer; who waits for an answer is told."""
         subscription = self._by_topic.pop(topic, None)
-        if subscription is not None:
-            self._stop(subscription)
+        if subscription is None:
+            return
+        subscription.stop()
+        self._topics.release(subscription.state)
+        ref, task = self._asking.pop(topic, (None, None))
+        if task is not None:
+            task.cancel()
+            if ref is not None:
+                self._refuse(ref, HubError(Code.SUPERSEDED, f"The subscription of {topic} was replaced or ended."))
 
     def close(self) -> None:
         """The connection is over."""
         for topic in list(self._by_topic):
             self.end(topic)
-        for task in self._work:
-            task.cancel()
-
-    def _stop(self, subscription: Subscription) -> None:
-        subscription.stop()
-        self._topics.release(subscription.state)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
 
     async def _answer(self, ref: int | None, topic: str, since: Position | str, subscription: Subscription) -> None:
         try:
             await self._start(ref, topic, since, subscription)
-            if subscription.stopped and ref is not None:
-                raise HubError(Code.SUPERSEDED, f"The subscription of {topic} was replaced or ended meanwhile.")
+            self._asking.pop(topic, None)
             return
         except HubError as told:
             error = told
-        except Exception as bug:
-            self._runtime.logger.error("The topic %s cannot be followed", topic, exc_info=bug)
-            error = HubError(Code.INTERNAL, f"The topic {topic} cannot be followed; the server's log says why.")
-        if self._by_topic.get(topic) is subscription:
-            self.end(topic)
+        except Exception as bug:  # noqa: BLE001  a service's bug must not leave the client without an answer
+            error = self._bug(topic, bug)
+        self._asking.pop(topic, None)
+        self.end(topic)
         self._refuse_topic(ref, topic, error)
+
+    def _failed(self, error: HubError) -> None:
+        """A subscription cannot go on: the connection ends, and the client comes back."""
+        if error.__cause__ is not None:
+            self._runtime.logger.error("%s", error.message, exc_info=error.__cause__)
+        self._fail(error)
+
+    def _bug(self, topic: str, bug: Exception) -> HubError:
+        self._runtime.logger.error("The topic %s cannot be followed", topic, exc_info=bug)
+        return HubError(Code.INTERNAL, f"The topic {topic} cannot be followed; the server's log says why.")
 
     def _refuse_topic(self, ref: int | None, topic: str, error: HubError) -> None:
         if ref is None:
@@ -144,7 +147,12 @@ class Subscriptions:
         top = Position(head.epoch, head.offset, head.id)
         snapshot = NULL
         if state.spec.snapshot is not None:
-            snapshot = msgspec.Raw(msgspec.json.encode(await state.spec.snapshot(self._peer, state.name, top)))
+            try:
+                snapshot = msgspec.Raw(msgspec.json.encode(await state.spec.snapshot(self._peer, state.name, top)))
+            except HubError:
+                raise
+            except Exception as bug:
+                raise self._bug(state.name, bug) from bug
         if not subscription.stopped:
             subscription.cursor = top.offset
             subscription.put(encode(Subscribed(ref, state.name, "reset", top, top.offset, reason, snapshot)))

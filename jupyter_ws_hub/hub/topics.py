@@ -22,6 +22,8 @@ TRIM_EVERY = 64
 """A log is trimmed at every offset that this divides, not at each message."""
 
 FOREIGN_PAGE = 200
+RETRY_S = 1.0
+STOP_S = 1.0
 
 
 class LatestValue(msgspec.Struct, frozen=True):
@@ -102,8 +104,8 @@ class Topics:
         return state
 
     def release(self, state: TopicState) -> None:
-        """Forget a topic that nobody listens to and that can be had again from the log."""
-        if not state.subscribers and not isinstance(state.spec.retain, Latest):
+        """Forget a topic that nobody listens to and that has no values of its own."""
+        if not state.subscribers and not state.latest:
             self._states.pop(state.key, None)
 
     async def publish(
@@ -178,6 +180,7 @@ class Topics:
                         state.deliver(record.offset, state.envelope(record))
             except HubError as error:
                 self._runtime.logger.warning("%s: what another server wrote cannot be read: %s", state.key, error)
+                asyncio.get_running_loop().call_later(RETRY_S, self._on_foreign, state.key)
 
     async def head(self, state: TopicState) -> Head:
         """What the log of a topic holds now; the state learns of it, and so do its subscribers."""
@@ -189,7 +192,9 @@ class Topics:
         return head
 
     async def stop(self) -> None:
-        """End what is under way."""
+        """End what is under way; what is being stored is."""
+        if self._appending:
+            await asyncio.wait(set(self._appending), timeout=STOP_S)
         if self._follower is not None:
             self._follower.cancel()
             await asyncio.wait([self._follower])

@@ -100,6 +100,14 @@ StreamServerMessage: TypeAlias = StreamWelcome | StreamAck | Credit | Done | Str
 _client_message: msgspec.json.Decoder[StreamClientMessage] = msgspec.json.Decoder(StreamClientMessage)
 _server_message: msgspec.json.Decoder[StreamServerMessage] = msgspec.json.Decoder(StreamServerMessage)
 _encoder = msgspec.json.Encoder()
+_CLIENT_TYPES: Final = frozenset(str(t.__struct_config__.tag) for t in StreamClientMessage.__args__)
+
+
+class _Outline(msgspec.Struct):
+    type: str
+
+
+_outline = msgspec.json.Decoder(_Outline)
 
 
 def encode_stream(message: StreamServerMessage | StreamClientMessage) -> str:
@@ -111,12 +119,23 @@ def decode_stream_client(text: str) -> StreamClientMessage:
     """Decode a text message from a client.
 
     Raises:
+        HubError: `unknown_type`; the stream goes on.
         RemoteProtocolError: it is no message of this protocol.
     """
     try:
         return _client_message.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        kind = _type_of(text)
+        if kind is not None and kind not in _CLIENT_TYPES:
+            raise HubError(Code.UNKNOWN_TYPE, f"This server knows no message of type {kind!r:.80}.") from error
         raise RemoteProtocolError(Code.BAD_FRAME, f"The message was not understood: {error}.") from error
+
+
+def _type_of(text: str) -> str | None:
+    try:
+        return _outline.decode(text).type
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
 
 
 def decode_stream_server(text: str) -> StreamServerMessage:

@@ -17,6 +17,7 @@ READ = ("read", "notifications")
 WRITE = ("write", "notifications")
 MAX_TITLE_CHARACTERS: Final = 200
 MAX_MESSAGE_CHARACTERS: Final = 4000
+MAX_ID_CHARACTERS: Final = 64
 MAX_PAGE: Final = 200
 ME: Final = "notifications/me"
 ALL: Final = "notifications/all"
@@ -104,6 +105,8 @@ class NotificationsService(Service):
             raise HubError(Code.INVALID, f"A notification needs a title of at most {MAX_TITLE_CHARACTERS} characters.")
         if len(params.message) > MAX_MESSAGE_CHARACTERS:
             raise HubError(Code.TOO_BIG, f"A notification has at most {MAX_MESSAGE_CHARACTERS} characters.")
+        if params.id is not None and not 1 <= len(params.id) <= MAX_ID_CHARACTERS:
+            raise HubError(Code.INVALID, f"A notification's id has 1 to {MAX_ID_CHARACTERS} characters.")
         if params.to == "all":
             await peer.require("execute", "notifications", "notifications to everybody")
         runtime = self.context.runtime

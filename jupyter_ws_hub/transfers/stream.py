@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from ..protocol.codes import NORMAL_CLOSURE, Code
-from ..protocol.errors import HubError
+from ..protocol.errors import HubError, RemoteProtocolError
 from ..protocol.transfer import Done, StreamError, StreamServerMessage, encode_stream
 from .ports import Wire
 from .store import Operation, TransferStore
@@ -32,7 +32,10 @@ class TransferStream:
         try:
             await self._take(frame)
         except HubError as error:
-            await self._fail(error)
+            if error.code is Code.UNKNOWN_TYPE and not isinstance(error, RemoteProtocolError):
+                await self._send(StreamError(error.info))
+            else:
+                await self._fail(error)
 
     async def _take(self, frame: str | bytes) -> None:
         """Take a frame; raises HubError for what is wrong with it."""

@@ -59,7 +59,6 @@ class Message(msgspec.Struct, frozen=True):
     resume: str = ""
     resumed: bool = False
     principal: str = ""
-    limits: dict[str, int] = {}
     topic: str = ""
     status: str = ""
     position: wire.Position | None = None
@@ -115,10 +114,8 @@ class HubClient:
         self.address = address
         self.welcome: Message | None = None
         self.events: list[Message] = []
-        self.subscribed: list[Message] = []
-        """Answers to subscriptions that a hello went on with."""
-        self.others: list[Message] = []
-        """All else, with answers that were not asked for, or came twice."""
+        self.subscribed: list[Message] = []  # answers to subscriptions that a hello went on with
+        self.others: list[Message] = []  # with answers that were not asked for, or came twice
         self.close_code: int | None = None
         self.positions: dict[str, wire.Position | None] = {}
         self._socket: ClientConnection | None = None
@@ -160,7 +157,7 @@ class HubClient:
         await self.send(*self._unanswered.values())
         return self.welcome
 
-    async def reconnect(self, attempts: int = 100, pause_s: float = 0.02) -> Message:
+    async def reconnect(self, attempts: int = 500, pause_s: float = 0.04) -> Message:
         """Connect, again and again while the network or the server is gone."""
         for _ in range(attempts):
             with contextlib.suppress(*NET_ERRORS):

@@ -10,7 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from jupyter_ws_hub.hub.hub import Hub, HubSettings
+from jupyter_ws_hub.hub.hub import Hub
+from jupyter_ws_hub.hub.settings import HubSettings
 from jupyter_ws_hub.ports import Peer, Runtime
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError

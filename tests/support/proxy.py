@@ -1,7 +1,4 @@
-"""A TCP proxy on loopback that does to connections what bad networks do: cut, swallow, stall, delay, throttle, split.
-
-It knows nothing of HTTP or WebSockets; bytes are counted from a connection's first one, in each direction.
-"""
+"""A TCP proxy on loopback that does to connections what bad networks do. It knows nothing of HTTP or WebSockets."""
 
 from __future__ import annotations
 
@@ -15,19 +12,22 @@ from typing import Any, Literal, Self
 
 READ_BYTES = 64 * 1024
 QUEUE_PIECES = 64
-CLOSE_S = 1.0
+BUFFER_BYTES = 128 * 1024
+"""Of the kernel, for each of the proxy's sockets: left alone it takes many MB, and nobody notices a stall."""
 How = Literal["rst", "fin"]
 Side = Literal["client", "server"]
 
 
 @dataclass(frozen=True)
 class Way:
-    """What happens to one direction of a connection."""
+    """What happens to one direction of a connection; bytes are counted from its first one."""
 
     cut_after: int | None = None
     """After so many bytes the connection ends."""
     swallow_after: int | None = None
     """After so many bytes nothing arrives any more, and nobody is told."""
+    stall_after: int | None = None
+    """After so many bytes nothing is taken any more: the sender's buffers fill."""
     delay_s: float = 0
     """How long each byte is on its way."""
     bytes_per_s: float = 0
@@ -77,8 +77,17 @@ class Link:
                 continue
             writer.close()
             with contextlib.suppress(OSError, TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
+                async with asyncio.timeout(1):
                     await writer.wait_closed()
+
+
+def small_socket() -> socket.socket:
+    """A TCP socket with small buffers."""
+    made = socket.socket()
+    made.setblocking(False)
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        made.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
+    return made
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
@@ -100,7 +109,7 @@ class _Pump:
         self._way = link.fault.up if side == "client" else link.fault.down
         self._flowing = flowing
         self._queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(QUEUE_PIECES)
-        self._seen = 0
+        self._taken = self._seen = 0
 
     async def run(self) -> None:
         """Until this direction has ended; an end of file is passed on."""
@@ -113,7 +122,8 @@ class _Pump:
 
     async def _read(self) -> None:
         loop, way = asyncio.get_running_loop(), self._way
-        while data := await self._reader.read(READ_BYTES):
+        while data := await self._take():
+            self._taken += len(data)
             if self._side == "client":
                 self._link.up_bytes += len(data)
             else:
@@ -121,6 +131,12 @@ class _Pump:
             for at in range(0, len(data), way.piece_bytes):
                 await self._queue.put((loop.time() + way.delay_s, data[at : at + way.piece_bytes]))
         await self._queue.put((loop.time() + way.delay_s, b""))
+
+    async def _take(self) -> bytes:
+        await self._flowing.wait()
+        limit = self._way.stall_after
+        left = READ_BYTES if limit is None else min(READ_BYTES, limit - self._taken)
+        return await self._reader.read(left) if left > 0 else await asyncio.Future()
 
     async def _write(self) -> None:
         loop, way = asyncio.get_running_loop(), self._way
@@ -145,7 +161,7 @@ class _Pump:
             await self._to.drain()
         if way.cut_after is not None and self._seen >= way.cut_after:
             self._link.cut()
-            await asyncio.Event().wait()  # nothing more passes; the link's end cancels this
+            await asyncio.Future()  # nothing more passes; the link's end cancels this
 
 
 class FaultProxy:
@@ -163,8 +179,10 @@ class FaultProxy:
 
     async def __aenter__(self) -> Self:
         """Listen."""
-        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=READ_BYTES)
-        self.port = self._listener.sockets[0].getsockname()[1]
+        listening = small_socket()
+        listening.bind(("127.0.0.1", 0))
+        self.port = listening.getsockname()[1]
+        self._listener = await asyncio.start_server(self._accept, sock=listening, limit=READ_BYTES)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -172,8 +190,7 @@ class FaultProxy:
         self._listener.close()
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=5)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def stall(self) -> None:
         """Let nothing pass from now on, as when packets get lost: the senders' buffers fill."""
@@ -195,25 +212,30 @@ class FaultProxy:
 
     async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         fault = self.fault(len(self.links)) if callable(self.fault) else self.fault
+        upstream = small_socket()
         try:
-            from_server, to_server = await asyncio.open_connection("127.0.0.1", self.target_port, limit=READ_BYTES)
+            await asyncio.get_running_loop().sock_connect(upstream, ("127.0.0.1", self.target_port))
         except OSError:
-            reset(to_client)
-            return
+            upstream.close()
+            return reset(to_client)
+        from_server, to_server = await asyncio.open_connection(sock=upstream, limit=READ_BYTES)
         for writer in (to_client, to_server):
             writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link = Link(to_client, to_server, fault, fault.how, fault.unaware)
         self.links.append(link)
-        pumps = (_Pump(link, "client", from_client, self._flowing), _Pump(link, "server", from_server, self._flowing))
+        up, down = (
+            _Pump(link, "client", from_client, self._flowing),
+            _Pump(link, "server", from_server, self._flowing),
+        )
         try:
-            await self._run(link, pumps)
+            await self._run(link, up, down)
         finally:
             reset(to_client)
             reset(to_server)
 
-    async def _run(self, link: Link, pumps: tuple[_Pump, _Pump]) -> None:
+    async def _run(self, link: Link, up: _Pump, down: _Pump) -> None:
         async def both() -> None:
-            await asyncio.gather(*(pump.run() for pump in pumps))
+            await asyncio.gather(up.run(), down.run())
 
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(both()), asyncio.create_task(link.ended.wait())]
         try:
@@ -226,4 +248,4 @@ class FaultProxy:
             link.how = "fin"
         await link.close()
         if link.unaware is not None:
-            await asyncio.Event().wait()
+            await asyncio.Future()

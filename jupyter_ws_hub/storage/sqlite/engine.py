@@ -52,6 +52,15 @@ def _as_hub_error(error: sqlite3.Error) -> HubError:
     return HubError(Code.UNAVAILABLE, f"The hub's database cannot be used now: {error}.")
 
 
+def _call_on(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: object) -> None:
+    """Call on the event loop; where that has ended, nobody waits any more."""
+    try:
+        loop.call_soon_threadsafe(callback, *arguments)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+
+
 class _Job:
     """A piece of work for the writer and the future that waits for it."""
 
@@ -158,7 +167,7 @@ class Writer(threading.Thread):
             for job in batch:
                 job.error = _as_hub_error(error)
         for job in batch:
-            job.loop.call_soon_threadsafe(job.settle)
+            _call_on(job.loop, job.settle)
 
     def _look_for_foreign(self) -> None:
         """Tell the listener which topics other processes have added to since the last look."""
@@ -177,7 +186,7 @@ class Writer(threading.Thread):
         if self.listener is not None:
             loop, callback = self.listener
             for topic, _ in rows:
-                loop.call_soon_threadsafe(callback, topic)
+                _call_on(loop, callback, topic)
 
     def _read_data_version(self) -> int:
         return int(self.connection.execute("PRAGMA data_version").fetchone()[0])

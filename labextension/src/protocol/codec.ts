@@ -66,9 +66,19 @@ export function decodeServerFrame(text: string): ServerMessage[] {
   return frame.filter(one => SERVER_TYPES.has(typeOf(one) ?? ''));
 }
 
+const LONE_SURROGATE =
+  /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
+
+/** Half a surrogate pair is no text: on the wire it is U+FFFD, as everywhere where text becomes UTF-8. */
+function wellFormed(_key: string, value: unknown): unknown {
+  return typeof value === 'string'
+    ? value.replace(LONE_SURROGATE, '\uFFFD')
+    : value;
+}
+
 /** Encode one message; `joinFrame` makes frames of several. */
 export function encodeClientMessage(message: ClientMessage): string {
-  return JSON.stringify(message);
+  return JSON.stringify(message, wellFormed);
 }
 
 /** Make a frame out of encoded messages. */

@@ -1,6 +1,5 @@
 /**
- * A server in memory that speaks just enough of the hub protocol, with hooks; terminals and file streams by `onOpen`
- * and `onFrame`. It knows nothing of the client's inside.
+ * A server in memory that speaks just enough of the hub protocol; terminals and file streams by `onOpen` and `onFrame`.
  */
 import { Connect } from '../connections/transport';
 import {

@@ -3,9 +3,10 @@
  */
 import { ConnectionManager } from '../connections/manager';
 import { BlockDigest } from '../connections/digest';
+import { Upload } from '../connections/upload';
 import { FakeServer } from './fakeServer';
 import { FakeUploads } from './fakeUploads';
-import { settingsWith } from './tools';
+import { settingsWith, until, watch } from './tools';
 
 /** A file whose reading can be slow or fail. */
 export class FakeFile {
@@ -76,4 +77,35 @@ export class UploadRig {
       update.call(this, data);
     });
   }
+}
+
+/** An upload that has begun. */
+export function startUpload(rig: UploadRig, file: FakeFile) {
+  const progress: number[] = [];
+  const pauses: string[] = [];
+  const upload = new Upload(rig.manager, file.file, `d/${file.name}`, {
+    onProgress: written => progress.push(written),
+    onPause: reason => pauses.push(reason)
+  });
+  return { upload, progress, pauses, end: watch(upload.run()) };
+}
+
+/** An upload whose end is waited for. */
+export async function wholeUpload(rig: UploadRig, file: FakeFile) {
+  const run = startUpload(rig, file);
+  await until('the upload has ended', () => run.end.settled, 600_000);
+  return run;
+}
+
+/** Break the stream whenever so many more bytes have arrived; a chunk that is on its way is lost. */
+export function cutEvery(rig: UploadRig, bytes: number): void {
+  let next = bytes;
+  rig.uploads.onFrame = (operation, socket) => {
+    if (operation.byteOffset >= next && operation.state === 'running') {
+      next = operation.byteOffset + bytes;
+      socket.cut();
+      return true;
+    }
+    return false;
+  };
 }

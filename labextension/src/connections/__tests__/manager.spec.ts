@@ -1,72 +1,20 @@
-import { FakeServer } from '../../testing/fakeServer';
 import { errorInfo } from '../../testing/fakeTopics';
-import { SETUP } from '../../testing/terminalRig';
-import { pass, settingsWith, until, watch } from '../../testing/tools';
-import { IConnectionStatus } from '../../tokens';
-import { ConnectionManager, IConnectionManagerOptions } from '../manager';
-import { Verdict } from '../transport';
-
-const all: ConnectionManager[] = [];
-
-class Rig {
-  readonly server = new FakeServer();
-  readonly manager: ConnectionManager;
-  readonly statuses: IConnectionStatus[] = [];
-  verdict: Verdict = 'retry';
-  /** What the server answers over HTTP. */
-  httpStatus = 200;
-  readonly urls: string[] = [];
-
-  constructor(options: Partial<IConnectionManagerOptions> = {}) {
-    this.server.onOpen = socket =>
-      socket.path[0] === 'terminal' && socket.give(SETUP);
-    this.manager = new ConnectionManager({
-      settings: settingsWith(url => {
-        this.urls.push(url);
-        return this.httpStatus;
-      }),
-      version: '1',
-      available: true,
-      connect: this.server.connect,
-      ask: async () => this.verdict,
-      ...options
-    });
-    this.manager.statusChanged.connect((_, one) => this.statuses.push(one));
-    all.push(this.manager);
-  }
-
-  states(service: string): string[] {
-    const own = this.statuses.filter(one => one.service === service);
-    return own
-      .map(({ state }) => state)
-      .filter((state, n, list) => state !== list[n - 1]);
-  }
-
-  /** Open a terminal's socket, and wait until it is open. */
-  async terminal(name: string): Promise<WebSocket> {
-    const end = watch(this.manager.connectTerminal(name));
-    await until('it is open', () => end.settled);
-    return end.value!;
-  }
-
-  state(service: 'main' | 'terminal' | 'file-stream', id?: string): string {
-    return this.manager.getConnectionStatus(service, id).state;
-  }
-}
+import { disposeAll, ManagerRig } from '../../testing/managerRig';
+import { pass, until, watch } from '../../testing/tools';
 
 beforeEach(() => {
   jest.useFakeTimers();
 });
 
 afterEach(() => {
-  all.splice(0).forEach(manager => manager.dispose());
+  disposeAll();
   jest.restoreAllMocks();
   jest.useRealTimers();
 });
 
 describe('The connection manager', () => {
   it('without the server half connects nothing and says so', async () => {
-    const { manager, server } = new Rig({ available: false });
+    const { manager, server } = new ManagerRig({ available: false });
     const unavailable = expect.objectContaining({ code: 'unavailable' });
     await expect(manager.connectMain()).rejects.toEqual(unavailable);
     await expect(manager.connectTerminal('1')).rejects.toEqual(unavailable);
@@ -83,7 +31,7 @@ describe('The connection manager', () => {
   });
 
   it('gives sockets that share one main connection', async () => {
-    const { manager, server } = new Rig();
+    const { manager, server } = new ManagerRig();
     const ends = [1, 2, 3].map(() => watch(manager.connectMain()));
     await until('all are there', () => ends.every(end => end.settled));
     expect(new Set(ends.map(end => end.value)).size).toBe(3);
@@ -97,7 +45,7 @@ describe('The connection manager', () => {
   });
 
   it('tells every state of the main connection in its turn', async () => {
-    const rig = new Rig();
+    const rig = new ManagerRig();
     expect(rig.state('main')).toBe('idle');
     const end = watch(rig.manager.connectMain());
     await until('it is there', () => end.settled);
@@ -116,7 +64,7 @@ describe('The connection manager', () => {
   });
 
   it('rejects when the server refuses for good', async () => {
-    const rig = new Rig();
+    const rig = new ManagerRig();
     rig.verdict = 'unauthenticated';
     rig.server.refusing = true;
     const ends = [
@@ -134,7 +82,7 @@ describe('The connection manager', () => {
   });
 
   it('gives typed events without what belongs to the wire', async () => {
-    const rig = new Rig();
+    const rig = new ManagerRig();
     const events: unknown[] = [];
     rig.manager.subscribe('chat/a', { onEvent: event => events.push(event) });
     await pass(10);
@@ -149,7 +97,7 @@ describe('The connection manager', () => {
     const told = jest
       .spyOn(console, 'error')
       .mockImplementation(() => undefined);
-    const rig = new Rig();
+    const rig = new ManagerRig();
     rig.server.topics.refused.set('status', errorInfo('forbidden'));
     const errors: Error[] = [];
     const onEvent = () => undefined;
@@ -165,127 +113,12 @@ describe('The connection manager', () => {
   });
 });
 
-describe('The terminals of the connection manager', () => {
-  it('are open when they are given out', async () => {
-    const rig = new Rig();
-    const socket = await rig.terminal('a b');
-    expect(socket.readyState).toBe(WebSocket.OPEN);
-    expect(rig.server.last.path).toEqual(['terminal', 'a b']);
-    expect(rig.manager.getConnectionStatus('terminal', 'a b')).toMatchObject({
-      state: 'connected',
-      id: 'a b'
-    });
-  });
-
-  it('have a status for each of two views of one terminal', async () => {
-    const rig = new Rig();
-    const sockets = [
-      await rig.terminal('1'),
-      await rig.terminal('1'),
-      await rig.terminal('2')
-    ];
-    const ids = ['1', '1 (2)', '2'];
-    expect(ids.map(id => rig.state('terminal', id))).toEqual(
-      Array(3).fill('connected')
-    );
-    expect(rig.server.sockets.map(one => one.path[1])).toEqual(['1', '1', '2']);
-    rig.server.sockets[1]?.cut();
-    expect(ids.map(id => rig.state('terminal', id))).toEqual([
-      'connected',
-      'reconnecting',
-      'connected'
-    ]);
-    sockets[0]?.close();
-    expect(rig.state('terminal', '1')).toBe('idle');
-    await rig.terminal('1');
-    expect(rig.state('terminal', '1')).toBe('connected');
-  });
-
-  it('have together the state of the worst one', async () => {
-    const rig = new Rig();
-    expect(rig.state('terminal')).toBe('idle');
-    await rig.terminal('1');
-    const second = await rig.terminal('2');
-    expect(rig.state('terminal')).toBe('connected');
-    rig.server.last.cut();
-    expect(rig.manager.getConnectionStatus('terminal')).toMatchObject({
-      state: 'reconnecting',
-      id: '2'
-    });
-    second.close();
-    expect(rig.state('terminal')).toBe('connected');
-  });
-
-  it('that are gone, as REST says, are not given out', async () => {
-    const rig = new Rig();
-    rig.httpStatus = 404;
-    rig.server.refusing = true;
-    const end = watch(rig.manager.connectTerminal('a/b'));
-    await until('it is refused', () => end.settled);
-    expect(end.error).toBeInstanceOf(Error);
-    expect(rig.urls).toEqual([
-      expect.stringContaining('http://hub.test/base/api/terminals/a%2Fb')
-    ]);
-    expect(rig.state('terminal')).toBe('idle');
-  });
-
-  it.each([200, 500, 503])(
-    'of which REST says %d are waited for',
-    async status => {
-      const rig = new Rig();
-      rig.httpStatus = status;
-      rig.server.refusing = true;
-      const end = watch(rig.manager.connectTerminal('1'));
-      await pass(120_000);
-      rig.server.refusing = false;
-      await until('it is open', () => end.settled);
-      expect(end.error).toBeUndefined();
-    }
-  );
-
-  it('that failed do not stand in the way of a new socket for them', async () => {
-    const rig = new Rig();
-    const socket = await rig.terminal('1');
-    rig.server.last.end(4502);
-    await pass(10);
-    expect([rig.state('terminal', '1'), socket.readyState]).toEqual([
-      'failed',
-      WebSocket.CLOSED
-    ]);
-    // JupyterLab's terminal tries again by itself, up to seven times: that is one view, not eight.
-    await rig.terminal('1');
-    expect([rig.state('terminal', '1'), rig.state('terminal')]).toEqual([
-      'connected',
-      'connected'
-    ]);
-  });
-});
-
-describe('The file streams of the connection manager', () => {
-  it('are open when they are given out', async () => {
-    const rig = new Rig();
-    const end = watch(rig.manager.connectFileStream('op1'));
-    await until('it is open', () => end.settled);
-    expect(end.value?.readyState).toBe(WebSocket.OPEN);
-    expect(rig.server.last.path).toEqual(['file-stream', 'op1']);
-    expect(rig.state('file-stream', 'op1')).toBe('connected');
-  });
-
-  it('that are refused are not given out', async () => {
-    const rig = new Rig();
-    rig.server.refusing = true;
-    const end = watch(rig.manager.connectFileStream('op1'));
-    await until('it is refused', () => end.settled);
-    expect(end.error).toMatchObject({ code: 'unavailable', retryable: true });
-  });
-});
-
 describe('When the network is back or the page is shown', () => {
   it.each([
     ['online', () => window.dispatchEvent(new Event('online'))],
     ['visible', () => document.dispatchEvent(new Event('visibilitychange'))]
   ])('whatever waits connects at once: %s', async (_, wake) => {
-    const rig = new Rig();
+    const rig = new ManagerRig();
     await rig.terminal('1');
     const end = watch(rig.manager.connectMain());
     await until('it is there', () => end.settled);
@@ -304,7 +137,7 @@ describe('When the network is back or the page is shown', () => {
   });
 
   it('a main connection that does not answer is replaced within seconds', async () => {
-    const rig = new Rig();
+    const rig = new ManagerRig();
     const end = watch(rig.manager.connectMain());
     await until('it is there', () => end.settled);
     await pass(100);
@@ -315,7 +148,7 @@ describe('When the network is back or the page is shown', () => {
   });
 
   it('nothing happens while the page is hidden', async () => {
-    const rig = new Rig();
+    const rig = new ManagerRig();
     const end = watch(rig.manager.connectMain());
     await until('it is there', () => end.settled);
     await pass(100);
@@ -329,19 +162,20 @@ describe('When the network is back or the page is shown', () => {
 
 describe('A manager that is disposed', () => {
   const disposed = async () => {
-    const rig = new Rig();
+    const rig = new ManagerRig();
     const terminal = await rig.terminal('1');
     const end = watch(rig.manager.connectMain());
     await until('it is there', () => end.settled);
     rig.manager.dispose();
     rig.manager.dispose();
-    return { rig, terminal };
+    return { rig, terminal, virtual: end.value };
   };
 
   it('closes everything, and nothing comes back', async () => {
-    const { rig, terminal } = await disposed();
-    expect([rig.manager.isDisposed, terminal.readyState]).toEqual([
-      true,
+    const { rig, terminal, virtual } = await disposed();
+    expect(rig.manager.isDisposed).toBe(true);
+    expect([terminal.readyState, virtual?.readyState]).toEqual([
+      WebSocket.CLOSED,
       WebSocket.CLOSED
     ]);
     expect(rig.server.sockets.map(one => one.closedWith?.code)).toEqual([
@@ -356,7 +190,7 @@ describe('A manager that is disposed', () => {
     const told = jest
       .spyOn(console, 'error')
       .mockImplementation(() => undefined);
-    const rig = new Rig();
+    const rig = new ManagerRig();
     rig.manager.subscribe('chat/a', { onEvent: () => undefined });
     await pass(100);
     rig.manager.dispose();

@@ -46,7 +46,7 @@ describe('A subscriber', () => {
     ];
     await rig.publish(3);
     expect([all.data, news.data]).toEqual([[1, 2, 3], [3]]);
-    expect([all.lives, news.lives]).toEqual([1, 0]);
+    expect([all.lives, news.lives]).toEqual([1, 1]);
     expect(all.snapshots).toEqual([]);
   });
 
@@ -226,6 +226,18 @@ describe('Who comes late to a topic that others follow', () => {
     await pass(10);
     expect(late.data).toEqual([3]);
     expect(first.data).toEqual([1, 2, 3]);
+  });
+
+  it('and names a position in a log that was replaced is told of the reset', async () => {
+    const first = await rig.follow('earliest');
+    await rig.publish(1, 2);
+    rig.server.topics.snapshots.set(TOPIC, 'all of it');
+    const late = await rig.follow(positionAt('e0', 100));
+    await rig.publish(3);
+    expect(late.snapshots).toEqual([
+      { snapshot: 'all of it', reason: 'epoch' }
+    ]);
+    expect([late.data, first.data]).toEqual([[3], [1, 2, 3]]);
   });
 
   it('at any time, with breaks at any time, sees each event once and in order', async () => {

@@ -260,8 +260,8 @@ describe('Cancelling a transfer', () => {
     rig.uploads.tellsCancel = false;
     const end = upload('a');
     await held(1);
-    void transfers.cancel('1');
-    await until('it has ended', () => end.settled);
+    const cancelled = watch(transfers.cancel('1'));
+    await until('it has ended', () => end.settled && cancelled.settled);
     expect(one('1').state).toBe('cancelled');
   });
 

@@ -124,7 +124,8 @@ describe('A transport', () => {
 
   it.each([
     ['letters', 'x'.repeat(124)],
-    ['characters of two bytes', 'ü'.repeat(62)]
+    ['characters of two bytes', 'ü'.repeat(62)],
+    ['characters of four bytes', '👋'.repeat(31)]
   ])('takes a reason of any length: %s', (_, reason) => {
     const { socket, told, transport } = connect();
     socket.onopen?.();

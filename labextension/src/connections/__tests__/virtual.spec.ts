@@ -142,6 +142,22 @@ describe('The virtual socket of the main connection', () => {
     );
   });
 
+  it('tells of a later reset as the server does: without a ref', async () => {
+    const holder = new Holder(rig);
+    await holder.say({ type: 'subscribe', ref: 7, topic: 'chat/a' });
+    rig.cut();
+    const log = { epoch: 'e2', floor: 0, events: [] };
+    rig.server.topics.logs.set('chat/a', log);
+    rig.server.publish('chat/a', 1);
+    await rig.back();
+    await pass(20);
+    const answers = holder.messages.filter(one => one['type'] === 'subscribed');
+    expect(answers).toMatchObject([
+      { ref: 7, status: 'ok', position: { epoch: 'e1', offset: 0 } },
+      { ref: null, status: 'reset', position: { epoch: 'e2', offset: 1 } }
+    ]);
+  });
+
   it('tells of a refused topic with the ref of the holder', async () => {
     rig.server.topics.refused.set('chat/a', errorInfo('forbidden'));
     const holder = new Holder(rig);

@@ -1,0 +1,112 @@
+"""Which services a server has: the package's own, those of other packages, without the broken and the disabled."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_ws_hub.services import ENTRY_POINTS, discover
+
+LOGGER = logging.getLogger("test.discover")
+OWN = ["chat", "files", "notifications", "status", "transfers"]
+SERVICE = '''
+from jupyter_ws_hub.services.base import Service
+
+class Weather(Service):
+    """A foreign service."""
+    name = "weather"
+'''
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Put a distribution with one module and one entry point on the path."""
+    before = set(sys.modules)
+
+    def distribution(source: str, target: str = "Weather", module: str = "fake_weather") -> None:
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\n{module} = {module}:{target}\n")
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield distribution
+    for name in set(sys.modules) - before:
+        if name.startswith("fake_"):
+            del sys.modules[name]
+
+
+def names(disabled: list[str] | None = None) -> list[str]:
+    """The names of the services that are found."""
+    return [service.name for service in discover(LOGGER, disabled or [])]
+
+
+def test_the_packages_own_services_are_found_sorted_by_name() -> None:
+    services = discover(LOGGER, own_only=True)
+    assert [service.name for service in services] == OWN
+    assert all(type(service).__doc__ for service in services)
+
+
+def test_a_disabled_service_is_left_out() -> None:
+    assert names(["chat", "status", "unknown"]) == ["files", "notifications", "transfers"]
+
+
+def test_each_call_makes_services_of_its_own() -> None:
+    assert not set(map(id, discover(LOGGER))) & set(map(id, discover(LOGGER)))
+
+
+def test_a_service_of_another_package_is_found(install: Install) -> None:
+    install(SERVICE)
+    assert names() == sorted([*OWN, "weather"])
+    assert names(["weather"]) == OWN
+    assert [service.name for service in discover(LOGGER, own_only=True)] == OWN
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (SERVICE, "Missing"),
+        ("raise RuntimeError('broken')", "Weather"),
+        ("import no_such_module_anywhere", "Weather"),
+        ("def (", "Weather"),
+        ("Weather = 'no class'", "Weather"),
+        ("class Weather: name = 'weather'", "Weather"),
+        (SERVICE + "    def __init__(self):\n        raise RuntimeError('broken')\n", "Weather"),
+        (SERVICE.replace('name = "weather"', "pass"), "Weather"),
+    ],
+    ids=[
+        "no such attribute",
+        "raises at import",
+        "imports what is not there",
+        "no Python",
+        "no class",
+        "no service",
+        "cannot be made",
+        "has no name",
+    ],
+)
+def test_a_broken_service_is_logged_and_left_out(
+    install: Install, caplog: pytest.LogCaptureFixture, source: str, target: str
+) -> None:
+    install(source, target)
+    install(SERVICE.replace("weather", "health"), "Weather", "fake_health")
+    assert names() == sorted([*OWN, "health"])
+    (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "fake_weather" in record.getMessage()
+
+
+def test_a_name_that_is_taken_is_logged_and_the_packages_own_service_counts(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(SERVICE.replace('"weather"', '"chat"'))
+    assert names() == OWN
+    (chat,) = [service for service in discover(LOGGER) if service.name == "chat"]
+    assert type(chat).__module__ == "jupyter_ws_hub.services.chat"
+    assert all("fake_weather" in record.getMessage() for record in caplog.records)
+    assert len(caplog.records) == 2

@@ -1,0 +1,200 @@
+"""Notifications: whose they are, what counts once, and how far they are read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from jupyter_ws_hub.protocol.codes import Code
+from jupyter_ws_hub.protocol.errors import HubError
+from jupyter_ws_hub.protocol.messages import Event, Subscribe
+from jupyter_ws_hub.services.notifications import (
+    MAX_MESSAGE_CHARACTERS,
+    MAX_PAGE,
+    MAX_TITLE_CHARACTERS,
+    ListParams,
+    Notification,
+    Notifications,
+    NotificationsService,
+    NotifyParams,
+    ReadMarker,
+)
+
+from ..hub.client import code_of, only, opened
+from ..support.fakes import Stage, fake_peer, turns
+
+ALICE, BOB = fake_peer("alice"), fake_peer("bob")
+ME, ALL = "notifications/me", "notifications/all"
+EXECUTE = ("execute", "notifications")
+
+
+def make() -> tuple[NotificationsService, Stage]:
+    """The service on a hub."""
+    service = NotificationsService()
+    return service, Stage(service)
+
+
+async def refused(service: NotificationsService, params: NotifyParams) -> Code:
+    """The code with which a notification is refused."""
+    with pytest.raises(HubError) as caught:
+        await service.post(params, ALICE)
+    return caught.value.code
+
+
+def titles(listed: Notifications) -> list[str]:
+    """What a list shows."""
+    return [item.notification.title for item in listed.items]
+
+
+async def test_a_notification_says_who_sent_it_and_when() -> None:
+    service, stage = make()
+    posted = await service.post(NotifyParams("done", "all of it", "success", id="n1"), BOB)
+    assert (posted.topic, posted.offset, posted.id) == (ME, 1, "n1")
+    (item,) = (await service.list(ListParams(), BOB)).items
+    expected = Notification("n1", "success", "done", "all of it", "bob", stage.runtime.now_ms())
+    assert (item.topic, item.offset, item.read, item.notification) == (ME, 1, False, expected)
+
+
+async def test_a_notification_without_an_id_gets_one() -> None:
+    service, _ = make()
+    ids = {(await service.post(NotifyParams("done"), ALICE)).id for _ in range(2)}
+    assert len(ids) == 2 and all(ids)
+
+
+async def test_the_same_id_again_counts_once() -> None:
+    service, _ = make()
+    posted = await service.post(NotifyParams("done", id="n1"), ALICE)
+    assert await service.post(NotifyParams("again", id="n1"), ALICE) == posted
+    assert titles(await service.list(ListParams(), ALICE)) == ["done"]
+
+
+async def test_my_notifications_are_not_yours() -> None:
+    service, stage = make()
+    alice, bob = await opened(stage.hub, ALICE), await opened(stage.hub, BOB)
+    for client in (alice, bob):
+        await client.subscribe(1, ME)
+    await service.post(NotifyParams("for alice"), ALICE)
+    assert len(only(Event, await alice.read())) == 1
+    assert only(Event, await bob.read()) == []
+    assert titles(await service.list(ListParams(), BOB)) == []
+    bob.send(Subscribe(2, ME, "earliest"))
+    assert only(Event, await bob.read()) == []
+
+
+async def test_a_notification_to_all_reaches_everybody() -> None:
+    service, stage = make()
+    bob = await opened(stage.hub, BOB)
+    await bob.subscribe(1, ALL)
+    posted = await service.post(NotifyParams("maintenance", to="all"), ALICE)
+    assert posted.topic == ALL
+    assert len(only(Event, await bob.read())) == 1
+    assert titles(await service.list(ListParams(), BOB)) == ["maintenance"]
+
+
+async def test_who_may_write_may_not_therefore_notify_everybody() -> None:
+    _, stage = make()
+    client = await opened(stage.hub, fake_peer("carol", denied=[EXECUTE]))
+    assert code_of(await client.ask(1, "notifications.post", {"title": "x", "to": "all"})) == "forbidden"
+    assert (await stage.log.head(ALL)).offset == 0
+    assert (await client.ask(2, "notifications.post", {"title": "x", "to": "me"})).error is None
+
+
+async def test_each_method_and_topic_needs_its_permission() -> None:
+    _, stage = make()
+    client = await opened(stage.hub, fake_peer("carol", denied=[("read", "notifications"), ("write", "notifications")]))
+    asked: list[tuple[str, dict[str, Any]]] = [("post", {"title": "x"}), ("list", {}), ("read", {"me": 1})]
+    for ref, (name, params) in enumerate(asked, start=1):
+        assert code_of(await client.ask(ref, f"notifications.{name}", params)) == "forbidden"
+    for ref, topic in enumerate((ME, ALL), start=10):
+        assert await client.refusal(Subscribe(ref, topic)) == "forbidden"
+
+
+async def test_a_notification_has_a_title_and_is_not_too_long() -> None:
+    service, _ = make()
+    assert await refused(service, NotifyParams("")) is Code.INVALID
+    assert await refused(service, NotifyParams("x" * (MAX_TITLE_CHARACTERS + 1))) is Code.INVALID
+    assert await refused(service, NotifyParams("x", "x" * (MAX_MESSAGE_CHARACTERS + 1))) is Code.TOO_BIG
+    longest = NotifyParams("x" * MAX_TITLE_CHARACTERS, "x" * MAX_MESSAGE_CHARACTERS)
+    assert (await service.post(longest, ALICE)).offset == 1
+
+
+@pytest.mark.parametrize(
+    "params", [{"title": "x", "level": "fatal"}, {"title": "x", "to": "bob"}, {"message": "x"}, {}]
+)
+async def test_params_of_another_form_are_invalid(params: dict[str, Any]) -> None:
+    _, stage = make()
+    client = await opened(stage.hub)
+    assert code_of(await client.ask(1, "notifications.post", params)) == "invalid"
+
+
+async def test_the_newest_of_both_kinds_are_listed_oldest_first() -> None:
+    service, stage = make()
+    for number in range(6):
+        await service.post(NotifyParams(str(number), to="all" if number % 2 else "me"), ALICE)
+        stage.clock.advance(1)
+    assert titles(await service.list(ListParams(limit=4), ALICE)) == ["2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("limit", [0, -1, MAX_PAGE + 1])
+async def test_a_list_of_no_or_too_many_is_invalid(limit: int) -> None:
+    service, _ = make()
+    with pytest.raises(HubError) as caught:
+        await service.list(ListParams(limit), ALICE)
+    assert caught.value.code is Code.INVALID
+
+
+async def test_what_is_read_is_told_and_counted_though_it_is_not_listed() -> None:
+    service, _ = make()
+    for number in range(5):
+        await service.post(NotifyParams(str(number)), ALICE)
+        await service.post(NotifyParams(f"all {number}", to="all"), BOB)
+    assert (await service.list(ListParams(limit=1), ALICE)).unread == 10
+    await service.read(ReadMarker(me=3, all=1), ALICE)
+    listed = await service.list(ListParams(), ALICE)
+    assert listed.unread == 6
+    assert {(item.topic, item.offset) for item in listed.items if item.read} == {(ME, 1), (ME, 2), (ME, 3), (ALL, 1)}
+    assert (await service.list(ListParams(), BOB)).unread == 5
+
+
+async def test_a_marker_never_goes_back() -> None:
+    service, _ = make()
+    for marker, expected in [
+        (ReadMarker(3, 1), ReadMarker(3, 1)),
+        (ReadMarker(2, 5), ReadMarker(3, 5)),
+        (ReadMarker(-7, -7), ReadMarker(3, 5)),
+        (ReadMarker(), ReadMarker(3, 5)),
+    ]:
+        assert await service.read(marker, ALICE) == expected
+    assert await service.read(ReadMarker(), BOB) == ReadMarker()
+
+
+async def test_a_marker_never_goes_back_though_two_windows_read_at_once() -> None:
+    service, stage = make()
+    stage.values.before = lambda operation: turns(2)
+    await asyncio.gather(service.read(ReadMarker(me=5), ALICE), service.read(ReadMarker(me=3, all=2), ALICE))
+    assert await service.read(ReadMarker(), ALICE) == ReadMarker(me=5, all=2)
+
+
+async def test_a_marker_that_moved_is_told_to_the_users_other_windows_and_to_nobody_else() -> None:
+    service, stage = make()
+    alice, bob = await opened(stage.hub, ALICE), await opened(stage.hub, BOB)
+    for client in (alice, bob):
+        await client.subscribe(1, ME)
+    for _ in range(2):
+        await service.read(ReadMarker(me=2), ALICE)
+    (event,) = only(Event, await alice.read())
+    assert (event.kind, msgspec.json.decode(event.data, type=ReadMarker)) == ("read", ReadMarker(me=2))
+    assert only(Event, await bob.read()) == []
+
+
+async def test_a_marker_in_the_log_is_no_notification() -> None:
+    service, _ = make()
+    await service.post(NotifyParams("one"), ALICE)
+    await service.read(ReadMarker(me=1), ALICE)
+    await service.post(NotifyParams("two"), ALICE)
+    listed = await service.list(ListParams(), ALICE)
+    assert titles(listed) == ["one", "two"]
+    assert listed.unread == 1

@@ -1,0 +1,160 @@
+"""What is told of the server's state: changes only, and what is gone; the newest values to who comes later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
+from jupyter_ws_hub.hub.topics import LatestValue
+from jupyter_ws_hub.protocol.messages import Event, Subscribe
+from jupyter_ws_hub.services import status
+from jupyter_ws_hub.services.base import Health, Nothing
+from jupyter_ws_hub.services.ports import Running
+from jupyter_ws_hub.services.status import RunningStatus, StatusService
+
+from ..hub.client import HubClient, code_of, content, only, opened
+from ..support.fakes import Stage, fake_peer, turns, until
+
+KERNEL = Running("k1", "python3", "idle", 1, "2026-01-01T00:00:00Z")
+BUSY = Running("k1", "python3", "busy", 1, "2026-01-01T00:00:01Z")
+TERMINAL = Running("1", "1", "running", 0, "2026-01-01T00:00:00Z")
+TYPES = {"service": Health, "kernel": RunningStatus, "terminal": RunningStatus}
+
+
+@asynccontextmanager
+async def watching() -> AsyncIterator[tuple[StatusService, Stage, HubClient]]:
+    """The service, started, and a client that follows it; it has looked once and now waits for a second."""
+    service = StatusService()
+    stage = Stage(service)
+    client = await opened(stage.hub)
+    await service.start()
+    await turns()
+    await client.subscribe(1, "status")
+    try:
+        yield service, stage, client
+    finally:
+        await service.stop()
+
+
+async def told(service: StatusService, client: HubClient) -> list[tuple[str, str, str]]:
+    """Kind, id and state of what the service publishes when it looks again."""
+    await service.publish_changes()
+    events = only(Event, await client.read())
+    values = [msgspec.json.decode(event.data, type=TYPES[event.kind]) for event in events]
+    assert all(event.offset is None for event in events)
+    return sorted(
+        (event.kind, value.id, "gone" if value.gone else value.state)
+        for event, value in zip(events, values, strict=True)
+    )
+
+
+async def test_only_changes_are_told() -> None:
+    async with watching() as (service, stage, client):
+        assert await told(service, client) == []
+        stage.platform.running_kernels = [KERNEL]
+        stage.platform.running_terminals = [TERMINAL]
+        stage.health = [Health("chat", "ok")]
+        expected = [("kernel", "k1", "idle"), ("service", "chat", "ok"), ("terminal", "1", "running")]
+        assert await told(service, client) == expected
+        assert await told(service, client) == []
+        stage.platform.running_kernels = [BUSY]
+        assert await told(service, client) == [("kernel", "k1", "busy")]
+        stage.health = [Health("chat", "down", "It failed.")]
+        assert await told(service, client) == [("service", "chat", "down")]
+
+
+async def test_what_has_ended_is_told_as_gone_once() -> None:
+    async with watching() as (service, stage, client):
+        stage.platform.running_kernels, stage.platform.running_terminals = [KERNEL], [TERMINAL]
+        stage.health = [Health("chat", "ok")]
+        await told(service, client)
+        stage.platform.running_kernels, stage.platform.running_terminals, stage.health = [], [], []
+        expected = [("kernel", "k1", "gone"), ("service", "chat", "gone"), ("terminal", "1", "gone")]
+        assert await told(service, client) == expected
+        assert await told(service, client) == []
+
+
+async def test_who_comes_later_gets_the_newest_values_without_what_is_gone() -> None:
+    async with watching() as (service, stage, client):
+        stage.platform.running_kernels, stage.platform.running_terminals = [KERNEL], [TERMINAL]
+        await told(service, client)
+        stage.platform.running_kernels, stage.platform.running_terminals = [BUSY], []
+        await told(service, client)
+        late = await opened(stage.hub)
+        snapshot = content((await late.subscribe(1, "status")).snapshot)
+        values = msgspec.json.decode(snapshot, type=list[LatestValue])
+        kernels = [msgspec.json.decode(value.data, type=RunningStatus) for value in values]
+        assert [(kernel.id, kernel.state) for kernel in kernels] == [("k1", "busy")]
+
+
+async def test_a_kernel_and_a_terminal_of_the_same_id_are_two() -> None:
+    async with watching() as (service, stage, client):
+        stage.platform.running_kernels = [Running("1", "python3", "idle", 0, "")]
+        stage.platform.running_terminals = [TERMINAL]
+        assert len(await told(service, client)) == 2
+        stage.platform.running_kernels = []
+        assert await told(service, client) == [("kernel", "1", "gone")]
+
+
+async def test_everything_at_once_is_what_is_now() -> None:
+    service = StatusService()
+    stage = Stage(service)
+    stage.platform.running_kernels, stage.platform.running_terminals = [KERNEL], [TERMINAL]
+    stage.health = [Health("chat", "degraded", "No disk.")]
+    now = await service.get(Nothing(), fake_peer())
+    assert now.services == stage.health
+    assert [(kernel.id, kernel.name, kernel.state, kernel.connections) for kernel in now.kernels] == [
+        ("k1", "python3", "idle", 1)
+    ]
+    assert [terminal.id for terminal in now.terminals] == ["1"]
+
+
+async def test_the_state_is_for_those_who_may_read_it() -> None:
+    stage = Stage(StatusService())
+    client = await opened(stage.hub, fake_peer(denied=[("read", "status")]))
+    assert code_of(await client.ask(1, "status.get")) == "forbidden"
+    assert await client.refusal(Subscribe(2, "status")) == "forbidden"
+
+
+async def test_a_look_that_failed_is_made_up_for_by_the_next() -> None:
+    async with watching() as (service, stage, client):
+        stage.platform.running_kernels, stage.health = [KERNEL], [Health("chat", "ok")]
+        stage.platform.error = RuntimeError("the gateway is down")
+        with pytest.raises(RuntimeError):
+            await service.publish_changes()
+        stage.platform.error = None
+        assert await told(service, client) == [("kernel", "k1", "idle"), ("service", "chat", "ok")]
+
+
+async def test_the_watching_goes_on_after_a_look_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "POLL_S", 0.0)
+    service = StatusService()
+    stage = Stage(service)
+    stage.platform.error = RuntimeError("the gateway is down")
+    await service.start()
+    await turns()
+    stage.platform.error, stage.platform.running_kernels = None, [KERNEL]
+    await turns()
+    known = stage.hub.topics.state("status", "alice").snapshot()
+    await asyncio.gather(service.stop(), return_exceptions=True)
+    assert [value.kind for value in known] == ["kernel"]
+
+
+async def test_the_server_is_looked_at_again_and_again_until_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "POLL_S", 0.0)
+    service = StatusService()
+    stage = Stage(service)
+    await service.start()
+    state = stage.hub.topics.state("status", "alice")
+    stage.platform.running_kernels = [KERNEL]
+    await until(lambda: any(b'"idle"' in bytes(value.data) for value in state.snapshot()))
+    stage.platform.running_kernels = [BUSY]
+    await until(lambda: any(b'"busy"' in bytes(value.data) for value in state.snapshot()))
+    await service.stop()
+    stage.platform.running_kernels = []
+    await turns()
+    assert len(state.snapshot()) == 1
