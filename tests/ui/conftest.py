@@ -90,9 +90,7 @@ class Opener:
     async def _start(self) -> Browser:
         if self._browser is None:
             playwright = await self._stack.enter_async_context(async_playwright())
-            self._browser = await playwright.chromium.launch(
-                executable_path=self._executable, args=list(ARGUMENTS)
-            )
+            self._browser = await playwright.chromium.launch(executable_path=self._executable, args=list(ARGUMENTS))
             self._stack.push_async_callback(self._browser.close)
         return self._browser
 

@@ -7,6 +7,8 @@ import random
 import tempfile
 from pathlib import Path
 
+from playwright.async_api import FilePayload
+
 from ..support.proxy import Fault, Way
 from ..support.server import RealServer
 from .conftest import Opener, Window, executable, quiet_lab
@@ -37,7 +39,7 @@ async def _take(server: RealServer) -> None:
         window.proxy.fault = Fault(up=Way(bytes_per_s=6_000_000))
         data = random.Random(1).randbytes(UPLOAD_BYTES)
         for name, size in (("notes.md", 12_000), ("training-data.parquet", UPLOAD_BYTES)):
-            file = {"name": name, "mimeType": "application/octet-stream", "buffer": data[:size]}
+            file = FilePayload(name=name, mimeType="application/octet-stream", buffer=data[:size])
             await window.page.set_input_files(".jp-WsHub-panel input[type=file]", files=[file])
         bar = "document.querySelector('.jp-WsHub-transfer progress')?.value"
         await window.page.wait_for_function(f"{bar} > {UPLOAD_BYTES // 2}", timeout=60_000)

@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 
 import pytest
+from playwright.async_api import FilePayload
 
 from ..support.client import until
 from ..support.proxy import Fault, Way
@@ -79,7 +80,7 @@ async def test_an_upload_from_the_panel_goes_over_a_file_stream_and_shows_up_at_
     await window.open_sidebar("jupyter-ws-hub-panel")
     await window.page.set_input_files(
         ".jp-WsHub-panel input[type=file]",
-        files=[{"name": "large.bin", "mimeType": "application/octet-stream", "buffer": data}],
+        files=[FilePayload(name="large.bin", mimeType="application/octet-stream", buffer=data)],
     )
     seen = await _watch_bar(window)
     assert seen == sorted(seen)

@@ -1,0 +1,115 @@
+"""Which connection goes on with which session, without a connection: a fake holder takes its place."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from jupyter_ws_hub.hub.declare import Lane
+from jupyter_ws_hub.hub.router import Router
+from jupyter_ws_hub.hub.sessions import Sessions
+from jupyter_ws_hub.hub.settings import HubSettings
+from jupyter_ws_hub.ports import Peer
+from jupyter_ws_hub.protocol.codes import Code
+from jupyter_ws_hub.protocol.errors import HubError
+from jupyter_ws_hub.protocol.messages import Hello, Request, Welcome
+
+from ..support.fakes import FakeClock, fake_peer, fake_runtime, turns
+from .client import Desk, raw
+
+TTL_S = 60.0
+
+
+@dataclass(eq=False)
+class Holder:
+    """A connection that keeps what it is told."""
+
+    peer: Peer = field(default_factory=fake_peer)
+    replies: list[bytes] = field(default_factory=list)
+    failures: list[Code] = field(default_factory=list)
+
+    def reply(self, lane: Lane, envelope: bytes) -> None:
+        self.replies.append(envelope)
+
+    def fail(self, error: HubError) -> None:
+        self.failures.append(error.code)
+
+
+def make(clock: FakeClock | None = None, desk: Desk | None = None) -> Sessions:
+    runtime = fake_runtime(clock)
+    router = Router((desk or Desk()).methods(), [], runtime)
+    return Sessions(router, runtime, HubSettings(session_ttl_s=TTL_S))
+
+
+def again(welcome: Welcome) -> Hello:
+    return Hello(session=welcome.session, resume=welcome.resume)
+
+
+def test_a_hello_without_a_session_makes_one() -> None:
+    sessions = make()
+    (_, one), (_, other) = sessions.open(Hello(), Holder()), sessions.open(Hello(), Holder())
+    assert not one.resumed and one.session != other.session
+    assert len(sessions) == 2
+
+
+def test_the_holder_before_is_superseded_once() -> None:
+    sessions = make()
+    first, second, third = Holder(), Holder(), Holder()
+    _, welcome = sessions.open(Hello(), first)
+    _, welcome = sessions.open(again(welcome), second)
+    session, welcome = sessions.open(again(welcome), third)
+    assert welcome.resumed and len(sessions) == 1
+    assert (first.failures, second.failures, third.failures) == ([Code.SUPERSEDED], [Code.SUPERSEDED], [])
+    sessions.release(session, third)
+    sessions.open(again(welcome), Holder())
+    assert third.failures == []
+
+
+def test_who_was_superseded_does_not_detach_who_came_after() -> None:
+    sessions = make()
+    first, second = Holder(), Holder()
+    session, welcome = sessions.open(Hello(), first)
+    sessions.open(again(welcome), second)
+    sessions.release(session, first)
+    assert session.detached_s is None
+    sessions.release(session, second)
+    assert session.detached_s is not None
+
+
+async def test_replies_go_to_the_holder_of_the_moment() -> None:
+    sessions = make(desk=(desk := Desk()))
+    first, second = Holder(), Holder()
+    session, welcome = sessions.open(Hello(), first)
+    session.start(Request(1, "wait", raw({})), first.peer)
+    await turns()
+    sessions.open(again(welcome), second)
+    desk.gate.set()
+    await turns()
+    assert (len(first.replies), len(second.replies)) == (0, 1)
+
+
+async def test_only_those_who_stayed_away_too_long_are_swept() -> None:
+    sessions = make(clock := FakeClock())
+    away, here = Holder(), Holder()
+    gone, welcome = sessions.open(Hello(), away)
+    sessions.open(Hello(), here)
+    sessions.release(gone, away)
+    clock.advance(TTL_S)
+    sessions.sweep()
+    assert len(sessions) == 2
+    clock.advance(0.1)
+    sessions.sweep()
+    assert len(sessions) == 1
+    assert not sessions.open(again(welcome), away)[1].resumed
+
+
+async def test_stop_ends_what_runs_and_all_sessions() -> None:
+    sessions = make(desk=(desk := Desk()))
+    holder = Holder()
+    session, _ = sessions.open(Hello(), holder)
+    session.start(Request(1, "wait", raw({})), holder.peer)
+    await turns()
+    await asyncio.wait_for(sessions.stop(), 5)
+    desk.gate.set()
+    await turns()
+    assert len(sessions) == 0 and holder.replies == []
