@@ -223,10 +223,8 @@ class FaultProxy:
             writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link = Link(to_client, to_server, fault, fault.how, fault.unaware)
         self.links.append(link)
-        up, down = (
-            _Pump(link, "client", from_client, self._flowing),
-            _Pump(link, "server", from_server, self._flowing),
-        )
+        up = _Pump(link, "client", from_client, self._flowing)
+        down = _Pump(link, "server", from_server, self._flowing)
         try:
             await self._run(link, up, down)
         finally:
