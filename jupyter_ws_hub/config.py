@@ -53,10 +53,12 @@ class HubTraits(HasTraits):
         True, help="Keep messages in a file, so that they outlive the server; otherwise in memory."
     ).tag(config=True)
     database = Unicode(
-        "", help="Path of that file; empty: one per server root, in the ws_hub folder of Jupyter's data directory."
+        "",
+        help="""Path of the file that keeps messages; empty: one per server root, in the ws_hub folder of Jupyter's data
+        directory.""",
     ).tag(config=True)
     full_sync = Bool(
-        False, help="Wait at each commit until the disk has it: survives a power loss whole, and is slower."
+        False, help="Wait until the disk has each message that is kept: survives a power loss whole, and is slower."
     ).tag(config=True)
 
     def freeze(self, server_name: str, default_database: Path) -> Settings:
