@@ -9,6 +9,7 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -228,4 +229,4 @@ class HubApp(HubTraits, ExtensionApp):
         return {"transfers": running} if running else None
 
 
-main = HubApp.launch_instance
+main: Callable[[], None] = HubApp.launch_instance

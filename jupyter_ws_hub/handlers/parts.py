@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..hub.hub import Hub
+from ..terminals.flow import Flows
 from ..transfers.store import TransferStore
 
 
@@ -30,5 +31,7 @@ class Parts:
     """Awaited before the first use: starts the services unless they run."""
     active: Callable[[], None]
     """Tell the server of a person's activity."""
+    flows: Flows = field(default_factory=Flows)
+    """What pauses terminals whose clients do not keep up."""
     sockets: set[OpenSocket] = field(default_factory=set)
     """All open sockets, to be closed when the server stops."""

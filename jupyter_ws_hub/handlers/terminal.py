@@ -44,7 +44,9 @@ class TerminalHandler(HubSocket):
             self.refuse(HubError(Code.NOT_FOUND, "The terminal has ended."))
             return
         self.terminal = terminal
-        self.client = JsonClient(terminal, self.manager, self.send, self.end, self._active)
+        self.client = JsonClient(
+            terminal, self.manager, self.send, self.end, self._active, self.parts.flows.of(terminal)
+        )
         self.client.start()
 
     def _active(self) -> None:

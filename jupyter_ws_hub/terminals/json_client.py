@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from ..protocol.codes import NORMAL_CLOSURE, Code
 from ..protocol.errors import HubError, RemoteProtocolError
+from .flow import Flow
 
 MAX_PENDING_CHARACTERS = 2 * 1024 * 1024
-"""A client that lets more output wait than this is closed; it reconnects and gets the history instead."""
+"""A client that lets more wait than this, while others keep up, is closed; it comes back and gets the history."""
+
+BEHIND_CHARACTERS = 256 * 1024
+"""A client that lets more wait than this is behind; when none keeps up, the PTY is paused."""
+
+CAUGHT_UP_CHARACTERS = 64 * 1024
+FRAME_CHARACTERS = 64 * 1024
+STALL_S = 30.0
+"""A client that takes nothing for so long no longer holds the PTY up."""
 
 
 class Pty(Protocol):
@@ -58,15 +68,19 @@ class JsonClient:
         write: Callable[[str], Awaitable[bool]],
         end: Callable[[int, str], None],
         active: Callable[[], None],
+        flow: Flow | None = None,
     ) -> None:
-        """`end` closes the socket, `active` tells of input or output."""
+        """`end` closes the socket, `active` tells of input or output, `flow` pauses the PTY."""
         self.size: tuple[int | None, int | None] = (None, None)
         self.terminal: Pty | None = pty
         self._manager = manager
         self._write = write
         self._end = end
         self._active = active
-        self._pending: list[str] = []
+        self._flow = flow
+        self.is_behind = False
+        self._history = ""
+        self._pending: deque[str] = deque()
         self._pending_characters = 0
         self._farewell = False
         self._left = False
@@ -79,7 +93,8 @@ class JsonClient:
         self._writer = asyncio.create_task(self._write_all())
         self.terminal.clients.append(self)
         # The history is not held against the client: terminado bounds it, and the client did not ask for so much.
-        self._pending.extend(self.terminal.read_buffer)
+        self._history = "".join(self.terminal.read_buffer)
+        self._check_flow()
 
     def on_pty_read(self, text: str) -> None:
         """Output of the terminal; called by the manager."""
@@ -89,10 +104,21 @@ class JsonClient:
         self._pending.append(text)
         self._pending_characters += len(text)
         if self._pending_characters > MAX_PENDING_CHARACTERS:
-            self._pending.clear()
-            self._farewell = True
-            self._end(int(Code.SLOW_CONSUMER), "The terminal writes faster than this client reads.")
+            self._give_up("The terminal writes faster than this client reads.")
+        self._check_flow()
         self._wake.set()
+
+    def _give_up(self, reason: str) -> None:
+        self._pending.clear()
+        self._pending_characters = 0
+        self._farewell = True
+        self._end(int(Code.SLOW_CONSUMER), reason)
+
+    def _check_flow(self) -> None:
+        limit = CAUGHT_UP_CHARACTERS if self.is_behind else BEHIND_CHARACTERS
+        self.is_behind = self._pending_characters > limit
+        if self._flow is not None:
+            self._flow.check()
 
     def on_pty_died(self) -> None:
         """The terminal has ended; called by the manager."""
@@ -103,9 +129,9 @@ class JsonClient:
     async def _write_all(self) -> None:
         alive = await self._write(json.dumps(["setup", {}]))
         while alive:
-            if self._pending:
-                text, self._pending, self._pending_characters = "".join(self._pending), [], 0
-                alive = await self._write(json.dumps(["stdout", text]))
+            if self._history or self._pending:
+                alive = await self._write_in_time(json.dumps(["stdout", self._take()]))
+                self._check_flow()
             elif self._farewell:
                 if self.terminal is None:
                     await self._write(json.dumps(["disconnect", 1]))
@@ -114,6 +140,24 @@ class JsonClient:
             else:
                 self._wake.clear()
                 await self._wake.wait()
+
+    def _take(self) -> str:
+        """What is written next: the history whole, later what has gathered, about a frame's worth of it."""
+        taken, self._history = [self._history], ""
+        size = len(taken[0])
+        while self._pending and size < FRAME_CHARACTERS:
+            taken.append(self._pending.popleft())
+            size += len(taken[-1])
+            self._pending_characters -= len(taken[-1])
+        return "".join(taken)
+
+    async def _write_in_time(self, text: str) -> bool:
+        try:
+            async with asyncio.timeout(STALL_S):
+                return await self._write(text)
+        except TimeoutError:
+            self._give_up(f"This client has taken nothing for {STALL_S:g} s.")
+            return False
 
     async def receive(self, frame: str | bytes) -> None:
         """Take a message from the client; returns when the terminal has taken its input.
@@ -163,4 +207,5 @@ class JsonClient:
         if pty is not None and self in pty.clients:
             pty.clients.remove(self)
             pty.resize_to_smallest()
+            self._check_flow()
         self._manager.client_disconnected(self)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 READ_BYTES = 64 * 1024
-QUEUE_PIECES = 64
+QUEUE_BYTES = 512 * 1024
 BUFFER_BYTES = 128 * 1024
 """Of the kernel, for each of the proxy's sockets: left alone it takes many MB, and nobody notices a stall."""
 How = Literal["rst", "fin"]
@@ -108,7 +108,7 @@ class _Pump:
         self._to = link.server if side == "client" else link.client
         self._way = link.fault.up if side == "client" else link.fault.down
         self._flowing = flowing
-        self._queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(QUEUE_PIECES)
+        self._queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(QUEUE_BYTES // self._way.piece_bytes)
         self._taken = self._seen = 0
 
     async def run(self) -> None:

@@ -1,0 +1,295 @@
+"""The composition root: what fails is told and does not take the rest with it, and the end comes soon and quietly."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_ws_hub import __version__, services
+from jupyter_ws_hub import app as app_module
+from jupyter_ws_hub.protocol.codes import Code
+from jupyter_ws_hub.protocol.errors import HubError
+from jupyter_ws_hub.services.base import Health, Service
+from jupyter_ws_hub.services.chat import ChatService
+from jupyter_ws_hub.services.notifications import NotificationsService
+from tests.support.client import Address, HubClient
+from tests.support.fakes import fake_runtime
+
+
+@pytest.fixture
+def jp_server_config(jp_server_config: dict[str, Any], request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """With the traits of HubApp that a test asks for; `TMP` in them is the test's directory."""
+    for name, value in getattr(request, "param", {}).items():
+        jp_server_config["HubApp"][name] = value.replace("TMP", str(tmp_path)) if isinstance(value, str) else value
+    return jp_server_config
+
+
+def traits(*sets: dict[str, Any]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("jp_server_config", sets, indirect=True)
+
+
+@pytest.fixture
+def address(http_server: Any, jp_http_port: int, jp_base_url: str, jp_auth_header: dict[str, str]) -> Address:
+    return Address(jp_http_port, jp_base_url, jp_auth_header)
+
+
+@pytest.fixture
+def app(jp_serverapp: Any) -> Any:
+    (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_ws_hub"]
+    return app
+
+
+async def states(client: HubClient) -> dict[str, tuple[str, str | None]]:
+    status = await client.request("status.get")
+    return {service["id"]: (service["state"], service["reason"]) for service in status["services"]}
+
+
+# The database
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> None:
+    """Paths that are no database: a directory, a file of something else, and a place in a file."""
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "garbage").write_bytes(b"this is no database" * 100)
+
+
+@traits({"database": "TMP/directory"}, {"database": "TMP/garbage"}, {"database": "TMP/garbage/hub.sqlite"})
+async def test_a_database_that_cannot_be_used_is_told_and_memory_serves(
+    broken: None, caplog: pytest.LogCaptureFixture, address: Address, app: Any
+) -> None:
+    # Once more, because the log of a fixture's setup is not kept.
+    assert app._open_storage(app.freeze("test", Path("unused")), fake_runtime()).degraded
+    assert [record.levelno for record in caplog.records if "cannot be used" in record.getMessage()] == [logging.WARNING]
+    async with HubClient(address) as client:
+        for state, reason in (await states(client)).values():
+            assert state == "degraded"
+            assert reason is not None
+            assert "memory" in reason
+        await client.request("chat.post", {"room": "general", "text": "hi", "id": "1"})
+        assert len((await client.request("chat.history", {"room": "general"}))["items"]) == 1
+
+
+async def test_with_a_database_all_is_well_and_the_file_is_the_user_s_own(address: Address, tmp_path: Path) -> None:
+    async with HubClient(address) as client:
+        assert set((await states(client)).values()) == {("ok", None)}
+    assert_private(tmp_path / "hub.sqlite")
+
+
+def assert_private(path: Path) -> None:
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@traits({"keep_messages": False})
+async def test_where_messages_are_not_to_be_kept_no_file_is_made_and_nothing_is_wrong(
+    address: Address, tmp_path: Path
+) -> None:
+    async with HubClient(address) as client:
+        await client.request("chat.post", {"room": "general", "text": "hi", "id": "1"})
+        assert set((await states(client)).values()) == {("ok", None)}
+    assert not list(tmp_path.glob("hub.sqlite*"))  # noqa: ASYNC240  # a test's own directory
+
+
+@traits({"database": ""})
+async def test_each_root_has_a_file_of_its_own_in_jupyter_s_data_directory(
+    address: Address, jp_data_dir: Path, jp_root_dir: Path, app: Any
+) -> None:
+    path = app._default_database(app.serverapp)
+    assert path.parent == jp_data_dir / "ws_hub"
+    assert path in (jp_data_dir / "ws_hub").iterdir()
+    assert path == app._default_database(app.serverapp)
+    app.serverapp.root_dir = str(jp_root_dir.parent)
+    assert path != app._default_database(app.serverapp)
+
+
+# Services
+
+
+async def boom(*arguments: object) -> None:
+    raise RuntimeError("no luck today")
+
+
+@pytest.fixture
+def chat_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ChatService, "start", boom)
+
+
+async def test_a_service_that_cannot_start_is_down_and_the_others_work(
+    chat_cannot_start: None, address: Address, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with HubClient(address) as client:
+        seen = await states(client)
+        assert seen.pop("chat") == ("down", "It could not start: RuntimeError.")
+        assert set(seen.values()) == {("ok", None)}
+        await client.request("notifications.post", {"title": "hi"})
+        assert (await client.request("files.list", {"path": ""}))["entries"] == []
+        (event,) = [value for value in (await client.subscribe("status")).snapshot if value["data"]["id"] == "chat"]
+        assert event["data"]["state"] == "down"
+    assert "no luck today" in caplog.text
+
+
+async def test_a_service_that_cannot_tell_how_it_is_is_down(monkeypatch: pytest.MonkeyPatch, address: Address) -> None:
+    def health(self: Service) -> Health:
+        raise ValueError("who knows")
+
+    monkeypatch.setattr(NotificationsService, "health", health)
+    async with HubClient(address) as client:
+        assert (await states(client))["notifications"] == ("down", "It failed: ValueError.")
+
+
+@traits({"disabled_services": ["chat", "status"]})
+async def test_a_disabled_service_is_not_there(address: Address) -> None:
+    async with HubClient(address) as client:
+        for method in ("chat.rooms", "status.get"):
+            with pytest.raises(HubError) as caught:
+                await client.request(method)
+            assert caught.value.code is Code.UNKNOWN_METHOD
+        with pytest.raises(HubError) as caught:
+            await client.subscribe("chat/general")
+        assert caught.value.code is Code.UNKNOWN_TOPIC
+        await client.request("notifications.list")
+
+
+class NoName(Service):
+    """A service of another package that forgot its name."""
+
+
+class NameTaken(Service):
+    """A service of another package that declares a method which is taken."""
+
+    name = "another"
+
+    def methods(self) -> Iterator[Any]:
+        """Chat's."""
+        yield from ChatService().methods()
+
+
+class BadBind(Service):
+    """A service of another package that fails at once."""
+
+    name = "bad-bind"
+
+    def bind(self, context: Any) -> None:
+        """Fail."""
+        raise RuntimeError("no luck today")
+
+
+@pytest.fixture(params=[NoName, NameTaken, BadBind], ids=lambda kind: kind.__name__)
+def foreign_service(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    class Point:
+        name, value = "foreign", "foreign:Service"
+
+        def load(self) -> type[Service]:
+            kind: type[Service] = request.param
+            return kind
+
+    monkeypatch.setattr(services, "entry_points", lambda group: [Point()])
+
+
+async def test_a_broken_service_of_another_package_does_not_take_the_hub_with_it(
+    foreign_service: None, address: Address
+) -> None:
+    async with HubClient(address) as client:
+        assert await client.request("chat.rooms")
+
+
+# Start and end
+
+
+async def test_services_start_once_for_all_first_connections(
+    monkeypatch: pytest.MonkeyPatch, address: Address, jp_serverapp: Any
+) -> None:
+    started: list[float] = []
+
+    async def start(self: Service) -> None:
+        started.append(time.monotonic())
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(NotificationsService, "start", start)
+    clients = [HubClient(address) for _ in range(5)]
+    await asyncio.gather(jp_serverapp.extension_manager.start_all_extensions(), *(c.connect() for c in clients))
+    assert len(started) == 1
+    for client in clients:
+        await client.drop()
+
+
+async def stop_of(app: Any, limit_s: float = 3.5) -> None:
+    """Stop; fails if that raises, or takes longer than was promised."""
+    started = time.monotonic()
+    await app.stop_extension()
+    assert time.monotonic() - started < limit_s
+
+
+async def test_an_app_that_was_never_used_stops(app: Any) -> None:
+    await stop_of(app, 1)
+    await stop_of(app, 1)
+
+
+async def test_clients_are_told_when_to_come_back_and_nothing_goes_on(address: Address, app: Any) -> None:
+    async with HubClient(address) as client:
+        await client.subscribe("chat/general")
+        await stop_of(app, 2)
+        assert await client.wait_closed() == 4000
+        (bye,) = [message for message in client.others if message.type == "bye"]
+        assert bye.retry_after_ms == app_module.RETRY_AFTER_MS
+    names = [task.get_name() + repr(task.get_coro()) for task in asyncio.all_tasks()]
+    assert not [name for name in names if "jupyter_ws_hub" in name or "_sweep" in name or "_watch" in name]
+
+
+async def hang(*arguments: object) -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("failure", [hang, boom])
+async def test_a_service_that_does_not_stop_holds_up_nothing_for_long(
+    monkeypatch: pytest.MonkeyPatch, address: Address, app: Any, failure: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert app_module.STOP_S <= 3
+    monkeypatch.setattr(app_module, "STOP_S", 0.3)
+    monkeypatch.setattr(ChatService, "stop", failure)
+    async with HubClient(address) as client:
+        await client.request("chat.rooms")
+        await stop_of(app, 1)
+    with sqlite3.connect(tmp_path / "hub.sqlite") as connection:
+        assert connection.execute("SELECT COUNT(*) FROM keyvalues").fetchone()[0] >= 1
+    connection.close()
+
+
+async def test_the_end_does_not_wait_for_a_database_that_another_process_holds(
+    address: Address, app: Any, tmp_path: Path
+) -> None:
+    async with HubClient(address) as client:
+        await client.request("chat.rooms")
+        other = sqlite3.connect(tmp_path / "hub.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        post = asyncio.create_task(client.request("chat.post", {"room": "general", "text": "hi", "id": "1"}))
+        try:
+            await client.request("files.list", {"path": ""})
+            await stop_of(app)
+        finally:
+            other.close()
+            post.cancel()
+            await asyncio.wait([post])
+
+
+async def test_a_transfer_under_way_keeps_the_server_from_being_stopped_as_idle(address: Address, app: Any) -> None:
+    assert app.current_activity() is None
+    async with HubClient(address) as client:
+        op = (await client.request("transfers.create", {"direction": "upload", "path": "a", "size": 1}))["op"]
+        assert app.current_activity() is None
+        (operation,) = app._transfers.list("owner")
+        operation.stream = object()
+        assert app.current_activity() == {"transfers": 1}
+        operation.stream = None
+        assert operation.id == op
+
+
+def test_the_page_learns_that_the_server_half_is_here(jp_serverapp: Any) -> None:
+    assert jp_serverapp.web_app.settings["page_config_data"]["jupyterWsHub"] == __version__

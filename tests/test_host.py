@@ -1,0 +1,322 @@
+"""The adapters to jupyter_server, on real managers, sync and async: errors become codes and name no absolute path."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from jupyter_server.auth import User
+from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
+from jupyter_server.services.contents.filemanager import AsyncFileContentsManager, FileContentsManager
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager, LargeFileManager
+from jupyter_server.services.contents.manager import ContentsManager
+from tornado.web import HTTPError
+
+from jupyter_ws_hub.host import ContentsAdapter, PlatformAdapter, make_peer, note_activity
+from jupyter_ws_hub.protocol.codes import Code
+from jupyter_ws_hub.protocol.errors import HubError
+
+MANAGERS = [LargeFileManager, AsyncLargeFileManager, FileContentsManager, AsyncFileContentsManager]
+OUTSIDE = ["../outside.txt", "sub/../../outside.txt", "..", "../root2/x.txt"]
+HIDDEN = [".hidden.txt", ".dir/a.txt", ".dir", "sub/.git/config", "sub/../.hidden.txt", ".not-there"]
+
+
+@pytest.fixture(params=MANAGERS, ids=lambda kind: kind.__name__)
+def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A contents manager on a root with a few files."""
+    root = tmp_path / "root"
+    for folder in (root / "sub" / ".git", root / ".dir", tmp_path / "root2"):
+        folder.mkdir(parents=True)
+    for name in ("a.txt", "sub/b.txt", ".hidden.txt", ".dir/a.txt", "sub/.git/config", "../outside.txt"):
+        (root / name).write_text(name)
+    return request.param(root_dir=str(root), delete_to_trash=False)
+
+
+@pytest.fixture
+def contents(manager: Any) -> ContentsAdapter:
+    return adapter(manager)
+
+
+def adapter(manager: Any) -> ContentsAdapter:
+    serverapp: Any = SimpleNamespace(contents_manager=manager)
+    return ContentsAdapter(serverapp)
+
+
+def names(manager: Any) -> list[str]:
+    root = Path(manager.root_dir)
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+
+
+def everything(contents: ContentsAdapter, path: str) -> list[Callable[[], Awaitable[Any]]]:
+    """All that can be asked about a path."""
+    model = {"type": "file", "format": "text", "content": "x"}
+    return [
+        lambda: contents.get(path, content=True),
+        lambda: contents.get(path, content=False),
+        lambda: contents.get(path, content=True, type="directory"),
+        lambda: contents.save(path, model),
+        lambda: contents.create(path, "file"),
+        lambda: contents.create(path, "directory"),
+        lambda: contents.rename(path, "c.txt"),
+        lambda: contents.rename("a.txt", path),
+        lambda: contents.copy(path, "c.txt"),
+        lambda: contents.copy("a.txt", path),
+        lambda: contents.delete(path),
+        lambda: contents.source(path),
+        lambda: contents.target(path),
+    ]
+
+
+async def refusal(work: Awaitable[Any]) -> HubError:
+    with pytest.raises(HubError) as caught:
+        await work
+    return caught.value
+
+
+async def test_files_are_made_read_changed_moved_copied_and_deleted(contents: ContentsAdapter, manager: Any) -> None:
+    made = await contents.create("new.txt", "file")
+    assert (made["path"], made["type"]) == ("new.txt", "file")
+    assert (await contents.create("folder", "directory"))["type"] == "directory"
+    assert (await contents.create("n.ipynb", "notebook"))["type"] == "notebook"
+    saved = await contents.save("new.txt", {"type": "file", "format": "text", "content": "hello"})
+    assert saved["path"] == "new.txt"
+    assert (await contents.get("new.txt", content=True))["content"] == "hello"
+    assert (await contents.rename("new.txt", "folder/moved.txt"))["path"] == "folder/moved.txt"
+    assert (await contents.copy("folder/moved.txt", "copy.txt"))["path"] == "copy.txt"
+    assert (await contents.copy("copy.txt", "folder"))["path"] == "folder/copy.txt"
+    await contents.delete("copy.txt")
+    listing = await contents.get("folder", content=True, type="directory")
+    assert sorted(child["name"] for child in listing["content"]) == ["copy.txt", "moved.txt"]
+    assert "copy.txt" not in names(manager)
+
+
+async def test_a_directory_is_copied_to_the_path_that_was_asked_for(contents: ContentsAdapter, manager: Any) -> None:
+    copied = await contents.copy("sub", "twin")
+    assert copied["path"] == "twin"
+    assert "twin/b.txt" in names(manager)
+    assert "twin/sub" not in names(manager)
+
+
+@pytest.mark.parametrize("path", [*OUTSIDE, *HIDDEN, "nul\x00"])
+async def test_what_is_hidden_or_outside_is_not_there(contents: ContentsAdapter, manager: Any, path: str) -> None:
+    before = names(manager)
+    for ask in everything(contents, path):
+        error = await refusal(ask())
+        assert error.code is Code.NOT_FOUND
+        assert error.message == (await refusal(contents.get(path, content=False))).message or "'" in error.message
+    assert names(manager) == before
+
+
+async def test_hidden_files_are_there_where_the_administrator_allows_them(
+    contents: ContentsAdapter, manager: Any
+) -> None:
+    manager.allow_hidden = True
+    assert (await contents.get(".hidden.txt", content=True))["content"] == ".hidden.txt"
+    assert await contents.source(".dir/a.txt") == Path(manager.root_dir) / ".dir" / "a.txt"
+    assert (await refusal(contents.get("../outside.txt", content=True))).code is Code.NOT_FOUND
+
+
+async def test_what_is_in_the_way_or_missing_has_its_code(contents: ContentsAdapter, manager: Any) -> None:
+    cases: list[tuple[Callable[[], Awaitable[Any]], Code]] = [
+        (lambda: contents.create("a.txt", "file"), Code.EXISTS),
+        (lambda: contents.create("missing/a.txt", "file"), Code.NOT_FOUND),
+        (lambda: contents.create("", "file"), Code.INVALID),
+        (lambda: contents.rename("a.txt", "sub/b.txt"), Code.EXISTS),
+        (lambda: contents.rename("missing.txt", "c.txt"), Code.NOT_FOUND),
+        (lambda: contents.copy("a.txt", "sub/b.txt"), Code.EXISTS),
+        (lambda: contents.copy("missing.txt", "c.txt"), Code.NOT_FOUND),
+        (lambda: contents.delete("missing.txt"), Code.NOT_FOUND),
+        (lambda: contents.delete(""), Code.FORBIDDEN),
+        (lambda: contents.get("missing.txt", content=False), Code.NOT_FOUND),
+        (lambda: contents.get("a.txt", content=True, type="directory"), Code.NOT_FOUND),
+        (lambda: contents.get("sub", content=True, type="file"), Code.INVALID),
+        (lambda: contents.save("missing/a.txt", {"type": "file", "format": "text", "content": ""}), Code.NOT_FOUND),
+        (lambda: contents.save("a.txt", {"type": "file", "format": "rot13", "content": "!"}), Code.INVALID),
+        (lambda: contents.source("sub"), Code.INVALID),
+        (lambda: contents.source("missing.txt"), Code.NOT_FOUND),
+        (lambda: contents.target("sub"), Code.INVALID),
+        (lambda: contents.target(""), Code.INVALID),
+        (lambda: contents.target("missing/a.txt"), Code.NOT_FOUND),
+        (lambda: contents.target("a.txt/b.txt"), Code.NOT_FOUND),
+    ]
+    for work, code in cases:
+        error = await refusal(work())
+        assert error.code is code, error
+        assert manager.root_dir not in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, Code.INVALID),
+        (403, Code.FORBIDDEN),
+        (404, Code.NOT_FOUND),
+        (409, Code.EXISTS),
+        (413, Code.TOO_BIG),
+        (507, Code.NO_SPACE),
+        (500, Code.INTERNAL),
+        (418, Code.INTERNAL),
+    ],
+)
+async def test_http_errors_become_codes_without_absolute_paths(
+    contents: ContentsAdapter, manager: Any, status: int, code: Code, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error in (
+        HTTPError(status, "failed for %s: %s", f"{manager.root_dir}/a.txt", "100% sure"),
+        HTTPError(status, f"failed for {manager.root_dir}/a.txt, 100% sure"),
+        HTTPError(status, reason="Because"),
+        OSError(13, "Permission denied", f"{manager.root_dir}/a.txt"),
+    ):
+
+        def fail(*arguments: object, error: Exception = error, **more: object) -> None:
+            raise error
+
+        monkeypatch.setattr(type(manager), "get", fail)
+        refused = await refusal(contents.get("a.txt", content=True))
+        assert refused.code is (code if isinstance(error, HTTPError) else Code.FORBIDDEN)
+        assert manager.root_dir not in refused.message
+        assert "a.txt" in refused.message
+
+
+async def test_no_absolute_path_gets_out_where_the_root_is_a_symbolic_link(manager: Any, tmp_path: Path) -> None:
+    real = manager.root_dir
+    os.symlink(real, tmp_path / "link")
+    contents = adapter(type(manager)(root_dir=str(tmp_path / "link"), delete_to_trash=False))
+    for work in (
+        contents.rename("sub", "sub/inside"),
+        contents.save("a.txt", {"type": "notebook", "format": "json", "content": {"cells": 5}}),
+        contents.create("x" * 300, "file"),
+    ):
+        error = await refusal(work)
+        for place in (real, str(tmp_path), str(tmp_path / "link")):
+            assert place not in error.message
+    assert contents.api_path(await contents.target("sub/new.txt")) == "sub/new.txt"
+
+
+# Streams
+
+
+async def test_a_streamed_upload_runs_the_hooks_and_is_one_save_event(manager: Any, tmp_path: Path) -> None:
+    contents, events, seen = adapter(manager), [], []
+
+    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        events.append((data["action"], data["path"]))
+
+    manager.event_logger.add_listener(
+        schema_id="https://events.jupyter.org/jupyter_server/contents_service/v1", listener=listen
+    )
+    manager.register_pre_save_hook(lambda model, path, contents_manager: seen.append(("pre", path, model["type"])))
+    manager.register_post_save_hook(lambda model, os_path, contents_manager: seen.append(("post", os_path, "")))
+    await contents.before_save("sub/new.txt", 5)
+    target = await contents.target("sub/new.txt")
+    assert await contents.after_save("sub/new.txt", target) is None
+    for _ in range(100):
+        if events:
+            break
+        await asyncio.sleep(0.01)
+    assert events == [("save", "sub/new.txt")]
+    assert seen == [("pre", "sub/new.txt", "file"), ("post", f"{manager.root_dir}/sub/new.txt", "")]
+
+
+async def test_a_hook_may_refuse_before_and_only_warn_after(contents: ContentsAdapter, manager: Any) -> None:
+    def refuse(**arguments: Any) -> None:
+        raise HTTPError(403, f"not in {manager.root_dir}, please")
+
+    manager.register_pre_save_hook(refuse)
+    manager.register_post_save_hook(refuse)
+    error = await refusal(contents.before_save("a.txt", 5))
+    assert error.code is Code.FORBIDDEN
+    warning = await contents.after_save("a.txt", Path(manager.root_dir) / "a.txt")
+    assert warning is not None
+    for message in (error.message, warning):
+        assert "please" in message
+        assert manager.root_dir not in message
+
+
+class NotOnThisDisk(ContentsManager):
+    """Files that are kept elsewhere."""
+
+    def is_hidden(self, path: str) -> bool:
+        return False
+
+    def dir_exists(self, path: str) -> bool:
+        return path == ""
+
+    def file_exists(self, path: str = "") -> bool:
+        return path == "a.txt"
+
+
+async def test_files_that_are_not_on_this_disk_cannot_be_streamed() -> None:
+    contents = adapter(NotOnThisDisk())
+    for work in (contents.source("a.txt"), contents.target("b.txt")):
+        error = await refusal(work)
+        assert error.code is Code.UNSUPPORTED
+        assert not error.code.retryable
+
+
+async def test_the_manager_is_asked_for_anew_each_time(manager: Any, tmp_path: Path) -> None:
+    serverapp: Any = SimpleNamespace(contents_manager=manager)
+    contents = ContentsAdapter(serverapp)
+    await contents.get("a.txt", content=False)
+    serverapp.contents_manager = type(manager)(root_dir=str(tmp_path / "root2"))
+    assert (await refusal(contents.get("a.txt", content=False))).code is Code.NOT_FOUND
+
+
+# What runs, and who asks
+
+
+async def test_kernels_and_terminals_are_told_as_they_are() -> None:
+    kernel = {"id": "k1", "name": "python3", "execution_state": "idle", "connections": 2, "last_activity": "now"}
+
+    async def list_kernels() -> list[dict[str, Any]]:
+        return [kernel]
+
+    terminals = SimpleNamespace(
+        terminals={"1": SimpleNamespace(clients=["a", "b"])}, list=lambda: [{"name": "1", "last_activity": "then"}]
+    )
+    for listing in (list_kernels, lambda: [kernel]):
+        serverapp: Any = SimpleNamespace(
+            kernel_manager=SimpleNamespace(list_kernels=listing),
+            web_app=SimpleNamespace(settings={"terminal_manager": terminals}),
+        )
+        platform = PlatformAdapter(serverapp)
+        (running,) = await platform.kernels()
+        assert (running.id, running.name, running.state, running.connections) == ("k1", "python3", "idle", 2)
+        (terminal,) = await platform.terminals()
+        assert (terminal.id, terminal.connections, terminal.last_activity) == ("1", 2, "then")
+        serverapp.web_app.settings.clear()
+        assert await platform.terminals() == []
+
+
+class ForeignProvider(IdentityProvider):
+    """A provider that knows its users by name."""
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_peer_is_who_the_provider_says_and_may_what_the_authorizer_says(asynchronous: bool) -> None:
+    def allow(handler: Any, user: User, action: str, resource: str) -> bool:
+        return action == "read"
+
+    async def allow_later(*arguments: Any) -> bool:
+        return allow(*arguments)
+
+    authorizer = SimpleNamespace(is_authorized=allow_later if asynchronous else allow)
+    for provider, principal in ((PasswordIdentityProvider(), "owner"), (ForeignProvider(), "alice")):
+        handler: Any = SimpleNamespace(
+            current_user=User("alice", name="Alice A."), authorizer=authorizer, identity_provider=provider
+        )
+        peer = make_peer(handler, "owner")
+        assert (peer.principal, peer.username, peer.display_name) == (principal, "alice", "Alice A.")
+        assert await peer.authorize("read", "contents") is True
+        assert await peer.authorize("write", "contents") is False
+
+
+def test_activity_is_noted_where_the_server_looks_for_it() -> None:
+    serverapp: Any = SimpleNamespace(web_app=SimpleNamespace(settings={}))
+    note_activity(serverapp)
+    assert serverapp.web_app.settings["ws_hub_last_activity"].tzinfo is not None
