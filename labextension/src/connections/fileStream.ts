@@ -6,12 +6,18 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import { mayReconnect } from '../protocol/errors';
 import { FILE_STREAM_SUBPROTOCOL } from '../protocol/generated';
-import { Service } from '../tokens';
+import { ConnectionState, Service } from '../tokens';
 import { SocketFace } from './socket';
 import { StatusBook } from './status';
 import { Connect, ITransport, socketUrl } from './transport';
 
 const SERVICE: Service = 'file-stream';
+
+/** The states of a stream that has broken off. */
+const OVER: ReadonlySet<ConnectionState> = new Set([
+  'disconnected',
+  'failed'
+] as const);
 
 /** What a file stream's socket needs. */
 export interface IFileStreamOptions {
@@ -69,7 +75,10 @@ export class FileStreamSocket extends SocketFace {
   }
 
   protected override released(): void {
-    this._options.book.remove(SERVICE, this._id);
+    // Unless a newer socket goes on with the operation.
+    if (OVER.has(this._options.book.get(SERVICE, this._id).state)) {
+      this._options.book.remove(SERVICE, this._id);
+    }
   }
 
   private _closed(code: number, reason: string): void {

@@ -15,6 +15,8 @@ import { Ask, Connect } from './transport';
 const CHECK_MS = 1000;
 const PING_MS = 15_000;
 const PROBE_MS = 3000;
+/** When to ask again for a topic, where the server does not say it. */
+const ASK_AGAIN_MS = 2000;
 /** How long the server may take to say welcome. */
 const GREETING_MS = 15_000;
 /** Timers that come this late mean that this tab was asleep, not that the server is gone. */
@@ -226,6 +228,9 @@ export class MainConnection implements IKept {
       case 'error':
         this._settle(outcome.ref)?.reject(outcome.error);
         break;
+      case 'postponed':
+        this._askLater(outcome.topic, outcome.error.retryAfterMs);
+        break;
       case 'pong':
         this._options.book.update('main', null, {
           roundTripMs: Math.max(0, this._now() - outcome.t)
@@ -246,6 +251,16 @@ export class MainConnection implements IKept {
     }
   }
 
+  /** The server could not serve a topic for a while: ask again, unless the connection was lost meanwhile. */
+  private _askLater(topic: string, retryAfterMs: number | null): void {
+    const timer = setTimeout(() => {
+      this._asking.delete(timer);
+      this._session.askAgain(topic);
+      this._flush();
+    }, retryAfterMs ?? ASK_AGAIN_MS);
+    this._asking.add(timer);
+  }
+
   private _settle(ref: number): IWaiting | undefined {
     const waiting = this._waiting.get(ref);
     this._waiting.delete(ref);
@@ -254,7 +269,8 @@ export class MainConnection implements IKept {
 
   private _check(): void {
     const now = this._now();
-    const asleep = now - this._checkedMs > ASLEEP_MS;
+    const passed = now - this._checkedMs;
+    const asleep = passed > ASLEEP_MS || passed < 0;
     this._checkedMs = now;
     if (asleep) {
       this._heardMs = now;
@@ -300,6 +316,8 @@ export class MainConnection implements IKept {
     if (this._probeTimer !== null) {
       clearTimeout(this._probeTimer);
     }
+    this._asking.forEach(clearTimeout);
+    this._asking.clear();
     this._checker = this._probeTimer = null;
   }
 
@@ -316,6 +334,8 @@ export class MainConnection implements IKept {
   >();
   /** Hello was said, and the server has not answered yet. */
   private _isGreeting = false;
+  /** Timers of topics that are to be asked for again. */
+  private readonly _asking = new Set<ReturnType<typeof setTimeout>>();
   private _heardMs = 0;
   private _heardCount = 0;
   private _pingedMs = 0;

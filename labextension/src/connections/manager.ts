@@ -146,7 +146,7 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
         onError: error => {
           if (subscriber.onError) {
             subscriber.onError(error);
-          } else {
+          } else if (!this._disposed) {
             console.error(`The topic ${topic} cannot be followed.`, error);
           }
         }
@@ -161,8 +161,10 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
       return;
     }
     this._disposed = true;
-    window.removeEventListener('online', this._wake);
-    document.removeEventListener('visibilitychange', this._wake);
+    if (typeof window !== 'undefined') {
+      window.removeEventListener('online', this._wake);
+      document.removeEventListener('visibilitychange', this._wake);
+    }
     this._main.close();
     [...this._terminals].forEach(terminal => terminal.close());
     Signal.clearData(this);

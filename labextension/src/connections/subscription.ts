@@ -67,6 +67,7 @@ export class Subscriptions {
         this._event(outcome.topic, outcome.event);
         return true;
       case 'subscribed':
+        this._live.delete(outcome.topic);
         this._subscribed(outcome);
         return true;
       case 'snapshot':
@@ -75,6 +76,7 @@ export class Subscriptions {
         );
         return true;
       case 'live':
+        this._live.add(outcome.topic);
         this._each(outcome.topic, ({ subscriber }) => subscriber.onLive());
         return true;
       case 'refused':
@@ -106,13 +108,20 @@ export class Subscriptions {
     const standing = cursorOf(pending ?? position ?? 'latest');
     if (since === 'latest') {
       follower.cursor = pending === null ? standing : null;
-    } else if (standing === null || (cursorOf(since) ?? 0) < standing) {
+    } else if (
+      standing === null ||
+      (cursorOf(since) ?? 0) < standing ||
+      (typeof since === 'object' && since.epoch !== position?.epoch)
+    ) {
       this._session.subscribe(topic, since);
     }
     if (position !== null && this._session.pendingSince(topic) === null) {
       follower.told = true;
       const from = typeof since === 'object' ? since : position;
       guard(topic, () => follower.subscriber.onSubscribed?.(from, false));
+      if (this._live.has(topic)) {
+        guard(topic, () => follower.subscriber.onLive());
+      }
     }
   }
 
@@ -161,6 +170,7 @@ export class Subscriptions {
     }
   }
 
+  private readonly _live = new Set<string>();
   private readonly _followers = new Map<string, Set<IFollower>>();
 }
 

@@ -134,6 +134,7 @@ export class VirtualMainSocket extends SocketFace {
           start = position;
           if (position !== null && !reset) {
             this._subscribed(ref, topic, position, null, null);
+            answered = true;
           }
         },
         onSnapshot: (snapshot, reason) => {

@@ -160,6 +160,11 @@ export class ClientSession {
     this._topics.subscribe(name, since);
   }
 
+  /** Ask again for a topic that was `postponed`. */
+  askAgain(name: string): void {
+    this._topics.askAgain(name);
+  }
+
   /** Where a subscription that was not answered yet starts; null if there is none such. */
   pendingSince(name: string): TopicSince | null {
     return this._topics.pendingSince(name);

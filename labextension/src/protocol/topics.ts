@@ -26,7 +26,8 @@ export type TopicOutcome =
       reason: string | null;
     }
   | { type: 'live'; topic: string }
-  | { type: 'refused'; topic: string; error: HubError };
+  | { type: 'refused'; topic: string; error: HubError }
+  | { type: 'postponed'; topic: string; error: HubError };
 
 interface ITopic {
   since: TopicSince;
@@ -36,6 +37,8 @@ interface ITopic {
   known: boolean;
   /** The `ref` of the subscription that is under way, null if it stands. */
   asking: number | null;
+  /** Went into the hello of this connection, whose answer has not come. */
+  greeted: boolean;
 }
 
 /** What the table needs of its session. */
@@ -51,9 +54,12 @@ export class TopicTable {
   /** The subscriptions to go on with, for a hello. */
   positions(): { [topic: string]: Position | null } {
     const positions: { [topic: string]: Position | null } = {};
+    this._greeted.clear();
     for (const [name, topic] of this._topics) {
       if (topic.known) {
         positions[name] = topic.position;
+        topic.greeted = true;
+        this._greeted.add(name);
       }
     }
     return positions;
@@ -61,6 +67,12 @@ export class TopicTable {
 
   /** The connection is open: ask for what the hello could not go on with. */
   opened(): void {
+    for (const name of this._greeted) {
+      if (!this._topics.has(name)) {
+        const ref = this._owner.nextRef();
+        this._owner.send({ type: 'unsubscribe', ref, topic: name });
+      }
+    }
     for (const [name, topic] of this._topics) {
       topic.asking = null;
       if (!topic.known) {
@@ -71,7 +83,13 @@ export class TopicTable {
 
   /** Follow a topic from now on. */
   subscribe(name: string, since: TopicSince): void {
-    const topic = { since, position: null, known: false, asking: null };
+    const topic = {
+      since,
+      position: null,
+      known: false,
+      asking: null,
+      greeted: false
+    };
     this._topics.set(name, topic);
     if (this._owner.isOpen()) {
       this._ask(name, topic);
@@ -103,8 +121,27 @@ export class TopicTable {
     if (topic === null) {
       return null;
     }
+    const its = this._topics.get(topic);
+    if (error.retryable && its) {
+      its.asking = null;
+      its.known = false;
+      return { type: 'postponed', topic, error };
+    }
     this._topics.delete(topic);
     return { type: 'refused', topic, error };
+  }
+
+  /** Ask again for a topic that the server could not serve for a while, unless that was done, or nobody follows it. */
+  askAgain(name: string): void {
+    const topic = this._topics.get(name);
+    if (
+      topic &&
+      !topic.known &&
+      topic.asking === null &&
+      this._owner.isOpen()
+    ) {
+      this._ask(name, topic);
+    }
   }
 
   /** The server answers a subscription, or resets one that stands. */
@@ -112,6 +149,12 @@ export class TopicTable {
     const topic = this._topics.get(message.topic);
     if (!topic || message.ref !== topic.asking) {
       return [];
+    }
+    if (message.ref === null && message.status === 'ok') {
+      if (!topic.greeted && topic.position !== null) {
+        return [];
+      }
+      topic.greeted = false;
     }
     topic.known = true;
     topic.asking = null;
@@ -191,4 +234,5 @@ export class TopicTable {
   }
 
   private readonly _topics = new Map<string, ITopic>();
+  private readonly _greeted = new Set<string>();
 }

@@ -4,6 +4,7 @@
 import {
   ClientMessage,
   Event,
+  Hello,
   Position,
   ServerMessage,
   Subscribed,
@@ -57,8 +58,8 @@ export class SessionRun {
   readonly sent: ClientMessage[] = [];
 
   /** Open a connection; gives the hello. */
-  open(): ClientMessage {
-    const [hello] = JSON.parse(this.session.opened()) as ClientMessage[];
+  open(): Hello {
+    const [hello] = JSON.parse(this.session.opened()) as Hello[];
     return hello!;
   }
 

@@ -125,6 +125,23 @@ describe('The virtual socket of the main connection', () => {
     ]);
   });
 
+  it('follows a topic once, also for who asks twice', async () => {
+    const holder = new Holder(rig);
+    rig.server.publish('chat/a', 1);
+    await holder.say({ type: 'subscribe', ref: 1, topic: 'chat/a' });
+    const past = {
+      type: 'subscribe',
+      ref: 2,
+      topic: 'chat/a',
+      since: 'earliest'
+    };
+    await holder.say(past);
+    rig.server.publish('chat/a', 2);
+    await pass(20);
+    const events = holder.messages.filter(({ type }) => type === 'event');
+    expect(events.map(event => event['data'])).toEqual([1, 2]);
+  });
+
   it.each([
     ['with a log', 'chat/a'],
     ['without a log', 'status']
