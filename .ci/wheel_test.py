@@ -1,16 +1,24 @@
-"""Builds the wheel, installs it beside JupyterLab into an empty environment, and looks whether both halves are on."""
+"""Builds the wheel and installs it into an empty environment.
+
+First alone, where a plain server must serve the endpoints, then beside JupyterLab, where both halves must be on.
+"""
 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.error
+import urllib.request
 import venv
 import zipfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
+SMOKE_TRIES = 300
 
 
 def run(*command: str | Path, environment: dict[str, str] | None = None) -> str:
@@ -59,10 +67,52 @@ def check_contents(wheel: Path) -> None:
     require(not texts, f"paths of this machine stand in {texts}")
 
 
-def check_installed(bin_folder: Path, home: Path) -> None:
-    """Both halves are enabled and valid, and a server starts with them."""
-    environment = {**os.environ, "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config")}
+def clean_environment(home: Path) -> dict[str, str]:
+    """An environment in which nothing of this user's settings is seen."""
+    home.mkdir(exist_ok=True)
+    folders = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    environment = {**os.environ, **folders, "HOME": str(home)}
     environment.pop("VIRTUAL_ENV", None)
+    return environment
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def check_serves(bin_folder: Path, home: Path) -> None:
+    """A plain server, without JupyterLab, has loaded the extension: `/ws/chat` answers 410 and names `/ws`."""
+    port = free_port()
+    options = [
+        "--no-browser",
+        "--allow-root",
+        f"--port={port}",
+        "--IdentityProvider.token=t",
+        f"--ServerApp.root_dir={home}",
+    ]
+    environment = clean_environment(home)
+    server = subprocess.Popen([bin_folder / "jupyter", "server", *options], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(SMOKE_TRIES):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/ws/chat?token=t", timeout=5)
+            except urllib.error.HTTPError as error:
+                require(error.code == 410 and b'"/ws"' in error.read(), f"/ws/chat answers {error.code}")
+                return
+            except OSError:
+                time.sleep(0.1)
+        sys.exit("the plain server did not come up")
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def check_installed(bin_folder: Path, home: Path) -> None:
+    """Both halves are enabled and valid."""
+    environment = clean_environment(home)
     server = run(bin_folder / "jupyter", "server", "extension", "list", environment=environment)
     lines = [line for line in server.splitlines() if "jupyter_ws_hub" in line]
     require(any("enabled" in line for line in lines), f"the server half is not enabled:\n{server}")
@@ -80,9 +130,11 @@ def main() -> None:
         check_contents(wheel)
         venv.create(folder / "venv", with_pip=True)
         bin_folder = folder / "venv" / "bin"
+        run(bin_folder / "python", "-m", "pip", "install", "-q", wheel)
+        check_serves(bin_folder, folder / "home")
         run(bin_folder / "python", "-m", "pip", "install", "-q", f"{wheel}[lab]")
         check_installed(bin_folder, folder / "home")
-        print(f"{wheel.name}: both halves are enabled in an empty environment.")
+        print(f"{wheel.name}: a plain server serves it, and beside JupyterLab both halves are enabled.")
 
 
 if __name__ == "__main__":
