@@ -35,6 +35,7 @@ STATEFUL: Final = {"count", "Queue", "Event", "Lock", "ContextVar", "WeakSet", "
 MUTATORS: Final = {"append", "extend", "add", "update", "setdefault", "insert", "pop", "remove", "discard", "clear"}
 NOT_MIRRORED: Final = {
     "handlers/parts.py": "a dataclass",
+    "hub/commons.py": "a dataclass",
     "hub/settings.py": "a struct of defaults",
     "services/ports.py": "types",
     "storage/base.py": "types; tests/storage/contract.py is their test",

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from ..ports import Peer, Runtime
+from ..ports import Peer
 from ..protocol.codec import Malformed, encode
 from ..protocol.codes import NORMAL_CLOSURE, Code
 from ..protocol.errors import HubError, RemoteProtocolError
@@ -28,30 +27,14 @@ from ..protocol.messages import (
     Unsubscribe,
 )
 from ..protocol.session import PingDue, ServerSession
-from ..storage.base import TopicLog
+from .commons import Commons
 from .declare import Lane
 from .outbox import Outbox, OutboxFull
-from .router import Router
 from .session import HubSession, error_reply
-from .sessions import Sessions
-from .settings import HubSettings
 from .subscriptions import Subscriptions
-from .topics import Topics
 
 ASLEEP_S = 3.0
 """Ticks that come this late mean that this side was asleep and could not listen."""
-
-
-@dataclass(frozen=True)
-class Commons:
-    """What all connections of a server share."""
-
-    settings: HubSettings
-    runtime: Runtime
-    router: Router
-    topics: Topics
-    log: TopicLog
-    sessions: Sessions
 
 
 class HubConnection:
@@ -71,15 +54,11 @@ class HubConnection:
         self._outbox = Outbox(self._settings.outbox_bytes)
         self._session: HubSession | None = None
         self._subscriptions = Subscriptions(
+            commons,
             peer,
             self._outbox,
-            commons.router,
-            commons.topics,
-            commons.log,
-            commons.runtime,
-            self._settings.max_topics,
-            lambda ref, error: self.send(Lane.CONTROL, error_reply(ref, error)),
-            self.fail,
+            refuse=lambda ref, error: self.send(Lane.CONTROL, error_reply(ref, error)),
+            fail=self.fail,
         )
         self._waiting: set[asyncio.Task[None]] = set()
         self._ticked_s = now_s

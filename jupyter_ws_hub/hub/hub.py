@@ -11,7 +11,8 @@ from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..storage.base import TopicLog
-from .connection import Commons, HubConnection
+from .commons import Commons
+from .connection import HubConnection
 from .declare import Method, Topic
 from .router import Router
 from .sessions import Sessions

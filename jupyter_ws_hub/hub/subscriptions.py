@@ -7,44 +7,34 @@ from collections.abc import Callable
 
 import msgspec
 
-from ..ports import Peer, Runtime
+from ..ports import Peer
 from ..protocol.codec import encode
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.messages import NULL, Position, Subscribed
-from ..storage.base import LogRetention, TopicLog
+from ..storage.base import LogRetention
+from .commons import Commons
 from .outbox import Outbox
 from .replay import Subscription, why_reset
-from .router import Router
-from .topics import Topics
 
 Refuse = Callable[[int | None, HubError], None]
 """Answers a subscription by an error."""
 
 
 class Subscriptions:
-    """One connection's subscriptions by topic, at most `limit`."""
+    """One connection's subscriptions by topic; their number is bounded."""
 
     def __init__(
-        self,
-        peer: Peer,
-        outbox: Outbox,
-        router: Router,
-        topics: Topics,
-        log: TopicLog,
-        runtime: Runtime,
-        limit: int,
-        refuse: Refuse,
-        fail: Callable[[HubError], None],
+        self, commons: Commons, peer: Peer, outbox: Outbox, *, refuse: Refuse, fail: Callable[[HubError], None]
     ) -> None:
         """`refuse` tells the client of an error, `fail` ends the connection."""
         self._peer = peer
         self._outbox = outbox
-        self._router = router
-        self._topics = topics
-        self._log = log
-        self._runtime = runtime
-        self._limit = limit
+        self._router = commons.router
+        self._topics = commons.topics
+        self._log = commons.log
+        self._runtime = commons.runtime
+        self._limit = commons.settings.max_topics
         self._refuse = refuse
         self._fail = fail
         self._by_topic: dict[str, Subscription] = {}
