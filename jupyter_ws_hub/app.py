@@ -164,8 +164,11 @@ class HubApp(HubTraits, ExtensionApp):
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            self._hub.sweep()
-            await self._transfers.sweep()
+            try:
+                self._hub.sweep()
+                await self._transfers.sweep()
+            except Exception as error:
+                self.log.error("What nobody has come back to could not be let go of.", exc_info=error)
 
     def _survey(self) -> list[Health]:
         return [self._health(service) for service in self._services]

@@ -31,7 +31,10 @@ export interface IKeeperOptions {
   book: StatusBook;
 }
 
+/** The pause while the server is starting. */
 const WAIT_MS = 15_000;
+/** The shortest pause in a tab that is hidden. */
+const HIDDEN_MS = 30_000;
 
 export class Keeper {
   constructor(
@@ -180,8 +183,12 @@ export class Keeper {
     this._endsNormally = true;
   }
 
+  /** A tab that nobody looks at is in no hurry; when it is shown again, it is hurried. */
   private _wait(pauseMs: number): void {
-    this._timer = setTimeout(() => this._begin(), pauseMs);
+    const hidden =
+      typeof document !== 'undefined' && document.visibilityState === 'hidden';
+    const pause = hidden ? Math.max(pauseMs, HIDDEN_MS) : pauseMs;
+    this._timer = setTimeout(() => this._begin(), pause);
   }
 
   private _hurry(): void {

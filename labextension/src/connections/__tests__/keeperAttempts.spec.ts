@@ -145,4 +145,20 @@ describe('The attempts', () => {
     rig.server.last.cut();
     expect(await rig.pause()).toBeLessThanOrEqual(2000);
   });
+
+  it('are slow in a tab that is hidden, and come at once when it is shown', async () => {
+    const visibility = jest.spyOn(document, 'visibilityState', 'get');
+    visibility.mockReturnValue('hidden');
+    const rig = new KeeperRig();
+    rig.server.refusing = true;
+    await pass(29_000);
+    expect(rig.attempts).toBe(1);
+    expect(await rig.pause()).toBeLessThanOrEqual(1001);
+    await pass(1);
+    visibility.mockReturnValue('visible');
+    rig.server.refusing = false;
+    rig.keeper.hurry();
+    await pass(1);
+    expect([rig.attempts, rig.keeper.isConnected]).toEqual([3, true]);
+  });
 });
