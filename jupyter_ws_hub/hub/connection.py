@@ -132,20 +132,20 @@ class HubConnection:
     def _end(self, code: int, reason: str, retry_after_ms: int | None = None) -> None:
         if self._closing:
             return
-        self._closing_since_s = self._runtime.monotonic()
         self.close_code, self.close_reason = code, reason
         self._let_go()
         self._outbox.close(encode(Bye(code, reason, retry_after_ms)))
 
     def closed(self) -> None:
         """The socket is gone. Idempotent."""
-        if not self._closing:
-            self._closing_since_s = self._runtime.monotonic()
-            self._let_go()
+        self._let_go()
         self._outbox.close()
         self._on_closed(self)
 
     def _let_go(self) -> None:
+        if self._closing:
+            return
+        self._closing_since_s = self._runtime.monotonic()
         self._machine.close()
         self._subscriptions.close()
         for task in self._waiting:

@@ -65,6 +65,12 @@ def partial_path(target: Path, op: str) -> Path:
     return target.with_name(f".~{name}.{op[:12]}{PARTIAL_SUFFIX}")
 
 
+def _written_to(target: Path) -> Path:
+    # A symbolic link stays one: what it points to is replaced, as Jupyter's own saving does, and may lie on
+    # another file system.
+    return target.resolve() if target.is_symlink() else target
+
+
 class PartialFile:
     """An upload's bytes before publication. All methods block."""
 
@@ -75,9 +81,7 @@ class PartialFile:
         self.digest = BlockDigest()
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            # A symbolic link stays one: what it points to is replaced, as Jupyter's own saving does, and may lie on
-            # another file system.
-            self.partial = partial_path(target.resolve() if target.is_symlink() else target, op)
+            self.partial = partial_path(_written_to(target), op)
             self._descriptor = os.open(self.partial, flags, 0o666)
             # The mode that a new file gets here; to ask for the umask would change it for all threads.
             self._usual_mode = stat.S_IMODE(os.fstat(self._descriptor).st_mode)
@@ -146,7 +150,7 @@ class PartialFile:
 
     def _publish(self, if_exists: IfExists) -> Path:
         if if_exists == "overwrite":
-            os.replace(self.partial, self._target.resolve() if self._target.is_symlink() else self._target)
+            os.replace(self.partial, _written_to(self._target))
             return self._target
         for target in self._names(if_exists):
             try:

@@ -75,9 +75,9 @@ export class Keeper {
   reconnect(reason: string, retryAfterMs: number | null = null): void {
     if (!this._over) {
       this._retryAfterMs = retryAfterMs;
-      this._transport?.close(CODES.heartbeat_timeout.number, reason);
+      this.drop(reason);
       if (retryAfterMs === null) {
-        this._hurry();
+        this.hurry();
       }
     }
   }
@@ -91,7 +91,10 @@ export class Keeper {
 
   /** Connect at once if it is waiting for its next attempt. */
   hurry(): void {
-    this._hurry();
+    if (this._timer !== null || this._asking !== null) {
+      this._clear();
+      this._begin();
+    }
   }
 
   /** Close for good, on purpose. */
@@ -189,13 +192,6 @@ export class Keeper {
       typeof document !== 'undefined' && document.visibilityState === 'hidden';
     const pause = hidden ? Math.max(pauseMs, HIDDEN_MS) : pauseMs;
     this._timer = setTimeout(() => this._begin(), pause);
-  }
-
-  private _hurry(): void {
-    if (this._timer !== null || this._asking !== null) {
-      this._clear();
-      this._begin();
-    }
   }
 
   private _finish(code: number, reason: string): void {

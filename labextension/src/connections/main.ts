@@ -191,10 +191,12 @@ export class MainConnection implements IKept {
   }
 
   private _begin(): void {
-    if (this._keeper || this._failure) {
-      if (this._failure) {
-        this._connecting.splice(0).forEach(one => one.reject(this._failure!));
-      }
+    const failure = this._failure;
+    if (failure) {
+      this._connecting.splice(0).forEach(one => one.reject(failure));
+      return;
+    }
+    if (this._keeper) {
       return;
     }
     const { connect, ask, book } = this._options;
