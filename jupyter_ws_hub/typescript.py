@@ -155,18 +155,26 @@ def _codes() -> Iterator[str]:
     yield "export type CodeName = keyof typeof CODES;"
 
 
+def _calls(name: str, document: str, gives: str, methods: Iterable[Method], writer: Writer) -> Iterator[str]:
+    """An interface, so that other extensions can add their own methods to it by module augmentation."""
+    yield f"/** {document} */"
+    yield f"export interface {name} {{"
+    for method in methods:
+        if method.streamed is (gives == "item"):
+            yield "  " + _comment(method.document).replace("\n", "\n  ")
+            yield f"  '{method.name}': {{"
+            yield f"    params: {writer.of(method.params, sent=True)};"
+            yield f"    {gives}: {writer.of(method.result)};"
+            yield "  };"
+    yield "}"
+
+
 def _methods(methods: Iterable[Method], writer: Writer) -> Iterator[str]:
     methods = sorted(methods, key=lambda method: method.name)
-    yield "/** Every method: what it takes and what it gives. */"
-    yield "export type Methods = {"
-    for method in methods:
-        yield "  " + _comment(method.document).replace("\n", "\n  ")
-        yield f"  '{method.name}': {{"
-        yield f"    params: {writer.of(method.params, sent=True)};"
-        yield f"    result: {writer.of(method.result)};"
-        yield "  };"
-    yield "};"
+    yield from _calls("Methods", "Every method: what it takes and what it gives.", "result", methods, writer)
     yield "export type MethodName = keyof Methods;"
+    yield from _calls("Streams", "Every method whose reply comes in items.", "item", methods, writer)
+    yield "export type StreamName = keyof Streams;"
     yield "/** Methods that may be sent again when it is not known whether they ran. */"
     yield "export const IDEMPOTENT: ReadonlySet<string> = new Set(["
     yield from (f"  '{method.name}'," for method in methods if method.idempotent)
@@ -175,7 +183,7 @@ def _methods(methods: Iterable[Method], writer: Writer) -> Iterator[str]:
 
 def _topics(topics: Iterable[Topic], writer: Writer) -> Iterator[str]:
     yield "/** Every topic, or pattern of topics: its events' kinds and payloads, and its snapshot. */"
-    yield "export type Topics = {"
+    yield "export interface Topics {"
     for topic in sorted(topics, key=lambda topic: topic.pattern):
         yield f"  '{topic.pattern}': {{"
         yield "    events: {"
@@ -186,7 +194,7 @@ def _topics(topics: Iterable[Topic], writer: Writer) -> Iterator[str]:
         snapshot = writer.of(topic.snapshot_type) if topic.snapshot_type is not None else "null"
         yield f"    snapshot: {snapshot if logged else writer.of(list[LatestValue])};"
         yield "  };"
-    yield "};"
+    yield "}"
 
 
 def _union(name: str, types: tuple[Any, ...], writer: Writer, *, sent: bool) -> str:

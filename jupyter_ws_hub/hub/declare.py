@@ -91,14 +91,25 @@ class Topic:
 
 @dataclass(frozen=True)
 class Method:
-    """A method of a service, ready to be called: `call(params, peer)` gives the result."""
+    """A method of a service, ready to be called: `call(params, peer)` gives the result, or an iterator of its items."""
 
     name: str
     params: type[msgspec.Struct]
     result: Any
+    """The type of the result; of one item where the reply is streamed."""
     permission: Permission
-    call: Callable[[Any, Peer], Awaitable[Any]]
+    call: Callable[[Any, Peer], Any]
+    """Gives an awaitable of the result, or an asynchronous iterator where the reply is streamed."""
     lane: Lane = Lane.INTERACTIVE
     idempotent: bool = False
     """Running it twice does no more than running it once; only such a method is repeated by the client itself."""
+    streamed: bool = False
+    """The reply comes in items; `call` gives an asynchronous iterator. Only idempotent methods can be."""
+    activity: bool = True
+    """A call is something that a person did, and keeps the server from being stopped as idle."""
     document: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be kept: a streamed reply starts again after a reconnect."""
+        if self.streamed and not self.idempotent:
+            raise ValueError(f"{self.name}: a streamed method must be idempotent")

@@ -79,9 +79,12 @@ class Cancel(msgspec.Struct, tag="cancel", frozen=True):
 
 
 class Ack(msgspec.Struct, tag="ack", frozen=True):
-    """What the client has consumed: bytes on this connection, and requests whose outcome it has."""
+    """What the client has consumed: frames of this connection, and requests whose outcome it has.
 
-    bytes: int = 0
+    Frames and not bytes: the sender knows how large each was, and a browser sees texts, not their bytes.
+    """
+
+    frames: int = 0
     done: int = 0
 
 

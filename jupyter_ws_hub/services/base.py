@@ -6,9 +6,9 @@ A service gets all it needs of the platform from its context. Services do not kn
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_type_hints
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -18,7 +18,7 @@ from ..storage.base import Storage
 from ..transfers.store import TransferStore
 from .ports import Contents, Platform
 
-F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+F = TypeVar("F", bound=Callable[..., Awaitable[Any] | AsyncIterator[Any]])
 
 State = Literal["ok", "degraded", "down"]
 
@@ -64,20 +64,30 @@ class ServiceContext:
 class _Declared:
     name: str
     permission: Permission
-    lane: Lane
+    lane: Lane | None
     idempotent: bool
+    activity: bool
 
 
 def method(
-    name: str, *, permission: Permission, lane: Lane = Lane.INTERACTIVE, idempotent: bool = False
+    name: str,
+    *,
+    permission: Permission,
+    lane: Lane | None = None,
+    idempotent: bool = False,
+    activity: bool = True,
 ) -> Callable[[F], F]:
     """Serve requests for `name` with the decorated `async def (self, params, peer) -> result`.
 
-    The types of `params` and of the result are its annotations: msgspec structs, or what msgspec can encode.
+    The types of `params` and of the result are its annotations: msgspec structs, or what msgspec can encode. An
+    asynchronous generator (`-> AsyncIterator[item]`, with `yield`) streams its reply item by item, in the bulk lane
+    unless `lane` says otherwise; it must be idempotent, and an item has at most 32 KiB. `activity=False` is for what
+    pages ask by themselves: it does not keep an idle server alive.
     """
 
     def decorate(function: F) -> F:
-        function.__hub_method__ = _Declared(name, permission, lane, idempotent)  # type: ignore[attr-defined]  # a mark
+        mark = _Declared(name, permission, lane, idempotent, activity)
+        function.__hub_method__ = mark  # type: ignore[attr-defined]  # a mark
         return function
 
     return decorate
@@ -111,22 +121,28 @@ class Service:
 
     def methods(self) -> Iterator[Method]:
         """The methods that are declared by `@method`, in the order of their names."""
-        for _, function in inspect.getmembers(self, inspect.iscoroutinefunction):
+        for _, function in inspect.getmembers(self, inspect.ismethod):
             declared: _Declared | None = getattr(function, "__hub_method__", None)
             if declared is None:
                 continue
+            streamed = inspect.isasyncgenfunction(function)
             hints = get_type_hints(function)
             result = hints.pop("return")
+            if streamed:
+                (result,) = get_args(result)[:1]
             hints.pop("peer", None)
             (params,) = hints.values()
+            default = Lane.BULK if streamed else Lane.INTERACTIVE
             yield Method(
                 name=declared.name,
                 params=params,
                 result=result,
                 permission=declared.permission,
                 call=function,
-                lane=declared.lane,
+                lane=default if declared.lane is None else declared.lane,
                 idempotent=declared.idempotent,
+                streamed=streamed,
+                activity=declared.activity,
                 document=inspect.getdoc(function) or "",
             )
 

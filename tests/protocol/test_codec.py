@@ -66,7 +66,7 @@ MALFORMED = (
     '{"type":"subscribe","ref":7}',
     '{"ref":7}',
     '{"type":5,"ref":7}',
-    '{"type":"ack","ref":7,"bytes":"many"}',
+    '{"type":"ack","ref":7,"frames":"many"}',
     '{"type":"ping","type":"pong","ref":7}',
 )
 

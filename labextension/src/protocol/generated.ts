@@ -46,10 +46,14 @@ export const CODES = {
 } as const;
 export type CodeName = keyof typeof CODES;
 
-/** What the client has consumed: bytes on this connection, and requests whose outcome it has. */
+/**
+ * What the client has consumed: frames of this connection, and requests whose outcome it has.
+ *
+ * Frames and not bytes: the sender knows how large each was, and a browser sees texts, not their bytes.
+ */
 export type Ack = {
   type: 'ack';
-  bytes?: number;
+  frames?: number;
   done?: number;
 };
 
@@ -568,7 +572,7 @@ export type StreamServerMessage =
   | StreamError;
 
 /** Every method: what it takes and what it gives. */
-export type Methods = {
+export interface Methods {
   /** Make a room; where it exists already, that one is given. */
   'chat.create': {
     params: RoomParams;
@@ -664,8 +668,12 @@ export type Methods = {
     params: Nothing;
     result: Transfers;
   };
-};
+}
 export type MethodName = keyof Methods;
+/** Every method whose reply comes in items. */
+export interface Streams {
+}
+export type StreamName = keyof Streams;
 /** Methods that may be sent again when it is not known whether they ran. */
 export const IDEMPOTENT: ReadonlySet<string> = new Set([
   'chat.create',
@@ -683,7 +691,7 @@ export const IDEMPOTENT: ReadonlySet<string> = new Set([
 ]);
 
 /** Every topic, or pattern of topics: its events' kinds and payloads, and its snapshot. */
-export type Topics = {
+export interface Topics {
   'chat/*': {
     events: {
       message: ChatMessage;
@@ -717,7 +725,7 @@ export type Topics = {
     };
     snapshot: Array<LatestValue>;
   };
-};
+}
 
 /** The pattern that a topic's name falls under. */
 export type PatternOf<T extends string> = T extends keyof Topics
