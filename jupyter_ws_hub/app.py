@@ -77,7 +77,7 @@ class HubApp(HubTraits, ExtensionApp):
             survey=self._survey,
         )
         methods, topics = self._declarations(context)
-        self._hub = Hub(methods, topics, self._storage.log, runtime, settings.hub)
+        self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
         self._starting: asyncio.Future[None] | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._parts = Parts(self._hub, self._transfers, settings.owner, self.start_services, runtime.active)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from logging import Logger
@@ -42,6 +43,8 @@ class Runtime:
     logger: Logger
     active: Callable[[], None]
     """Tell the server that a person did something, so that it is not stopped as idle."""
+    jitter: Callable[[], float] = random.random
+    """A random share between 0 and 1, so that many do not do the same at the same time."""
 
     def now_ms(self) -> int:
         """Milliseconds since 1970-01-01 UTC."""

@@ -327,7 +327,7 @@ async def test_what_was_revoked_is_not_replayed_on_resume(user: Any) -> None:
         await alice.request("chat.post", {"room": "general", "text": "secret", "id": "1"})
         ByName.revoked.add(("bob", "read", "chat"))
         assert (await bob.connect()).resumed is True
-        (answer,) = await bob.wait_for(lambda: bob.others, "an answer")
+        (answer,) = await bob.wait_for(lambda: [one for one in bob.others if one.error], "an answer")
         assert answer.error is not None
         assert (answer.error.code, answer.error.details) == ("forbidden", {"topic": "chat/general"})
         assert (await refusal(bob.request("chat.history", {"room": "general"}))).code is Code.FORBIDDEN

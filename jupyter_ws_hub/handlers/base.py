@@ -6,6 +6,9 @@ which JupyterLab takes for the end of a terminal. The protocols have heartbeats 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
 from collections.abc import Awaitable
 from typing import Any, ClassVar
 
@@ -24,6 +27,20 @@ from .parts import Parts
 
 MAX_REASON_BYTES = 123
 """A close frame carries at most this much reason (RFC 6455, 5.5)."""
+
+
+UNSENT_BYTES = 32 * 1024
+TCP_NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A whole text message as a server sends it: one frame, not masked (RFC 6455, 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + bytes([size]) + payload
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2) + payload
+    return b"\x81\x7f" + size.to_bytes(8) + payload
 
 
 class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
@@ -111,6 +128,27 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         except (WebSocketClosedError, StreamClosedError):
             return False
         return True
+
+    def write_text(self, payload: bytes) -> asyncio.Future[None] | None:
+        """Write a text frame of encoded text; None if the socket is gone.
+
+        For whoever writes one frame after the other and looks at the future: `write_message` would decode, encode and
+        begin a task for each.
+        """
+        connection = self.ws_connection
+        if connection is None or connection.is_closing() or connection.stream is None:
+            return None
+        try:
+            return connection.stream.write(text_frame(payload))
+        except StreamClosedError:
+            return None
+
+    def limit_unsent(self) -> None:
+        """Let the kernel hold little that it has not sent yet, so that what is urgent does not wait behind it."""
+        stream = self.ws_connection.stream if self.ws_connection is not None else None
+        if stream is not None and TCP_NOTSENT_LOWAT is not None:
+            with contextlib.suppress(OSError):  # no TCP socket, or a system without it: only slower to react
+                stream.socket.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     def end(self, code: int, reason: str) -> None:
         """Close with a code of the table. Idempotent; the reason is cut to what a close frame can carry."""

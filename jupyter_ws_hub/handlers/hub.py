@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 
 from tornado.ioloop import PeriodicCallback
 
@@ -14,6 +15,8 @@ from .base import HubSocket
 TICK_MS = 1000
 GRACE_S = 2.0
 """How long a connection that ends may take to write its last frame."""
+SLICE_S = 0.0005
+"""How long a connection may go on writing before the others have their turn."""
 
 
 class HubHandler(HubSocket):
@@ -21,8 +24,8 @@ class HubHandler(HubSocket):
 
     subprotocol = HUB_SUBPROTOCOL
     connection: HubConnection | None = None
-    _writer: asyncio.Task[None] | None = None
     _ticker: PeriodicCallback | None = None
+    _writing = False
 
     @property
     def max_message_size(self) -> int:
@@ -31,12 +34,12 @@ class HubHandler(HubSocket):
 
     def opened(self, *args: str) -> None:
         """Begin a connection, or say why not."""
+        self.limit_unsent()
         try:
-            self.connection = self.parts.hub.connect(self.peer)
+            self.connection = self.parts.hub.connect(self.peer, self._ready)
         except HubError as error:
             self.refuse(error)
             return
-        self._writer = asyncio.create_task(self._write(self.connection))
         self._ticker = PeriodicCallback(self._tick, TICK_MS)
         self._ticker.start()
 
@@ -47,11 +50,28 @@ class HubHandler(HubSocket):
         if self.connection.closing_s(self.parts.hub.runtime.monotonic()) > GRACE_S:
             self.end(self.connection.close_code, self.connection.close_reason)
 
-    async def _write(self, connection: HubConnection) -> None:
-        while (frame := await connection.next_frame()) is not None:
-            if not await self.send(frame.decode()):
+    def _ready(self) -> None:
+        """There may be something to write: in the next turn of the loop, so that all that is ready shares a frame."""
+        if not self._writing:
+            self._writing = True
+            asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self, written: asyncio.Future[None] | None = None) -> None:
+        """Write frames, one in flight; `written` is the one before."""
+        connection = self.connection
+        if connection is None or (written is not None and (written.cancelled() or written.exception())):
+            return  # the socket is gone, which on_close tells
+        begun_s = perf_counter()
+        while (frame := connection.frame()) is not None:
+            future = self.write_text(frame)
+            if future is None:
                 return
-        self.end(connection.close_code, connection.close_reason)
+            if not future.done() or perf_counter() - begun_s > SLICE_S:
+                future.add_done_callback(self._write)
+                return
+        self._writing = False
+        if connection.is_over:
+            self.end(connection.close_code, connection.close_reason)
 
     def received(self, message: str | bytes) -> None:
         """Forward; never waits."""
@@ -62,8 +82,6 @@ class HubHandler(HubSocket):
         """The socket is gone."""
         if self._ticker is not None:
             self._ticker.stop()
-        if self._writer is not None and self._writer is not asyncio.current_task():
-            self._writer.cancel()
         if self.connection is not None:
             self.connection.closed()
 

@@ -1,6 +1,6 @@
 """One client's connection, seen from the hub: messages in, frames out, until one side ends it.
 
-A handler feeds it frames and time and writes what `next_frame` gives; it never waits for a service while it reads.
+A handler feeds it frames and time and writes what `frame` gives; it never waits for a service while it reads.
 """
 
 from __future__ import annotations
@@ -40,18 +40,27 @@ ASLEEP_S = 3.0
 class HubConnection:
     """A connection from its first frame to its close code."""
 
-    def __init__(self, commons: Commons, peer: Peer, on_closed: Callable[[HubConnection], None]) -> None:
-        """`on_closed` is told once the socket is gone."""
+    def __init__(
+        self,
+        commons: Commons,
+        peer: Peer,
+        on_ready: Callable[[], None],
+        on_closed: Callable[[HubConnection], None],
+    ) -> None:
+        """`on_ready` is called when `frame` may have something to give, `on_closed` once the socket is gone."""
         self.peer = peer
         self.close_code: int = NORMAL_CLOSURE
         self.close_reason = ""
         self._settings = commons.settings
         self._runtime = commons.runtime
         self._sessions = commons.sessions
+        self._router = commons.router
         self._on_closed = on_closed
         now_s = self._runtime.monotonic()
-        self._machine = ServerSession(self._settings.timing, now_s, self._settings.max_frame_bytes)
-        self._outbox = Outbox(self._settings.outbox_bytes)
+        self._machine = ServerSession(
+            self._settings.timing, now_s, self._settings.max_frame_bytes, self._runtime.jitter()
+        )
+        self._outbox = Outbox(self._settings.outbox_bytes, self._runtime.monotonic, on_ready)
         self._session: HubSession | None = None
         self._subscriptions = Subscriptions(
             commons,
@@ -61,6 +70,8 @@ class HubConnection:
             fail=self.fail,
         )
         self._waiting: set[asyncio.Task[None]] = set()
+        self._opening: list[ClientMessage | Malformed] | None = None
+        """What has come while the session is looked for."""
         self._ticked_s = now_s
         self._closing_since_s = float("inf")
 
@@ -77,9 +88,14 @@ class HubConnection:
         """What the last ping took, None before the first."""
         return self._machine.round_trip_s
 
-    async def next_frame(self) -> bytes | None:
-        """The next frame to write; None when the connection is to be closed with `close_code`."""
-        return await self._outbox.take()
+    def frame(self) -> bytes | None:
+        """The next frame to write, to be asked when the one before is written; None if there is none now."""
+        return self._outbox.frame()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all is written and the socket is to be closed with `close_code`."""
+        return self._outbox.is_done
 
     def receive(self, frame: str | bytes) -> None:
         """Take a frame from the client. Never waits; a frame that breaks the protocol ends the connection."""
@@ -87,7 +103,10 @@ class HubConnection:
             return
         try:
             for message in self._machine.receive(frame, self._runtime.monotonic()):
-                self._handle(message)
+                if self._opening is None:
+                    self._handle(message)
+                else:
+                    self._hold(self._opening, message)
         except RemoteProtocolError as error:
             self.fail(error)
 
@@ -112,8 +131,19 @@ class HubConnection:
         except OutboxFull:
             self.fail(HubError(Code.SLOW_CONSUMER, "The connection does not take what it is sent."))
 
+    def fits(self, lane: Lane, size: int) -> bool:
+        """See Line."""
+        return self._outbox.fits(size) if lane <= Lane.INTERACTIVE else self._outbox.has_room()
+
+    async def room(self, lane: Lane, size: int) -> None:
+        """See Line."""
+        if lane <= Lane.INTERACTIVE:
+            await self._outbox.urgent_room(size)
+        else:
+            await self._outbox.room()
+
     def reply(self, lane: Lane, envelope: bytes) -> None:
-        """Queue a reply, now or when there is room: large answers wait for each other, bounded by the requests."""
+        """Queue a reply, now or when there is room; what may wait is bounded by the requests."""
         if lane > Lane.INTERACTIVE or self._outbox.fits(len(envelope)):
             self.send(lane, envelope)
         else:
@@ -167,30 +197,64 @@ class HubConnection:
                 if self._session is not None:
                     self._sessions.end(self._session)
                 self._end(NORMAL_CLOSURE, "bye")
+            case Ack():
+                self._acknowledge(message)
             case Subscribe():
                 self._subscriptions.begin(message.ref, message.topic, message.since)
             case Unsubscribe():
                 self._subscriptions.end(message.topic)
                 self.send(Lane.CONTROL, encode(Reply(message.ref, result=NULL)))
-            case Request() | Cancel() | Ack():
-                self._about_requests(message)
+            case Request():
+                self._request(message)
+            case Cancel(ref=ref):
+                if self._session is not None:
+                    self._session.cancel(ref)
             case _:
                 pass
 
-    def _about_requests(self, message: Request | Cancel | Ack) -> None:
-        session = self._session
-        if session is None:
-            return
-        if isinstance(message, Request):
+    def _request(self, request: Request) -> None:
+        method = self._router.methods.get(request.method)
+        if method is not None and method.activity:
             self._runtime.active()
-            session.start(message, self.peer)
-        elif isinstance(message, Cancel):
-            session.cancel(message.ref)
-        else:
-            session.acknowledge(message.done)
+        if self._session is not None:
+            self._session.start(request, self.peer)
+
+    def _acknowledge(self, ack: Ack) -> None:
+        self._outbox.acknowledge(ack.frames)
+        if self._session is not None:
+            self._session.acknowledge(ack.done, ack.also)
 
     def _open(self, hello: Hello) -> None:
+        if self._sessions.must_restore(hello):
+            self._opening = []
+            task = asyncio.create_task(self._restore(hello))
+            self._waiting.add(task)
+            task.add_done_callback(self._waiting.discard)
+        else:
+            self._welcome(hello)
+
+    async def _restore(self, hello: Hello) -> None:
+        await self._sessions.restore(hello, self.peer)
+        held, self._opening = self._opening or [], None
+        self._welcome(hello)
+        try:
+            for message in held:
+                if not self._closing:
+                    self._handle(message)
+        except RemoteProtocolError as error:
+            self.fail(error)
+
+    def _hold(self, held: list[ClientMessage | Malformed], message: ClientMessage | Malformed) -> None:
+        if len(held) >= self._settings.max_requests:
+            raise RemoteProtocolError(Code.BAD_FRAME, "Too much has come before welcome was said.")
+        held.append(message)
+
+    def _welcome(self, hello: Hello) -> None:
         self._session, welcome = self._sessions.open(hello, self)
         self.send(Lane.CONTROL, encode(welcome))
         for topic, position in hello.positions.items():
             self._subscriptions.begin(None, topic, position or "latest")
+
+    async def recheck(self) -> None:
+        """Ask for the permissions of all topics again: what is not allowed any more is not sent any more."""
+        await self._subscriptions.recheck()

@@ -5,12 +5,12 @@ It knows no socket and no service: handlers bring connections, services bring de
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
-from ..storage.base import TopicLog
+from ..storage.base import KeyValue, TopicLog
 from .commons import Commons
 from .connection import HubConnection
 from .declare import Method, Topic
@@ -30,6 +30,7 @@ class Hub:
         methods: Iterable[Method],
         topics: Iterable[Topic],
         log: TopicLog,
+        values: KeyValue,
         runtime: Runtime,
         settings: HubSettings,
     ) -> None:
@@ -39,7 +40,7 @@ class Hub:
         self.log = log
         self.router = Router(methods, topics, runtime)
         self.topics = Topics(self.router, log, runtime)
-        self.sessions = Sessions(self.router, runtime, settings)
+        self.sessions = Sessions(self.router, values, runtime, settings)
         self._commons = Commons(settings, runtime, self.router, self.topics, log, self.sessions)
         self._connections: set[HubConnection] = set()
 
@@ -52,15 +53,15 @@ class Hub:
         """How many connections there are."""
         return len(self._connections)
 
-    def connect(self, peer: Peer) -> HubConnection:
-        """A new connection of an authenticated peer.
+    def connect(self, peer: Peer, on_ready: Callable[[], None]) -> HubConnection:
+        """A new connection of an authenticated peer; `on_ready` is called when it may have a frame to write.
 
         Raises:
             HubError: `busy` when the server has too many.
         """
         if len(self._connections) >= self.settings.max_connections:
             raise HubError(Code.BUSY, "This server has too many connections.", retry_after_ms=FULL_RETRY_MS)
-        connection = HubConnection(self._commons, peer, self._connections.discard)
+        connection = HubConnection(self._commons, peer, on_ready, self._connections.discard)
         self._connections.add(connection)
         return connection
 

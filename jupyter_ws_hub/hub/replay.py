@@ -1,14 +1,14 @@
 """One subscription of one connection: where it stands in the log, and how it gets from there to now.
 
-The cursor is the offset put into the outbox last. A live subscription takes events as they are published; one that
-lies behind (just subscribed, slow, or facing a gap) reads the log in pages until the cursor is at the head, and
-becomes live in the same step of the event loop in which that is seen: no event can fall between.
+The cursor is the offset up to which the client was served. A live subscription takes events as they are published;
+one that lies behind (just subscribed, slow, or facing a gap) reads the log in pages until the cursor is at the head,
+and becomes live in the same step of the event loop in which that is seen: no event can fall between.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -16,20 +16,27 @@ import msgspec
 from ..protocol.codec import encode
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
-from ..protocol.messages import Lagging, Live, Position, Subscribed
-from ..storage.base import Head, TopicLog
+from ..protocol.messages import Lagging, Live, Position, PositionMoved, Subscribed
+from ..storage.base import Head, Record, TopicLog
 from .outbox import Outbox, OutboxFull
-from .topics import TopicState
+from .topics import PIECE_BYTES, Batch, TopicState
 
-PAGE = 100
-"""Messages read from the log at a time."""
+PAGE = 16
+MAX_PAGE = 512
+"""Messages read from the log at a time: at first, and at most."""
+
+PAGE_BYTES = 128 * 1024
+
+ENVELOPE_BYTES = 200
+"""About what an envelope adds to its data."""
 
 
-def why_reset(since: Position, head: Head, anchor: str | None) -> str | None:
+def why_reset(since: Position, head: Head, anchor: str | None, max_replay: int) -> str | None:
     """Say why a replay from `since` cannot be complete, None if it can.
 
     `anchor` is the id that the log has at `since.offset` (None: not kept). Reasons: `epoch`, the log is another one;
-    `ahead`, the log has lost messages that the client saw; `trimmed`; `anchor`, the offset was handed out twice.
+    `ahead`, the log has lost messages that the client saw; `trimmed`; `too_far`, more than `max_replay` messages
+    behind; `anchor`, the offset was handed out twice.
     """
     if since.epoch != head.epoch:
         return "epoch"
@@ -37,9 +44,24 @@ def why_reset(since: Position, head: Head, anchor: str | None) -> str | None:
         return "ahead"
     if since.offset < head.floor:
         return "trimmed"
+    if head.offset - since.offset > max_replay:
+        return "too_far"
     if since.offset == head.floor:
         anchor = head.floor_id
     return None if anchor == since.id else "anchor"
+
+
+def cut(records: Sequence[Record], piece_bytes: int) -> Iterator[Sequence[Record]]:
+    """Cut records into runs whose envelopes have at most about `piece_bytes` together, or are one."""
+    start = size = 0
+    for end, record in enumerate(records):
+        more = len(record.data) + ENVELOPE_BYTES
+        if end > start and size + more > piece_bytes:
+            yield records[start:end]
+            start, size = end, 0
+        size += more
+    if records:
+        yield records[start:]
 
 
 class Subscription:
@@ -62,6 +84,9 @@ class Subscription:
         self._on_failure = on_failure
         self.stopped = False
         self._live = False
+        self._renewed = False
+        self._page = PAGE
+        self._piece_bytes = min(PIECE_BYTES, outbox.piece_bytes)
         self._replay: asyncio.Task[None] | None = None
         # From the beginning, so that the topic is not forgotten while the subscription is being answered.
         state.subscribers.add(self)
@@ -99,31 +124,41 @@ class Subscription:
         if self._replay is not None:
             self._replay.cancel()
 
-    def offer(self, offset: int | None, envelope: bytes) -> None:
+    def offer(self, batch: Batch) -> None:
         """See Subscriber. What does not follow the cursor, or finds no room, is left to the log."""
         if not self._live:
             return
-        if offset is None:
-            self._offer_unlogged(envelope)
-        elif offset > self.cursor:
-            if offset == self.cursor + 1 and self._outbox.has_room():
-                self.cursor = offset
-                self.put(envelope)
+        if batch.first is None or batch.last is None:
+            self._offer_unlogged(batch)
+        elif batch.last > self.cursor:
+            if batch.first == self.cursor + 1 and self._outbox.has_room(batch.size):
+                self.cursor = batch.last
+                self._put_all(batch)
             else:
                 self.put(encode(Lagging(self.state.name)))
                 self._begin_replay()
+
+    def _put_all(self, batch: Batch) -> None:
+        for piece in batch.pieces:
+            self.put(piece)
 
     def catch_up(self) -> None:
         """See Subscriber."""
         if self._live and self.cursor < self.state.head:
             self._begin_replay()
 
-    def _offer_unlogged(self, envelope: bytes) -> None:
+    def renew(self) -> None:
+        """See Subscriber. One that is not live notices when it is: a reset counts from then."""
+        self._renewed = True
+        if self._live:
+            self._begin_replay()
+
+    def _offer_unlogged(self, batch: Batch) -> None:
         """Without room, one snapshot of the latest values later stands for all events until then."""
         if self._replay is not None and not self._replay.done():
             return
         if self._outbox.has_room():
-            self.put(envelope)
+            self._put_all(batch)
         else:
             self._replay = asyncio.create_task(self._refresh())
 
@@ -137,9 +172,13 @@ class Subscription:
 
     async def _run(self) -> None:
         try:
-            while self.cursor < self.state.head:
+            while self._renewed or self.cursor < self.state.head:
                 await self._outbox.room()
-                await self._send_page()
+                if self._renewed:
+                    self._renewed = False
+                    await self._on_reset(self, "epoch")
+                else:
+                    await self._send_page()
             self._live = True
             self.put(encode(Live(self.state.name)))
         except HubError as error:
@@ -150,11 +189,41 @@ class Subscription:
             self._on_failure(failure)
 
     async def _send_page(self) -> None:
-        records = await self._log.read(self.state.key, self.cursor, PAGE)
-        if not records or records[0].offset != self.cursor + 1:
-            await self._on_reset(self, "trimmed")
+        """Send what follows the cursor, in steps that leave the event loop free."""
+        records = await self._log.read(self.state.key, self.cursor, self._page)
+        self._adapt(sum(len(record.data) for record in records))
+        if (not records or records[0].offset != self.cursor + 1) and not await self._cross(records):
             return
-        for record in records:
+        for piece in cut(records, self._piece_bytes):
             await self._outbox.room()
+            if self._renewed:
+                return
+            self.put(b",".join(self._envelopes(piece)))
+            await asyncio.sleep(0)
+
+    def _adapt(self, page_bytes: int) -> None:
+        """Read more at a time where messages are small, less where they are large: a page has to fit into memory."""
+        if page_bytes < PAGE_BYTES:
+            self._page = min(2 * self._page, MAX_PAGE)
+        else:
+            self._page = max(self._page // 4, 1)
+
+    def _envelopes(self, records: Sequence[Record]) -> Iterator[bytes]:
+        """Encode what comes next; where messages were compacted away, the next one says after which it comes."""
+        for record in records:
+            prev = None if record.offset == self.cursor + 1 else self.cursor
+            yield self.state.envelope(record, prev)
             self.cursor = record.offset
-            self.put(self.state.envelope(record))
+
+    async def _cross(self, records: Sequence[Record]) -> bool:
+        """What follows the cursor is not there: compacted away, or trimmed, a reset. Whether `records` follow."""
+        head = await self._log.head(self.state.key)
+        if not head.floor <= self.cursor <= head.offset or (not records and self.cursor == head.offset):
+            self.state.head = min(self.state.head, head.offset)
+            await self._on_reset(self, "trimmed")
+            return False
+        if not records:
+            position = Position(head.epoch, head.offset, head.id)
+            self.put(encode(PositionMoved(self.state.name, position, self.cursor)))
+            self.cursor = head.offset
+        return bool(records)

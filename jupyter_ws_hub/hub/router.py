@@ -5,7 +5,8 @@ It knows services only by what they declare.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 
 import msgspec
 
@@ -65,23 +66,36 @@ class Router:
             raise HubError(Code.UNKNOWN_METHOD, f"No service has a method {name[:200]!r}.")
         return method
 
-    async def call(self, name: str, params: msgspec.Raw, peer: Peer) -> bytes:
+    async def call(self, method: Method, params: msgspec.Raw, peer: Peer) -> bytes:
         """Call a method for a peer and give its encoded result.
 
         Raises:
             HubError: whatever is wrong, in the words that the peer is told; a service's own failure is logged
                 here and told as `internal`.
         """
-        method = self.method(name)
         try:
-            await peer.require(*method.permission, name)
-            arguments = self._decode(name, params)
-            return _encoder.encode(await method.call(arguments, peer))
+            await peer.require(*method.permission, method.name)
+            return _encoder.encode(await method.call(self._decode(method.name, params), peer))
         except HubError:
             raise
         except Exception as error:
-            self._runtime.logger.error("%s failed", name, exc_info=error)
-            raise HubError(Code.INTERNAL, f"{name} failed; the server's log says why.") from error
+            raise self._bug(method, error) from error
+
+    async def stream(self, method: Method, params: msgspec.Raw, peer: Peer) -> AsyncGenerator[bytes, None]:
+        """Call a method whose reply is streamed; give its encoded items. Raises as `call`."""
+        try:
+            await peer.require(*method.permission, method.name)
+            async with aclosing(method.call(self._decode(method.name, params), peer)) as items:
+                async for item in items:
+                    yield _encoder.encode(item)
+        except HubError:
+            raise
+        except Exception as error:
+            raise self._bug(method, error) from error
+
+    def _bug(self, method: Method, error: Exception) -> HubError:
+        self._runtime.logger.error("%s failed", method.name, exc_info=error)
+        return HubError(Code.INTERNAL, f"{method.name} failed; the server's log says why.")
 
     def _decode(self, name: str, params: msgspec.Raw) -> msgspec.Struct:
         try:

@@ -1,32 +1,49 @@
 """A logical client: its requests, which outlive a connection, and the token that proves a connection is its next.
 
-Each request gets exactly one final reply and runs at most once in this process, also when the connection dropped in
-between: outcomes are kept until the client says that it has them.
+Each request gets exactly one final reply and runs at most once, also when the connection dropped or the server was
+killed in between: before a method runs that is not idempotent, the record says so, and outcomes are kept until the
+client says that it has them. An idempotent one whose answer is lost, or too large to be kept, may run again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Coroutine
+from contextlib import aclosing
+from typing import Any, Final, Protocol
 
 import msgspec
 
-from ..ports import Peer
+from ..ports import Peer, Runtime
 from ..protocol.codec import encode
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
-from ..protocol.messages import Reply, Request
-from .declare import Lane
+from ..protocol.messages import Item, Reply, Request
+from .declare import Lane, Method
+from .outbox import BULK_FRAME_BYTES
+from .outcomes import Outcomes
+from .records import Restored, SessionRecord, SessionRecords, fingerprint
 from .router import Router
+from .settings import HubSettings
+from .workers import Call, Workers
 
-Send = Callable[[Lane, bytes], None]
-"""Sends an encoded reply, now or when there is room."""
-
-MAX_TOKENS = 16
+MAX_TOKENS: Final = 16
 """Welcomes that may get lost in a row."""
 
-MAX_TIMEOUT_MS = 24 * 3600 * 1000
+MAX_TIMEOUT_MS: Final = 24 * 3600 * 1000
+
+KEPT_REPLY_BYTES: Final = 32 * 1024
+"""A larger answer of an idempotent method is not kept: who has lost it gets it made anew."""
+
+MAX_DURABLE_REPLY_BYTES: Final = 64 * 1024
+"""The largest answer of a method that is not idempotent; it has to be kept."""
+
+ENVELOPE_BYTES: Final = 100
+"""More than what a reply adds to its result."""
+
+BUSY_RETRY_MS: Final = 200
 
 
 def error_reply(ref: int | None, error: HubError) -> bytes:
@@ -34,137 +51,337 @@ def error_reply(ref: int | None, error: HubError) -> bytes:
     return encode(Reply(ref, error=error.info))
 
 
+class Line(Protocol):
+    """The way to the client: a connection."""
+
+    def reply(self, lane: Lane, envelope: bytes) -> None:
+        """Send a small reply, now or when there is room."""
+        ...
+
+    def fits(self, lane: Lane, size: int) -> bool:
+        """Whether so many bytes may be sent now."""
+        ...
+
+    async def room(self, lane: Lane, size: int) -> None:
+        """Wait until they may, or until the connection has ended."""
+        ...
+
+
 class HubSession:
     """One client's requests and resume token; owned by one principal, attached to at most one connection."""
 
     def __init__(
-        self, id: str, principal: str, router: Router, max_requests: int, max_reply_bytes: int = 1 << 30
+        self,
+        id: str,
+        principal: str,
+        router: Router,
+        records: SessionRecords,
+        runtime: Runtime,
+        settings: HubSettings,
+        restored: Restored | None = None,
     ) -> None:
-        """`max_requests` bounds the requests that run and the outcomes that wait, together twice that."""
+        """A new session, or one that was found in the store."""
         self.id = id
         self.principal = principal
-        self._router = router
-        self._max_requests = max_requests
-        self._max_reply_bytes = max_reply_bytes
-        self._tokens: list[str] = []
-        self._running: dict[int, asyncio.Task[None]] = {}
-        self._cancelled: set[int] = set()
-        self._outcomes: dict[int, tuple[Lane, bytes]] = {}
-        self._highest_ref = 0
-        self._done_ref = 0
-        self._send: Send | None = None
         self.detached_s: float | None = None
+        self._router = router
+        self._records = records
+        self._runtime = runtime
+        self._settings = settings
+        self._line: Line | None = None
+        self._active: dict[int, Call] = {}
+        self._active_bytes = 0
+        self._workers = Workers(settings.max_running, self._run, runtime.logger)
+        self._outcomes = Outcomes(settings.max_outcomes, settings.outcome_bytes)
+        self._tokens: list[str] = []
+        self._started_ref = self._stored_ref = 0
+        self._version = 0
+        self._ran_at: str | None = None
+        self._saving: asyncio.Lock | None = None
+        self._chores: set[asyncio.Task[None]] = set()
+        if restored is not None:
+            self._take(restored)
+
+    def _take(self, restored: Restored) -> None:
+        record = restored.record
+        self._version = restored.version
+        self._tokens = list(record.tokens)
+        self._started_ref = self._stored_ref = record.started_ref
+        self._ran_at = record.server
+        for ref, (lane, reply) in restored.outcomes.items():
+            self._outcomes.put(ref, lane, reply)
+
+    # Whose it is
 
     def rotate(self, token: str) -> str:
         """Make `token` the session's next one; the ones before stay good until `confirm`: a welcome may get lost."""
-        self._tokens = [*self._tokens[:1], *self._tokens[1:][-MAX_TOKENS:], token]
+        self._tokens = [*self._tokens[:1], *self._tokens[1:][-MAX_TOKENS:], fingerprint(token)]
+        self._chore(self._save())
         return token
 
     def confirm(self) -> None:
         """The client has the newest token: older ones are worthless now."""
-        del self._tokens[:-1]
+        if len(self._tokens) > 1:
+            del self._tokens[:-1]
 
     def proves(self, token: str | None) -> bool:
         """Whether `token` is one of this session's."""
         if token is None:
             return False
-        return any(hmac.compare_digest(token.encode(), known.encode()) for known in self._tokens)
+        its = fingerprint(token)
+        return any(hmac.compare_digest(its, known) for known in self._tokens)
 
-    def attach(self, send: Send) -> None:
-        """Replies go to `send` from now on; stored outcomes wait until the client asks again."""
-        self._send = send
+    def attach(self, line: Line) -> None:
+        """Replies go to `line` from now on; stored outcomes wait until the client asks again."""
+        self._line = line
         self.detached_s = None
 
-    def detach(self, send: Send, now_s: float) -> None:
-        """The connection behind `send` is gone, unless another has taken over already."""
-        if self._send is not None and self._send == send:
-            self._send = None
+    def detach(self, line: Line, now_s: float) -> None:
+        """The connection is gone, unless another has taken over already. Streams end: they will be begun anew."""
+        if self._line is line:
+            self._line = None
             self.detached_s = now_s
+            for call in list(self._active.values()):
+                if self._is_streamed(call):
+                    self._abandon(call)
+
+    # Requests
 
     def start(self, request: Request, peer: Peer) -> None:
         """Run a request, or attach to it if it runs, or repeat its outcome if it is over."""
         ref = request.ref
-        if ref in self._running:
+        if ref in self._active:
             return
-        if ref in self._outcomes:
-            self._reply(*self._outcomes[ref])
-        elif ref <= self._highest_ref:
-            error = HubError(Code.UNKNOWN_OUTCOME, f"Request {ref} came before; its outcome is not known any more.")
-            self._reply(Lane.INTERACTIVE, error_reply(ref, error))
-        elif len(self._running) >= self._max_requests or len(self._outcomes) >= self._max_requests:
-            error = HubError(Code.BUSY, "Too many requests are under way in this session.", retry_after_ms=200)
+        outcome = self._outcomes.get(ref)
+        if outcome is not None:
+            self._reply(*outcome)
+        elif ref <= self._outcomes.done_ref:
+            self._reply(Lane.INTERACTIVE, error_reply(ref, _unknown_outcome(request)))
+        elif self._is_busy(request):
+            error = HubError(
+                Code.BUSY, "Too many requests are under way in this session.", retry_after_ms=BUSY_RETRY_MS
+            )
             self._reply(Lane.INTERACTIVE, error_reply(ref, error))
         else:
-            self._highest_ref = ref
-            task = asyncio.create_task(self._run(request, peer))
-            self._running[ref] = task
-            task.add_done_callback(lambda task: self._ended(request, task))
+            self._begin(Call(request, peer))
+
+    def _is_busy(self, request: Request) -> bool:
+        settings = self._settings
+        too_much = self._active_bytes and self._active_bytes + len(request.params) > settings.max_frame_bytes
+        return bool(too_much) or len(self._active) >= settings.max_requests or self._outcomes.is_full
+
+    def _begin(self, call: Call) -> None:
+        self._active[call.request.ref] = call
+        self._active_bytes += len(call.request.params)
+        self._workers.add(call)
+
+    def _end(self, call: Call) -> None:
+        if self._active.pop(call.request.ref, None) is not None:
+            self._active_bytes -= len(call.request.params)
 
     def cancel(self, ref: int) -> None:
         """Stop a request; it is answered with `cancelled`, or with its outcome if it was faster."""
-        task = self._running.get(ref)
-        if task is not None:
-            self._cancelled.add(ref)
-            task.cancel()
-        elif ref in self._outcomes:
-            self._reply(*self._outcomes[ref])
+        call = self._active.get(ref)
+        outcome = self._outcomes.get(ref)
+        if call is not None:
+            call.cancelled = True
+            if call.task is not None and not call.finished:
+                call.task.cancel()
+            elif self._workers.remove(call):
+                self._settle_cancelled(call)
+        elif outcome is not None:
+            self._reply(*outcome)
         else:
             error = HubError(Code.NOT_FOUND, f"No request {ref} is under way.")
             self._reply(Lane.CONTROL, error_reply(ref, error))
 
-    def acknowledge(self, done_ref: int) -> None:
-        """The client has the outcome of every request up to `done_ref`."""
-        self._done_ref = max(self._done_ref, done_ref)
-        for ref in [ref for ref in self._outcomes if ref <= self._done_ref]:
-            del self._outcomes[ref]
+    def acknowledge(self, done_ref: int, also: list[int]) -> None:
+        """The client has the outcome of every request up to `done_ref`, and of those in `also`."""
+        refs = self._outcomes.settle(done_ref, also)
+        if refs and self._stored_ref:
+            self._chore(self._records.forget(self.id, refs))
 
-    async def close(self) -> None:
-        """The session is over: stop what runs."""
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
+    async def beat(self, now_s: float) -> None:
+        """Say that this server lives while requests run that must not run twice."""
+        if any(not self._is_idempotent(call.request) for call in self._active.values()):
+            await self._records.beat(now_s)
+
+    async def close(self, *, forget: bool) -> None:
+        """Stop what runs. `forget`: the session is over for good; else another server may go on with it."""
+        self._active.clear()
+        tasks = self._workers.stop() | self._chores
         if tasks:
             await asyncio.wait(tasks)
+        if forget and self._version:
+            refs = self._outcomes.settle(max(self._started_ref, self._outcomes.done_ref))
+            with contextlib.suppress(HubError):  # a store that cannot delete lets it expire
+                await self._records.delete(self.id, self._version, refs)
 
-    async def _run(self, request: Request, peer: Peer) -> None:
-        lane, ref = Lane.INTERACTIVE, request.ref
+    # Inside a worker
+
+    async def _run(self, call: Call) -> None:
+        request = call.request
+        lane, durable, keep = Lane.INTERACTIVE, False, True
         try:
-            lane = self._router.method(request.method).lane
-            seconds = None if request.timeout_ms is None else min(request.timeout_ms, MAX_TIMEOUT_MS) / 1000
-            async with asyncio.timeout(seconds):
-                result = await self._router.call(request.method, request.params, peer)
-            if len(result) > self._max_reply_bytes:
-                raise HubError(
-                    Code.TOO_BIG, f"The answer of {request.method} has {len(result)} bytes; use a file stream."
-                )
-            reply = encode(Reply(ref, result=msgspec.Raw(result)))
+            method = self._router.method(request.method)
+            lane, durable, keep = method.lane, not method.idempotent, not method.streamed
+            reply = await self._in_time(call, method)
         except HubError as error:
-            reply = error_reply(ref, error)
+            reply = error_reply(request.ref, error)
         except TimeoutError:
             late = HubError(Code.TIMEOUT, f"{request.method} took longer than {request.timeout_ms} ms.")
-            reply = error_reply(ref, late)
+            reply = error_reply(request.ref, late)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
+                if call.cancelled:
+                    self._settle_cancelled(call)
                 raise
             # Nobody cancelled this request: the service raised what it should not.
-            reply = error_reply(ref, HubError(Code.INTERNAL, f"{request.method} ended without a result."))
-        self._settle(lane, ref, reply)
+            reply = error_reply(request.ref, HubError(Code.INTERNAL, f"{request.method} ended without a result."))
+        call.finished = True
+        if durable:
+            await self._store(request.ref, lane, reply)
+        self._settle(call, lane, reply, keep=keep and (durable or len(reply) <= KEPT_REPLY_BYTES))
 
-    def _ended(self, request: Request, task: asyncio.Task[None]) -> None:
-        """The task is over; if it was cancelled, possibly before its first step, the answer is still owed."""
-        ref = request.ref
-        if task.cancelled() and ref in self._cancelled:
-            error = HubError(Code.CANCELLED, f"{request.method} was cancelled.")
-            self._settle(Lane.CONTROL, ref, error_reply(ref, error))
-        self._running.pop(ref, None)
-        self._cancelled.discard(ref)
+    async def _in_time(self, call: Call, method: Method) -> bytes:
+        if call.request.timeout_ms is None:
+            return await self._answer(call, method)
+        async with asyncio.timeout(min(call.request.timeout_ms, MAX_TIMEOUT_MS) / 1000):
+            return await self._answer(call, method)
 
-    def _settle(self, lane: Lane, ref: int, reply: bytes) -> None:
-        self._running.pop(ref, None)
-        self._outcomes[ref] = (lane, reply)
+    async def _answer(self, call: Call, method: Method) -> bytes:
+        """The encoded reply to a call that succeeds."""
+        ref = call.request.ref
+        if method.streamed:
+            await self._stream(call, method)
+            return encode(Reply(ref))
+        if not method.idempotent:
+            outcome = await self._before(call)
+            if outcome is not None:
+                return outcome
+        limit = self._settings.outbox_bytes // 2 - ENVELOPE_BYTES
+        if not method.idempotent:
+            limit = min(limit, MAX_DURABLE_REPLY_BYTES)
+        while True:
+            result = await self._router.call(method, call.request.params, call.peer)
+            if len(result) > limit:
+                raise HubError(
+                    Code.TOO_BIG,
+                    f"The answer of {method.name} has {len(result)} bytes, the limit is {limit}; use a file stream.",
+                )
+            reply = encode(Reply(ref, result=msgspec.Raw(result)))
+            line = self._line
+            if not method.idempotent or len(reply) <= KEPT_REPLY_BYTES or line is None:
+                return reply
+            if line.fits(method.lane, len(reply)):
+                return reply
+            # Nothing large waits in memory for a client that does not read: it is made anew when it can go out.
+            size = len(reply)
+            del result, reply
+            await line.room(method.lane, size)
+
+    async def _stream(self, call: Call, method: Method) -> None:
+        """Send the items of a streamed reply, as fast as the client takes them."""
+        ref, n = call.request.ref, 0
+        async with aclosing(self._router.stream(method, call.request.params, call.peer)) as items:
+            async for data in items:
+                envelope = encode(Item(ref, n, msgspec.Raw(data)))
+                if len(envelope) > BULK_FRAME_BYTES:
+                    raise HubError(
+                        Code.TOO_BIG, f"An item of {method.name} has {len(data)} bytes; the limit is 32 KiB."
+                    )
+                line = self._line
+                if line is None:
+                    self._abandon(call)
+                    return
+                await line.room(method.lane, len(envelope))
+                line.reply(method.lane, envelope)
+                n += 1
+
+    async def _before(self, call: Call) -> bytes | None:
+        """A request that must not run twice: store that it begins, or find what became of it before.
+
+        Raises:
+            HubError: it may have run, or the store cannot say that it begins.
+        """
+        ref = call.request.ref
+        if ref <= self._started_ref:
+            found = self._ran_at and await self._records.wait_outcome(self.id, ref, self._ran_at)
+            if not found:
+                raise _unknown_outcome(call.request)
+            return found[1]
+        self._started_ref = ref
+        await self._records.beat(self._runtime.monotonic())
+        await self._save(ref)
+        return None
+
+    def _is_idempotent(self, request: Request) -> bool:
+        method = self._router.methods.get(request.method)
+        return method is None or method.idempotent
+
+    def _is_streamed(self, call: Call) -> bool:
+        method = self._router.methods.get(call.request.method)
+        return method is not None and method.streamed
+
+    def _abandon(self, call: Call) -> None:
+        """The connection that a call was for is gone; its client will ask again."""
+        call.abandoned = True
+        self._end(call)
+        if call.task is not None:
+            call.task.cancel()
+        else:
+            self._workers.remove(call)
+
+    def _settle_cancelled(self, call: Call) -> None:
+        error = HubError(Code.CANCELLED, f"{call.request.method} was cancelled.")
+        self._settle(call, Lane.CONTROL, error_reply(call.request.ref, error), keep=True)
+
+    def _settle(self, call: Call, lane: Lane, reply: bytes, *, keep: bool) -> None:
+        if call.abandoned:
+            return
+        self._end(call)
+        if keep:
+            self._outcomes.put(call.request.ref, lane, reply)
         self._reply(lane, reply)
 
     def _reply(self, lane: Lane, envelope: bytes) -> None:
-        if self._send is not None:
-            self._send(lane, envelope)
+        if self._line is not None:
+            self._line.reply(lane, envelope)
+
+    # The record
+
+    async def _store(self, ref: int, lane: Lane, reply: bytes) -> None:
+        try:
+            await self._records.save_outcome(self.id, ref, lane, reply)
+        except HubError as error:
+            self._runtime.logger.warning("An outcome could not be stored: %s", error)
+
+    async def _save(self, ref: int = 0) -> None:
+        """Store the session, so that requests up to `ref` count as begun; what was stored by others meanwhile is."""
+        if self._saving is None:
+            self._saving = asyncio.Lock()
+        async with self._saving:
+            if ref and self._stored_ref >= ref:
+                return
+            started_ref = self._started_ref
+            record = SessionRecord(self.principal, self._tokens, started_ref, self._records.server)
+            self._version = await self._records.save(self.id, record, self._version)
+            self._stored_ref = started_ref
+
+    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for; a store that fails costs a resume after a restart, no more."""
+        task = asyncio.create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._did)
+
+    def _did(self, task: asyncio.Task[None]) -> None:
+        self._chores.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._runtime.logger.warning("A session could not be stored: %s", error)
+
+
+def _unknown_outcome(request: Request) -> HubError:
+    return HubError(
+        Code.UNKNOWN_OUTCOME, f"{request.method} ({request.ref}) came before; its outcome is not known any more."
+    )

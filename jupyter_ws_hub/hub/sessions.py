@@ -1,32 +1,30 @@
-"""All sessions of one server: found, made, swept and ended; and which connection goes on with which."""
+"""All sessions of one server: found, made, restored, swept and ended; and which connection goes on with which."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.messages import Heartbeat, Hello, Limits, Welcome
-from .declare import Lane
+from ..storage.base import KeyValue
+from .records import SessionRecords
 from .router import Router
-from .session import HubSession
+from .session import HubSession, Line
 from .settings import HubSettings
 
-STOP_S = 2.0
+STOP_S = 1.0
 
 
-class Holder(Protocol):
+class Holder(Line, Protocol):
     """The connection that goes on with a session."""
 
     @property
     def peer(self) -> Peer:
         """Its user."""
-        ...
-
-    def reply(self, lane: Lane, envelope: bytes) -> None:
-        """Send an encoded reply, now or when there is room."""
         ...
 
     def fail(self, error: HubError) -> None:
@@ -37,18 +35,47 @@ class Holder(Protocol):
 class Sessions:
     """The sessions, by id."""
 
-    def __init__(self, router: Router, runtime: Runtime, settings: HubSettings) -> None:
-        """There are none yet."""
+    def __init__(self, router: Router, values: KeyValue, runtime: Runtime, settings: HubSettings) -> None:
+        """There are none yet; `values` has those of earlier servers."""
         self._router = router
+        self._records = SessionRecords(values, runtime.new_id())
         self._runtime = runtime
         self._settings = settings
         self._sessions: dict[str, HubSession] = {}
         self._holders: dict[str, Holder] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._restoring: dict[str, asyncio.Task[None]] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+        self._ending: set[str] = set()
 
     def __len__(self) -> int:
         """How many there are."""
         return len(self._sessions)
+
+    def must_restore(self, hello: Hello) -> bool:
+        """Whether the session that a hello asks for is not here, but may be in the store."""
+        id = hello.session
+        return id is not None and hello.resume is not None and id not in self._sessions and id not in self._ending
+
+    async def restore(self, hello: Hello, peer: Peer) -> None:
+        """Take a session over from the store, if it is there and the hello proves that it is its client's."""
+        id, token = hello.session or "", hello.resume or ""
+        task = self._restoring.get(id)
+        if task is None:
+            task = self._restoring[id] = asyncio.create_task(self._restore(id, token, peer.principal))
+            task.add_done_callback(lambda _: self._restoring.pop(id))
+        await asyncio.shield(task)
+
+    async def _restore(self, id: str, token: str, principal: str) -> None:
+        try:
+            restored = await self._records.load(id)
+            if restored is None or restored.record.principal != principal or id in self._sessions:
+                return
+            session = HubSession(id, principal, self._router, self._records, self._runtime, self._settings, restored)
+            if session.proves(token):
+                session.detached_s = self._runtime.monotonic()
+                self._sessions[id] = session
+        except Exception as error:
+            self._runtime.logger.warning("A session could not be restored", exc_info=error)
 
     def open(self, hello: Hello, holder: Holder) -> tuple[HubSession, Welcome]:
         """The session that a hello asks for, or a new one; the connection that had it before is superseded."""
@@ -61,15 +88,13 @@ class Sessions:
             if before is not None:
                 before.fail(HubError(Code.SUPERSEDED, "A newer connection goes on with this session."))
         self._holders[session.id] = holder
-        session.attach(holder.reply)
+        session.attach(holder)
         return session, self._welcome(session, resumed)
 
     def _make(self, principal: str) -> HubSession:
-        settings = self._settings
-        session = HubSession(
-            self._runtime.new_id(), principal, self._router, settings.max_requests, settings.outbox_bytes // 2
-        )
-        self._sessions[session.id] = session
+        id = self._runtime.new_id()
+        session = HubSession(id, principal, self._router, self._records, self._runtime, self._settings)
+        self._sessions[id] = session
         return session
 
     def _welcome(self, session: HubSession, resumed: bool) -> Welcome:
@@ -86,27 +111,52 @@ class Sessions:
 
     def release(self, session: HubSession, holder: Holder) -> None:
         """The connection is gone; the session waits for its next one."""
-        session.detach(holder.reply, self._runtime.monotonic())
+        session.detach(holder, self._runtime.monotonic())
         if self._holders.get(session.id) is holder:
             del self._holders[session.id]
 
     def end(self, session: HubSession) -> None:
         """Free a session at once."""
         if self._sessions.pop(session.id, None) is not None:
-            task = asyncio.create_task(session.close())
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+            self._ending.add(session.id)
+            self._chore(self._close(session))
+
+    async def _close(self, session: HubSession) -> None:
+        try:
+            await session.close(forget=True)
+        finally:
+            self._ending.discard(session.id)
 
     def sweep(self) -> None:
-        """End the sessions whose clients have been away too long."""
-        oldest_s = self._runtime.monotonic() - self._settings.session_ttl_s
+        """End the sessions whose clients have been away too long; tell others on the store that this server lives."""
+        now_s = self._runtime.monotonic()
+        oldest_s = now_s - self._settings.session_ttl_s
         for session in list(self._sessions.values()):
             if session.detached_s is not None and session.detached_s < oldest_s:
                 self.end(session)
+        self._chore(self._beat(now_s))
+
+    async def _beat(self, now_s: float) -> None:
+        try:
+            for session in list(self._sessions.values()):
+                await session.beat(now_s)
+        except HubError as error:
+            self._runtime.logger.warning("The store does not know that this server lives: %s", error)
 
     async def stop(self) -> None:
-        """End all sessions."""
-        for session in list(self._sessions.values()):
-            self.end(session)
-        if self._ending:
-            await asyncio.wait(set(self._ending), timeout=STOP_S)
+        """Stop all that runs. The records stay: after a restart the clients go on with their sessions."""
+        for session in self._sessions.values():
+            self._chore(session.close(forget=False))
+        self._sessions.clear()
+        if self._chores:
+            await asyncio.wait(set(self._chores), timeout=STOP_S)
+
+    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._did)
+
+    def _did(self, task: asyncio.Task[None]) -> None:
+        self._chores.discard(task)
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self._runtime.logger.error("A session did not end well", exc_info=bug)

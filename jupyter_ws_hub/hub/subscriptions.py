@@ -35,6 +35,7 @@ class Subscriptions:
         self._log = commons.log
         self._runtime = commons.runtime
         self._limit = commons.settings.max_topics
+        self._max_replay = commons.settings.max_replay
         self._refuse = refuse
         self._fail = fail
         self._by_topic: dict[str, Subscription] = {}
@@ -73,6 +74,18 @@ class Subscriptions:
         """The connection is over."""
         for topic in list(self._by_topic):
             self.end(topic)
+
+    async def recheck(self) -> None:
+        """Ask for the permissions of all topics again; what is not allowed any more ends, and the client is told."""
+        for topic, subscription in list(self._by_topic.items()):
+            if topic in self._asking:
+                continue
+            try:
+                await self._peer.require(*subscription.state.spec.permission, f"the topic {topic}")
+            except HubError as error:
+                if self._by_topic.get(topic) is subscription:
+                    self.end(topic)
+                    self._refuse_topic(None, topic, error)
 
     async def _answer(self, ref: int | None, topic: str, since: Position | str, subscription: Subscription) -> None:
         try:
@@ -120,7 +133,7 @@ class Subscriptions:
         if isinstance(since, Position):
             kept = head.floor < since.offset <= head.offset
             anchor = await self._log.id_at(state.key, since.offset) if kept else None
-            reason = why_reset(since, head, anchor)
+            reason = why_reset(since, head, anchor, self._max_replay)
             if reason is not None:
                 await self._reset(subscription, reason, ref)
                 subscription.start(subscription.cursor)

@@ -1,27 +1,40 @@
 """Topics at run time: who is subscribed, how far the log has come, what the latest values are; and publishing.
 
-An event is encoded once for all its subscribers. Durable topics are announced only after the log has the event.
+An event is encoded once for all its subscribers, and what was stored together is delivered together. Durable topics are
+announced only after the log has the event.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from ..ports import Runtime
 from ..protocol.codec import encode
+from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.messages import Event
 from ..storage.base import Draft, Head, LogRetention, Record, TopicLog
-from .declare import Latest, Topic
+from .declare import Lane, Latest, Topic
+from .publisher import Publisher
 from .router import Router
 
-TRIM_EVERY = 64
-"""A log is trimmed at every offset that this divides, not at each message."""
+PIECE_BYTES: Final = 16 * 1024
+"""Envelopes of one batch are joined up to this size: small enough that frames are filled well."""
 
-FOREIGN_PAGE = 200
+MAX_EVENT_BYTES: Final = 512 * 1024
+"""The largest payload of an event: what is larger belongs into a file."""
+
+MAX_BULK_EVENT_BYTES: Final = 31 * 1024
+"""The largest payload in the bulk lane, so that its envelope fits into a frame's share of bulk."""
+
+BREATHE_EVERY: Final = 64
+"""Publishing to a topic without a log never waits; this often it lets the others work."""
+
+FOREIGN_PAGE = 500
 RETRY_S = 1.0
 STOP_S = 1.0
 
@@ -34,15 +47,48 @@ class LatestValue(msgspec.Struct, frozen=True):
     data: msgspec.Raw
 
 
+class Batch(NamedTuple):
+    """Encoded events that belong together: `pieces` are envelopes joined by commas.
+
+    `first` and `last` are the offsets of a run without a hole; both are None where the topic keeps no log.
+    """
+
+    first: int | None
+    last: int | None
+    pieces: Sequence[bytes]
+    size: int
+    """Bytes of all pieces."""
+
+
+def join_pieces(envelopes: Iterable[bytes], piece_bytes: int = PIECE_BYTES) -> list[bytes]:
+    """Join envelopes to pieces of at most `piece_bytes`; one that alone is larger stays alone."""
+    pieces: list[bytes] = []
+    group: list[bytes] = []
+    size = 0
+    for envelope in envelopes:
+        if group and size + len(envelope) > piece_bytes:
+            pieces.append(b",".join(group))
+            group, size = [], 0
+        group.append(envelope)
+        size += len(envelope) + 1
+    if group:
+        pieces.append(b",".join(group))
+    return pieces
+
+
 class Subscriber(Protocol):
     """Somebody who is told of a topic's events."""
 
-    def offer(self, offset: int | None, envelope: bytes) -> None:
-        """Take an event or not; must neither wait nor raise."""
+    def offer(self, batch: Batch) -> None:
+        """Take events or not; must neither wait nor raise."""
         ...
 
     def catch_up(self) -> None:
         """The log has more than what was offered: read it."""
+        ...
+
+    def renew(self) -> None:
+        """The log is another one now: tell the client of a reset."""
         ...
 
 
@@ -62,17 +108,31 @@ class TopicState:
         """The latest values, in the order of their keys."""
         return [self.latest[key] for key in sorted(self.latest)]
 
-    def envelope(self, record: Record) -> bytes:
-        """A logged message as it goes on the wire."""
+    def envelope(self, record: Record, prev: int | None = None) -> bytes:
+        """A logged message as it goes on the wire; `prev` where messages before it are left out."""
         data = msgspec.Raw(record.data)
-        return encode(Event(self.name, record.offset, record.id, record.kind, record.time_ms, data))
+        return encode(Event(self.name, record.offset, record.id, record.kind, record.time_ms, data, prev))
 
-    def deliver(self, offset: int | None, envelope: bytes) -> None:
-        """Offer an event to all subscribers."""
-        if offset is not None:
-            self.head = max(self.head, offset)
+    def announce(self, records: Sequence[Record]) -> None:
+        """Offer what the log has got to all subscribers, unless they were told before."""
+        new = [record for record in records if record.offset > self.head]
+        if not new:
+            return
+        self.head = new[-1].offset
+        if len(new) == self.head - new[0].offset + 1:
+            self._offer(new[0].offset, self.head, join_pieces(map(self.envelope, new)))
+        else:
+            for subscriber in tuple(self.subscribers):
+                subscriber.catch_up()
+
+    def shout(self, event: Event) -> None:
+        """Offer an event that no log keeps."""
+        self._offer(None, None, [encode(event)])
+
+    def _offer(self, first: int | None, last: int | None, pieces: Sequence[bytes]) -> None:
+        batch = Batch(first, last, pieces, sum(map(len, pieces)))
         for subscriber in tuple(self.subscribers):
-            subscriber.offer(offset, envelope)
+            subscriber.offer(batch)
 
 
 class Topics:
@@ -86,7 +146,8 @@ class Topics:
         self._states: dict[str, TopicState] = {}
         self._foreign: set[str] = set()
         self._follower: asyncio.Task[None] | None = None
-        self._appending: set[asyncio.Task[int]] = set()
+        self._publishers: dict[str, Publisher] = {}
+        self._shouts = 0
 
     def start(self) -> None:
         """Listen to what other servers add to the same log; on the event loop."""
@@ -113,10 +174,11 @@ class Topics:
     ) -> int | None:
         """Publish an event; return its offset, None where the topic keeps no log.
 
-        `principal` names whose `…/me` topic it is; `id` makes a repeated publish count once.
+        `principal` names whose `…/me` topic it is; `id` makes a repeated publish count once. Events of one topic keep
+        the order in which they were published; those that come together are stored together.
 
         Raises:
-            HubError: the topic is unknown, or the log cannot take the event now.
+            HubError: the topic is unknown, the event is too big, or the log cannot take it now.
             TypeError: the payload is not what the topic declares for `kind`; a bug of the service.
         """
         spec = self._router.topic(topic)
@@ -124,35 +186,33 @@ class Topics:
             raise TypeError(f"{topic!r} has no event {kind!r} with a {type(payload).__name__}")
         key = spec.key(topic, principal)
         data = msgspec.json.encode(payload)
+        limit = MAX_BULK_EVENT_BYTES if spec.lane is Lane.BULK else MAX_EVENT_BYTES
+        if len(data) > limit:
+            raise HubError(Code.TOO_BIG, f"An event of {topic} has at most {limit} bytes, this one {len(data)}.")
         draft = Draft(id or self._runtime.new_id(), kind, self._runtime.now_ms(), data)
         if isinstance(spec.retain, LogRetention):
-            # What the log has must be announced, also if whoever publishes does not wait for it.
-            task = asyncio.create_task(self._append(key, draft, spec.retain))
-            self._appending.add(task)
-            task.add_done_callback(self._appended)
-            return await asyncio.shield(task)
+            return await self._publisher(key, spec.retain).publish(draft)
         if isinstance(spec.retain, Latest):
             self._keep_latest(self._state(key, topic, spec), spec.retain, payload, draft)
         state = self._states.get(key)
         if state is not None and state.subscribers:
-            event = Event(topic, None, draft.id, kind, draft.time_ms, msgspec.Raw(data))
-            state.deliver(None, encode(event))
+            state.shout(Event(topic, None, draft.id, kind, draft.time_ms, msgspec.Raw(data)))
+        self._shouts += 1
+        if self._shouts % BREATHE_EVERY == 0:
+            await asyncio.sleep(0)
         return None
 
-    def _appended(self, task: asyncio.Task[int]) -> None:
-        self._appending.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self._runtime.logger.debug("An event could not be stored: %s", error)
+    def _publisher(self, key: str, retention: LogRetention) -> Publisher:
+        publisher = self._publishers.get(key)
+        if publisher is None:
+            publisher = Publisher(key, retention, self._log, self._runtime, self._stored, self._publishers.pop)
+            self._publishers[key] = publisher
+        return publisher
 
-    async def _append(self, key: str, draft: Draft, retention: LogRetention) -> int:
-        (record,) = await self._log.append(key, [draft])
+    def _stored(self, key: str, records: Sequence[Record]) -> None:
         state = self._states.get(key)
         if state is not None:
-            state.deliver(record.offset, state.envelope(record))
-        if record.offset % TRIM_EVERY == 0:
-            await self._log.trim(key, retention, self._runtime.now_ms())
-        return record.offset
+            state.announce(records)
 
     def _keep_latest(self, state: TopicState, retain: Latest, payload: msgspec.Struct, draft: Draft) -> None:
         key = f"{draft.kind}/{getattr(payload, retain.key)}"
@@ -176,8 +236,7 @@ class Topics:
                 continue
             try:
                 while records := await self._log.read(state.key, state.head, FOREIGN_PAGE):
-                    for record in records:
-                        state.deliver(record.offset, state.envelope(record))
+                    state.announce(records)
             except HubError as error:
                 self._runtime.logger.warning("%s: what another server wrote cannot be read: %s", state.key, error)
                 asyncio.get_running_loop().call_later(RETRY_S, self._on_foreign, state.key)
@@ -191,10 +250,19 @@ class Topics:
                 subscriber.catch_up()
         return head
 
+    def renew(self) -> None:
+        """The store is another one now, with other logs: every subscriber of a log is reset."""
+        for state in list(self._states.values()):
+            if isinstance(state.spec.retain, LogRetention):
+                state.head = 0
+                for subscriber in tuple(state.subscribers):
+                    subscriber.renew()
+
     async def stop(self) -> None:
         """End what is under way; what is being stored is."""
-        if self._appending:
-            await asyncio.wait(set(self._appending), timeout=STOP_S)
+        storing = [publisher.task for publisher in self._publishers.values() if publisher.task is not None]
+        if storing:
+            await asyncio.wait(storing, timeout=STOP_S)
         if self._follower is not None:
             self._follower.cancel()
             await asyncio.wait([self._follower])

@@ -86,6 +86,9 @@ class Ack(msgspec.Struct, tag="ack", frozen=True):
 
     frames: int = 0
     done: int = 0
+    """Every request up to this `ref` is settled."""
+    also: list[int] = []
+    """Requests above `done` that are settled as well: one that takes long does not hold back the others."""
 
 
 # Both directions

@@ -56,14 +56,16 @@ class PingDue(msgspec.Struct, frozen=True):
 class ServerSession:
     """One connection's machine. All times are seconds of one monotonic clock."""
 
-    def __init__(self, timing: Timing, now_s: float, max_frame_bytes: int = INBOUND_FRAME_BYTES) -> None:
-        """Start in AWAITING_HELLO at `now_s`."""
+    def __init__(
+        self, timing: Timing, now_s: float, max_frame_bytes: int = INBOUND_FRAME_BYTES, jitter: float = 1.0
+    ) -> None:
+        """Start in AWAITING_HELLO at `now_s`; `jitter`, from 0 to 1, sets the first ping into the first interval."""
         self.state = State.AWAITING_HELLO
         self._timing = timing
         self._max_frame_bytes = max_frame_bytes
         self._hello_due_s = now_s + timing.hello_timeout_s
         self._heard_s = now_s
-        self._ping_s = now_s + timing.heartbeat_interval_s
+        self._ping_s = now_s + timing.heartbeat_interval_s * jitter
         self.round_trip_s: float | None = None
 
     def receive(self, frame: str | bytes, now_s: float) -> list[ClientMessage | Malformed]:

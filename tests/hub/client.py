@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -31,7 +30,8 @@ from jupyter_ws_hub.protocol.messages import (
     Subscribed,
     Welcome,
 )
-from jupyter_ws_hub.storage.base import LogRetention, TopicLog
+from jupyter_ws_hub.storage.base import KeyValue, LogRetention, TopicLog
+from jupyter_ws_hub.storage.memory import MemoryValues
 
 from ..support.fakes import FakeClock, HookedLog, counting_ids, fake_peer, fake_runtime
 
@@ -39,6 +39,7 @@ M = TypeVar("M")
 T = TypeVar("T")
 Since = Position | Literal["earliest", "latest"]
 READ = ("read", "notes")
+ACK_BYTES = 16 * 1024
 KEEP_ALL = LogRetention(count=100_000, bytes=1 << 30, age_s=1e9)
 
 
@@ -117,6 +118,7 @@ def make_hub(
     *,
     topics: Iterable[Topic] = TOPICS,
     log: TopicLog | None = None,
+    values: KeyValue | None = None,
     clock: FakeClock | None = None,
     settings: HubSettings | None = None,
     runtime: Runtime | None = None,
@@ -124,18 +126,17 @@ def make_hub(
     """A hub of fakes that has started; on the event loop."""
     methods = (desk or Desk()).methods()
     log = log or HookedLog(counting_ids("epoch"))
-    hub = Hub(methods, topics, log, runtime or fake_runtime(clock), settings or HubSettings())
+    runtime = runtime or fake_runtime(clock)
+    values = values or MemoryValues(runtime.clock)
+    hub = Hub(methods, topics, log, values, runtime, settings or HubSettings())
     hub.start()
     return hub
 
 
 def run(scenario: Coroutine[Any, Any, T]) -> T:
-    """Run a scenario on a loop of its own: for property tests, whose body runs many times."""
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(scenario)
-    finally:
-        loop.close()
+    """Run a scenario on a loop of its own, and end what it leaves: for property tests, whose body runs many times."""
+    with asyncio.Runner() as runner:
+        return runner.run(scenario)
 
 
 def only(kind: type[M], messages: Iterable[object]) -> list[M]:
@@ -171,7 +172,10 @@ class HubClient:
         """Connect; hello is not said yet."""
         self.hub = hub
         self.peer = peer or fake_peer()
-        self.connection: HubConnection = hub.connect(self.peer)
+        self._news = asyncio.Event()
+        self.acknowledges = True
+        self._unacked = 0
+        self.connection: HubConnection = hub.connect(self.peer, self._news.set)
         self.frames: list[bytes] = []
         self.messages: list[ServerMessage] = []
         self.close_code: int | None = None
@@ -184,33 +188,39 @@ class HubClient:
     async def take(self, timeout_s: float = 5) -> list[ServerMessage]:
         """Read one frame, which must come in time; empty if the connection is closed instead."""
         async with asyncio.timeout(timeout_s):
-            frame = await self.connection.next_frame()
-        return self._took(frame)
+            while True:
+                self._news.clear()
+                frame = self.connection.frame()
+                if frame is not None:
+                    return self._took(frame)
+                if self.connection.is_over:
+                    self.close_code = self.connection.close_code
+                    return []
+                await self._news.wait()
 
-    def _took(self, frame: bytes | None) -> list[ServerMessage]:
-        if frame is None:
-            self.close_code = self.connection.close_code
-            return []
+    def _took(self, frame: bytes) -> list[ServerMessage]:
         self.frames.append(frame)
         messages = decode(frame)
         self.messages += messages
+        self._unacked += len(frame)
+        if self.acknowledges and self._unacked >= ACK_BYTES:
+            self._unacked = 0
+            self.send(Ack(frames=len(self.frames)))
         return messages
 
     async def read(self, quiet: int = 30) -> list[ServerMessage]:
         """Read until nothing has come for `quiet` turns of the loop, or the connection is closed."""
         read: list[ServerMessage] = []
         waited = 0
-        taking = asyncio.ensure_future(self.connection.next_frame())
         while waited < quiet and self.close_code is None:
             await asyncio.sleep(0)
             waited += 1
-            if taking.done():
-                read += self._took(taking.result())
-                taking = asyncio.ensure_future(self.connection.next_frame())
+            frame = self.connection.frame()
+            if frame is not None:
+                read += self._took(frame)
                 waited = 0
-        taking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await taking
+            elif self.connection.is_over:
+                self.close_code = self.connection.close_code
         return read
 
     async def hello(

@@ -185,12 +185,12 @@ async def test_connections_are_counted_and_limited() -> None:
     first, _ = await opened(hub), HubClient(hub)
     assert hub.connections == 2
     with pytest.raises(HubError) as caught:
-        hub.connect(fake_peer())
+        hub.connect(fake_peer(), lambda: None)
     assert caught.value.code is Code.BUSY and caught.value.retry_after_ms
     first.lose()
     first.lose()
     assert hub.connections == 1
-    assert hub.connect(fake_peer())
+    assert hub.connect(fake_peer(), lambda: None)
 
 
 async def test_stop_says_goodbye_to_all_with_the_time_to_come_back() -> None:

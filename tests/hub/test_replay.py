@@ -57,12 +57,12 @@ HEAD = Head("e1", offset=10, id="m10", floor=4, floor_id="m4")
     ],
 )
 def test_a_replay_is_complete_or_there_is_a_reason(since: Position, anchor: str | None, reason: str | None) -> None:
-    assert why_reset(since, HEAD, anchor) == reason
+    assert why_reset(since, HEAD, anchor, 6) == reason
 
 
 def test_a_replay_from_the_start_of_an_empty_log_is_complete() -> None:
-    assert why_reset(Position("e1", 0), Head("e1", 0, "", 0, ""), None) is None
-    assert why_reset(Position("e1", 0, "m"), Head("e1", 0, "", 0, ""), None) == "anchor"
+    assert why_reset(Position("e1", 0), Head("e1", 0, "", 0, ""), None, 1) is None
+    assert why_reset(Position("e1", 0, "m"), Head("e1", 0, "", 0, ""), None, 1) == "anchor"
 
 
 @dataclass

@@ -29,7 +29,7 @@ def router(desk: Desk | None = None, *topics: Topic) -> Router:
 async def failure(router: Router, name: str, params: object, peer: Peer | None = None) -> HubError:
     """What the caller is told."""
     with pytest.raises(HubError) as caught:
-        await router.call(name, raw(params), peer or fake_peer())
+        await router.call(router.method(name), raw(params), peer or fake_peer())
     return caught.value
 
 
@@ -62,7 +62,10 @@ def test_a_name_is_declared_once() -> None:
 
 
 async def test_a_call_gives_the_encoded_result() -> None:
-    assert await router().call("echo", raw({"text": "hi", "unknown": 1}), fake_peer()) == b'{"text":"hi"}'
+    assert (
+        await (its := router()).call(its.method("echo"), raw({"text": "hi", "unknown": 1}), fake_peer())
+        == b'{"text":"hi"}'
+    )
 
 
 async def test_params_that_are_not_understood_are_invalid_and_the_field_is_named() -> None:
@@ -88,7 +91,7 @@ async def test_permission_is_asked_before_anything_is_said_about_the_params() ->
 async def test_permission_is_asked_at_every_call() -> None:
     denied: list[tuple[str, str]] = []
     its, peer = router(), fake_peer(denied=denied)
-    assert await its.call("echo", raw({}), peer)
+    assert await its.call(its.method("echo"), raw({}), peer)
     denied.append(("write", "desk"))
     assert (await failure(its, "echo", {}, peer)).code is Code.FORBIDDEN
 
@@ -129,7 +132,7 @@ async def test_an_authorizer_that_fails_is_internal() -> None:
 
 
 async def test_a_call_that_is_cancelled_is_not_turned_into_an_error() -> None:
-    calling = asyncio.create_task(router(desk := Desk()).call("wait", raw({}), fake_peer()))
+    calling = asyncio.create_task((its := router(desk := Desk())).call(its.method("wait"), raw({}), fake_peer()))
     await until(lambda: bool(desk.calls))
     calling.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+import pytest
+
 from jupyter_ws_hub.hub.declare import Lane
 from jupyter_ws_hub.hub.router import Router
 from jupyter_ws_hub.hub.sessions import Sessions
@@ -13,8 +15,10 @@ from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.messages import Hello, Request, Welcome
+from jupyter_ws_hub.storage.base import KeyValue
+from jupyter_ws_hub.storage.memory import MemoryValues
 
-from ..support.fakes import FakeClock, fake_peer, fake_runtime, turns
+from ..support.fakes import FakeClock, HookedValues, fake_peer, fake_runtime, turns
 from .client import Desk, raw
 
 TTL_S = 60.0
@@ -31,28 +35,34 @@ class Holder:
     def reply(self, lane: Lane, envelope: bytes) -> None:
         self.replies.append(envelope)
 
+    def fits(self, lane: Lane, size: int) -> bool:
+        return True
+
+    async def room(self, lane: Lane, size: int) -> None:
+        return None
+
     def fail(self, error: HubError) -> None:
         self.failures.append(error.code)
 
 
-def make(clock: FakeClock | None = None, desk: Desk | None = None) -> Sessions:
+def make(clock: FakeClock | None = None, desk: Desk | None = None, values: KeyValue | None = None) -> Sessions:
     runtime = fake_runtime(clock)
     router = Router((desk or Desk()).methods(), [], runtime)
-    return Sessions(router, runtime, HubSettings(session_ttl_s=TTL_S))
+    return Sessions(router, values or MemoryValues(runtime.clock), runtime, HubSettings(session_ttl_s=TTL_S))
 
 
 def again(welcome: Welcome) -> Hello:
     return Hello(session=welcome.session, resume=welcome.resume)
 
 
-def test_a_hello_without_a_session_makes_one() -> None:
+async def test_a_hello_without_a_session_makes_one() -> None:
     sessions = make()
     (_, one), (_, other) = sessions.open(Hello(), Holder()), sessions.open(Hello(), Holder())
     assert not one.resumed and one.session != other.session
     assert len(sessions) == 2
 
 
-def test_the_holder_before_is_superseded_once() -> None:
+async def test_the_holder_before_is_superseded_once() -> None:
     sessions = make()
     first, second, third = Holder(), Holder(), Holder()
     _, welcome = sessions.open(Hello(), first)
@@ -65,7 +75,7 @@ def test_the_holder_before_is_superseded_once() -> None:
     assert third.failures == []
 
 
-def test_who_was_superseded_does_not_detach_who_came_after() -> None:
+async def test_who_was_superseded_does_not_detach_who_came_after() -> None:
     sessions = make()
     first, second = Holder(), Holder()
     session, welcome = sessions.open(Hello(), first)
@@ -113,3 +123,67 @@ async def test_stop_ends_what_runs_and_all_sessions() -> None:
     desk.gate.set()
     await turns()
     assert len(sessions) == 0 and holder.replies == []
+
+
+async def taken_over(values: MemoryValues, hello: Hello, principal: str = "alice") -> bool:
+    """Whether a new server on the store goes on with a session."""
+    sessions, holder = make(values=values), Holder(fake_peer(principal))
+    assert sessions.must_restore(hello)
+    await sessions.restore(hello, holder.peer)
+    resumed = sessions.open(hello, holder)[1].resumed
+    await sessions.stop()
+    return resumed
+
+
+async def test_the_next_server_on_the_store_goes_on_with_a_session_of_its_client_only() -> None:
+    values = MemoryValues(FakeClock())
+    sessions = make(values=values)
+    _, welcome = sessions.open(Hello(), Holder())
+    await turns()
+    await sessions.stop()
+    assert not await taken_over(values, Hello(session=welcome.session, resume="guessed"))
+    assert not await taken_over(values, Hello(session="guessed", resume=welcome.resume))
+    assert not await taken_over(values, again(welcome), principal="mallory")
+    assert await taken_over(values, again(welcome))
+
+
+async def test_a_session_that_has_ended_is_not_found_again() -> None:
+    values = MemoryValues(FakeClock())
+    sessions = make(values=values)
+    session, welcome = sessions.open(Hello(), Holder())
+    await turns()
+    sessions.end(session)
+    assert not sessions.must_restore(again(welcome))
+    assert not sessions.open(again(welcome), Holder())[1].resumed
+    await turns()
+    assert not await taken_over(values, again(welcome))
+
+
+async def test_two_sockets_that_restore_one_session_get_the_same_one() -> None:
+    values = HookedValues(FakeClock())
+    _, welcome = make(values=values).open(Hello(), Holder())
+    await turns()
+
+    async def slowly(operation: str) -> None:
+        await turns(5)
+
+    values.before = slowly
+    sessions, one, other = make(values=values), Holder(), Holder()
+    await asyncio.gather(*(sessions.restore(again(welcome), holder.peer) for holder in (one, other)))
+    (first, _), (second, welcome) = sessions.open(again(welcome), one), sessions.open(again(welcome), other)
+    assert first is second and welcome.resumed
+    assert one.failures == [Code.SUPERSEDED]
+    await sessions.stop()
+
+
+async def test_a_store_that_fails_gives_a_new_session(caplog: pytest.LogCaptureFixture) -> None:
+    values = HookedValues(FakeClock())
+    _, welcome = make(values=values).open(Hello(), Holder())
+    await turns()
+
+    async def fail(operation: str) -> None:
+        raise HubError(Code.UNAVAILABLE, "Locked.")
+
+    values.before = fail
+    assert not await taken_over(values, again(welcome))
+    assert "could not be restored" in caplog.text

@@ -10,8 +10,10 @@ import msgspec
 import pytest
 
 from jupyter_ws_hub.hub.declare import Topic
+from jupyter_ws_hub.hub.publisher import TRIM_EVERY
 from jupyter_ws_hub.hub.router import Router
-from jupyter_ws_hub.hub.topics import TRIM_EVERY, Topics, TopicState
+from jupyter_ws_hub.hub.topics import Batch, Topics, TopicState
+from jupyter_ws_hub.protocol.codec import join_frame
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.messages import Event
@@ -27,26 +29,32 @@ ROOM = "notes/a"
 class Listener:
     """A subscriber that takes everything."""
 
-    offered: list[tuple[int | None, bytes]] = field(default_factory=list)
+    offered: list[Batch] = field(default_factory=list)
     catches_up: int = 0
+    renewed: int = 0
 
-    def offer(self, offset: int | None, envelope: bytes) -> None:
+    def offer(self, batch: Batch) -> None:
         """See Subscriber."""
-        self.offered.append((offset, envelope))
+        self.offered.append(batch)
 
     def catch_up(self) -> None:
         """See Subscriber."""
         self.catches_up += 1
 
+    def renew(self) -> None:
+        """See Subscriber."""
+        self.renewed += 1
+
     @property
     def events(self) -> list[Event]:
         """What was offered, decoded."""
-        return [msgspec.json.decode(envelope, type=Event) for _, envelope in self.offered]
+        frames = [join_frame(batch.pieces) for batch in self.offered]
+        return [event for frame in frames for event in msgspec.json.decode(frame, type=list[Event])]
 
     @property
     def offsets(self) -> list[int | None]:
         """Where what was offered stands."""
-        return [offset for offset, _ in self.offered]
+        return [event.offset for event in self.events]
 
 
 def make(*topics: Topic, clock: FakeClock | None = None) -> tuple[Topics, HookedLog]:
@@ -89,7 +97,7 @@ async def test_an_event_is_encoded_once_for_all() -> None:
         await topics.publish(
             topic, "value" if topic == "values" else "note", Value("x") if topic == "values" else Note()
         )
-        assert len({id(listener.offered[0][1]) for listener in listeners}) == 1
+        assert len({id(listener.offered[0].pieces[0]) for listener in listeners}) == 1
 
 
 async def test_a_payload_that_is_not_declared_is_a_bug_that_publishes_nothing() -> None:
@@ -215,7 +223,7 @@ async def test_what_another_server_writes_is_announced_here() -> None:
     await topics.publish(ROOM, "note", Note("mine"))
     await log.write_foreign(ROOM, [Draft(f"f{n}", "note", 0, b'{"text":"theirs"}') for n in range(450)])
     log.tell(ROOM)
-    await until(lambda: len(listener.offered) == 451)
+    await until(lambda: len(listener.events) == 451)
     assert listener.offsets == list(range(1, 452))
 
 
@@ -262,7 +270,7 @@ async def test_a_log_that_cannot_be_read_for_a_moment_is_told_of_in_the_servers_
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     await log.write_foreign(ROOM, [Draft("f2", "note", 0, b'{"text":"theirs"}')])
     log.tell(ROOM)
-    await until(lambda: len(listener.offered) == 2)
+    await until(lambda: len(listener.events) == 2)
     assert listener.offsets == [1, 2]
     assert topics.state(ROOM, "alice").head == 2
 

@@ -98,7 +98,7 @@ async def test_a_server_that_is_told_to_end_says_goodbye_and_is_there_again_with
     assert terminal.close_code == Code.SHUTTING_DOWN or '["disconnect", 1]' in ended
     assert sorted(os.listdir(server.root)) == []
     await asyncio.to_thread(server.start)
-    assert (await hub.reconnect()).resumed is False
+    assert (await hub.reconnect()).resumed is True
     assert [answer.status for answer in await hub.wait_for(lambda: hub.subscribed, "the topic")] == ["ok"]
     history = await hub.request("chat.history", {"room": "general"})
     assert [item["message"]["text"] for item in history["items"]] == ["before"]

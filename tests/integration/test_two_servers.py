@@ -49,7 +49,7 @@ async def test_two_servers_on_one_root_are_one_place_to_chat(start_server: Start
         await post(b, "while a was away")
         a.address = Address.of(second)
         welcome = await a.connect()
-        assert welcome.resumed is False
+        assert welcome.resumed is True
         await a.wait_for(lambda: len(a.events) == 51, "what was missed")
         assert [answer.status for answer in a.subscribed] == ["ok"]
         assert (a.events[-1].offset, a.events[-1].id) == (51, "while a was away")

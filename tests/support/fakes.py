@@ -47,7 +47,7 @@ def counting_ids(prefix: str = "id") -> Callable[[], str]:
 def fake_runtime(clock: FakeClock | None = None) -> Runtime:
     """A runtime of fakes."""
     clock = clock or FakeClock()
-    return Runtime(clock, clock, counting_ids(), logging.getLogger("test"), lambda: None)
+    return Runtime(clock, clock, counting_ids(), logging.getLogger("test"), lambda: None, lambda: 1.0)
 
 
 def fake_peer(principal: str = "alice", denied: Collection[tuple[str, str]] = ()) -> Peer:
@@ -288,7 +288,7 @@ class Stage:
         self.health: list[Health] = []
         methods = [method for service in services for method in service.methods()]
         topics = [topic for service in services for topic in service.all_topics()]
-        self.hub = Hub(methods, topics, self.log, self.runtime, HubSettings())
+        self.hub = Hub(methods, topics, self.log, MemoryValues(self.clock), self.runtime, HubSettings())
         self.context = ServiceContext(
             publish=self.hub.topics.publish,
             storage=self.storage,

@@ -55,6 +55,7 @@ export type Ack = {
   type: 'ack';
   frames?: number;
   done?: number;
+  also?: Array<number>;
 };
 
 /** Who wrote a message: the authenticated user of the request, always. */

@@ -1,0 +1,112 @@
+"""The bounded set of tasks in which one session's calls run, so that no client takes the event loop for itself.
+
+A worker that never has to wait takes one call after the other; when it waits, another one begins in the next turn of
+the loop, up to the limit. A worker gives way to the others after half a millisecond. So every session begins at most
+one call per turn, however many it has sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from logging import Logger
+from time import perf_counter
+from typing import Final
+
+from ..ports import Peer
+from ..protocol.messages import Request
+
+SLICE_S: Final = 0.0005
+
+
+@dataclass(eq=False)
+class Call:
+    """A request on its way through a session."""
+
+    request: Request
+    peer: Peer
+    task: asyncio.Task[None] | None = None
+    """The worker that runs it now."""
+    cancelled: bool = False
+    """The client does not want the result any more, and is owed an answer."""
+    abandoned: bool = False
+    """The client is gone and will ask again: nobody is owed anything."""
+    finished: bool = False
+    """The outcome stands: it is too late to cancel."""
+
+
+class Workers:
+    """Runs calls, at most `limit` at a time, in the order in which they were added."""
+
+    def __init__(self, limit: int, run: Callable[[Call], Awaitable[None]], logger: Logger) -> None:
+        """`run` must answer for all that a call can raise but its cancelling."""
+        self._limit = limit
+        self._run = run
+        self._logger = logger
+        self._queue: deque[Call] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waking = False
+
+    def add(self, call: Call) -> None:
+        """Run a call when its turn comes."""
+        self._queue.append(call)
+        self._wake()
+
+    def remove(self, call: Call) -> bool:
+        """Take back a call that has not begun; whether that was so."""
+        if call.task is not None or call not in self._queue:
+            return False
+        self._queue.remove(call)
+        return True
+
+    def stop(self) -> set[asyncio.Task[None]]:
+        """Run nothing more and cancel what runs; the tasks that are ending."""
+        self._queue.clear()
+        for task in self._tasks:
+            task.cancel()
+        return set(self._tasks)
+
+    def _wake(self) -> None:
+        if self._waking or not self._queue or len(self._tasks) >= self._limit:
+            return
+        self._waking = True
+        task = asyncio.create_task(self._work())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        # After the worker's first step: what it has left behind then waits for another worker.
+        asyncio.get_running_loop().call_soon(self._woken)
+
+    def _woken(self) -> None:
+        self._waking = False
+        self._wake()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self._logger.error("A worker of a session failed", exc_info=bug)
+        self._wake()
+
+    async def _work(self) -> None:
+        begun_s = perf_counter()
+        while self._queue:
+            await self._serve(self._queue.popleft())
+            if perf_counter() - begun_s > SLICE_S:
+                await asyncio.sleep(0)
+                begun_s = perf_counter()
+
+    async def _serve(self, call: Call) -> None:
+        """Run a call; its cancelling ends the call, not the worker."""
+        task = call.task = asyncio.current_task()
+        assert task is not None
+        try:
+            await self._run(call)
+        except asyncio.CancelledError:
+            if not (call.cancelled or call.abandoned):
+                raise
+        finally:
+            call.task = None
+            if call.cancelled or call.abandoned:
+                while task.cancelling():
+                    task.uncancel()
