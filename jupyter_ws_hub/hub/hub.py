@@ -5,6 +5,7 @@ It knows no socket and no service: handlers bring connections, services bring de
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 from ..ports import Peer, Runtime
@@ -20,6 +21,14 @@ from .settings import HubSettings
 from .topics import Topics
 
 FULL_RETRY_MS = 5000
+
+DRAIN_BATCH = 50
+DRAIN_PAUSE_MS = 100
+"""At the server's end: so many clients at a time come back so long after each other."""
+
+DRAIN_LOOKS = 25
+DRAIN_S = 0.5
+"""How long the goodbyes may take to be written."""
 
 
 class Hub:
@@ -70,9 +79,21 @@ class Hub:
         self.sessions.sweep()
 
     async def stop(self, retry_after_ms: int) -> None:
-        """Tell all clients to come back later, end all sessions."""
-        error = HubError(Code.SHUTTING_DOWN, "The server is stopping.", retry_after_ms=retry_after_ms)
-        for connection in list(self._connections):
-            connection.fail(error)
+        """Tell all clients to come back later, batch after batch, and stop what runs.
+
+        The first batch is told to come back after `retry_after_ms`, each further one a little later: the next server
+        is not to greet all of them in one moment.
+        """
+        connections = list(self._connections)
+        for start in range(0, len(connections), DRAIN_BATCH):
+            later_ms = start // DRAIN_BATCH * DRAIN_PAUSE_MS
+            error = HubError(Code.SHUTTING_DOWN, "The server is stopping.", retry_after_ms=retry_after_ms + later_ms)
+            for connection in connections[start : start + DRAIN_BATCH]:
+                connection.fail(error)
+            await asyncio.sleep(0)  # let them be written
+        for _ in range(DRAIN_LOOKS):
+            if all(connection.is_over for connection in connections):
+                break
+            await asyncio.sleep(DRAIN_S / DRAIN_LOOKS)
         await self.sessions.stop()
         await self.topics.stop()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
+from collections import Counter
 
 from jupyter_ws_hub.hub.declare import Method
-from jupyter_ws_hub.hub.hub import Hub
+from jupyter_ws_hub.hub.hub import DRAIN_BATCH, DRAIN_PAUSE_MS, DRAIN_S, Hub
 from jupyter_ws_hub.hub.settings import HubSettings
 from jupyter_ws_hub.protocol.codes import Code
-from jupyter_ws_hub.protocol.messages import Event, Hello, Reply, Request, Welcome
+from jupyter_ws_hub.protocol.messages import Bye, Event, Hello, Reply, Request, Welcome
 
 from ..support.fakes import FakeClock, HookedLog, HookedValues, counting_ids, fake_peer, fake_runtime, turns
 from .client import READ, Desk, HubClient, Ledger, Note, code_of, make_hub, only, opened, raw
@@ -102,3 +104,23 @@ async def test_a_method_that_is_a_poll_is_no_activity() -> None:
     assert active == []
     await client.ask(2, "echo")
     assert active == [1]
+
+
+async def test_at_the_end_clients_are_told_to_come_back_batch_after_batch() -> None:
+    hub = make_hub()
+    clients = [await opened(hub) for _ in range(DRAIN_BATCH * 2 + 1)]
+    stopping = asyncio.create_task(hub.stop(1000))
+    byes = [bye for client in clients for bye in only(Bye, await client.read(quiet=3))]
+    await asyncio.wait_for(stopping, 5)
+    assert {bye.code for bye in byes} == {Code.SHUTTING_DOWN}
+    times = Counter(bye.retry_after_ms for bye in byes)
+    assert times == {1000: DRAIN_BATCH, 1000 + DRAIN_PAUSE_MS: DRAIN_BATCH, 1000 + 2 * DRAIN_PAUSE_MS: 1}
+
+
+async def test_clients_that_do_not_read_do_not_hold_up_the_end() -> None:
+    hub = make_hub()
+    client = await opened(hub)
+    started_s = time.monotonic()
+    await hub.stop(1000)
+    assert time.monotonic() - started_s < DRAIN_S + 1
+    assert not client.connection.is_over
