@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from tornado.ioloop import PeriodicCallback
-
 from ..hub.connection import HubConnection
 from ..protocol import HUB_SUBPROTOCOL
+from ..protocol.codec import encode, join_frame
 from ..protocol.errors import HubError
+from ..protocol.messages import Bye
 from .base import HubSocket
 
-TICK_MS = 1000
 GRACE_S = 2.0
 """How long a connection that ends may take to write its last frame."""
 
@@ -22,7 +21,6 @@ class HubHandler(HubSocket):
     subprotocol = HUB_SUBPROTOCOL
     connection: HubConnection | None = None
     _writer: asyncio.Task[None] | None = None
-    _ticker: PeriodicCallback | None = None
 
     @property
     def max_message_size(self) -> int:
@@ -34,18 +32,36 @@ class HubHandler(HubSocket):
         try:
             self.connection = self.parts.hub.connect(self.peer)
         except HubError as error:
-            self.refuse(error)
+            self._writer = asyncio.create_task(self._send_away(error))
             return
         self._writer = asyncio.create_task(self._write(self.connection))
-        self._ticker = PeriodicCallback(self._tick, TICK_MS)
-        self._ticker.start()
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Let time pass; what does not end by itself is ended."""
         if self.connection is None:
             return
         self.connection.tick()
         if self.connection.closing_s(self.parts.hub.runtime.monotonic()) > GRACE_S:
             self.end(self.connection.close_code, self.connection.close_reason)
+
+    async def rechecked(self) -> None:
+        """Let the hub ask for the permission of each topic, where it does."""
+        recheck = getattr(self.connection, "recheck", None)
+        if recheck is not None:
+            await recheck()
+
+    def drop(self, error: HubError) -> None:
+        """See OpenSocket: the hub says why before it closes."""
+        if self.connection is None:
+            super().drop(error)
+        else:
+            self.connection.fail(error)
+
+    async def _send_away(self, error: HubError) -> None:
+        """Say why, and when to come back, to a client that gets no connection."""
+        bye = Bye(int(error.code), error.message, error.retry_after_ms)
+        await self.send(join_frame([encode(bye)]).decode())
+        self.refuse(error)
 
     async def _write(self, connection: HubConnection) -> None:
         while (frame := await connection.next_frame()) is not None:
@@ -60,8 +76,6 @@ class HubHandler(HubSocket):
 
     def ended(self) -> None:
         """The socket is gone."""
-        if self._ticker is not None:
-            self._ticker.stop()
         if self._writer is not None and self._writer is not asyncio.current_task():
             self._writer.cancel()
         if self.connection is not None:
