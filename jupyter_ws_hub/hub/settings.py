@@ -18,8 +18,8 @@ class HubSettings(msgspec.Struct, frozen=True):
     max_requests: int = 64
     max_topics: int = 128
     max_connections: int = 1000
-    max_connections_per_user: int = 64
-    """0: no limit but `max_connections`."""
+    max_connections_per_user: int = 0
+    """0: no limit but `max_connections`, which is what parts on their own need; a server has a limit."""
     limits: LimitSettings = LimitSettings()
     session_ttl_s: float = 120.0
     server_name: str = "jupyter_ws_hub"
