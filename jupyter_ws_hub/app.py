@@ -20,11 +20,14 @@ from jupyter_server.serverapp import ServerApp
 
 from . import __version__
 from .config import HubTraits, Settings
+from .handlers.logout import logout_routes
 from .handlers.parts import Parts
 from .handlers.routes import routes
-from .host import ContentsAdapter, PlatformAdapter, note_activity
+from .handlers.ticker import Checks, Ticker
+from .host import Activity, ContentsAdapter, PlatformAdapter
 from .hub.declare import Method, Topic
 from .hub.hub import Hub
+from .identity import Identity
 from .ports import Runtime
 from .services import discover
 from .services.base import Health, Service, ServiceContext
@@ -33,6 +36,7 @@ from .storage.filesystem import is_shared
 from .storage.memory import MemoryStorage
 from .storage.sqlite import SqliteStorage
 from .transfers.store import TransferStore
+from .watchdog import StallMonitor
 
 SWEEP_S = 5.0
 STOP_S = 2.0
@@ -60,7 +64,7 @@ class HubApp(HubTraits, ExtensionApp):
             monotonic=time.monotonic,
             new_id=lambda: secrets.token_hex(16),
             logger=self.log,
-            active=lambda: note_activity(serverapp),
+            active=Activity(serverapp, time.monotonic),
         )
         self._storage = self._open_storage(settings, runtime)
         contents = ContentsAdapter(serverapp)
@@ -80,10 +84,17 @@ class HubApp(HubTraits, ExtensionApp):
         self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
         self._starting: asyncio.Future[None] | None = None
         self._sweeper: asyncio.Task[None] | None = None
-        self._parts = Parts(self._hub, self._transfers, settings.owner, self.start_services, runtime.active)
+        self._make_endpoints(settings, runtime)
         # The browser half looks for this in the page's configuration to learn that the server half is here.
         page_config = serverapp.web_app.settings.setdefault("page_config_data", {})
         page_config["jupyterWsHub"] = __version__
+
+    def _make_endpoints(self, settings: Settings, runtime: Runtime) -> None:
+        """What the handlers are handed, and what lets time pass for them."""
+        identity = Identity(runtime.monotonic, settings.identity_check_s / 4)
+        self._parts = Parts(self._hub, self._transfers, settings.owner, self.start_services, runtime.active, identity)
+        self._monitor = StallMonitor(settings.report_stalls_ms, self.log) if settings.report_stalls_ms else None
+        self._ticker = Ticker(self._parts.sockets, Checks(settings.identity_check_s, runtime), runtime)
 
     async def _publish(
         self, topic: str, kind: str, payload: msgspec.Struct, *, principal: str | None = None, id: str | None = None
@@ -139,6 +150,7 @@ class HubApp(HubTraits, ExtensionApp):
     def initialize_handlers(self) -> None:
         """Add the endpoints."""
         self.handlers.extend(routes(self._parts))
+        self.handlers.extend(logout_routes(self._serverapp().identity_provider, self._parts))
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         await self.start_services()
@@ -151,6 +163,9 @@ class HubApp(HubTraits, ExtensionApp):
 
     async def _start_all(self) -> None:
         self._hub.start()
+        self._ticker.start()
+        if self._monitor is not None:
+            self._monitor.start()
         for service in self._services:
             if service.name in self._down:
                 continue
@@ -194,6 +209,10 @@ class HubApp(HubTraits, ExtensionApp):
             self.log.warning("Not everything of the hub ended within %s s.", STOP_S)
         except Exception as error:
             self.log.error("The hub could not stop cleanly.", exc_info=error)
+        if self._monitor is not None:
+            self._monitor.stop()
+        await self._ticker.stop()
+        await self._parts.identity.stop()
         await self._close_storage()
 
     async def _close_storage(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
 
+from .hub.limits import LimitSettings, Rate
 from .hub.settings import HubSettings
 from .protocol.session import Timing
 from .transfers.store import TransferSettings
@@ -22,6 +23,23 @@ class Settings(msgspec.Struct, frozen=True):
     database_path: Path | None
     keep_messages: bool
     full_sync: bool
+    identity_check_s: float
+    report_stalls_ms: float
+
+
+def _rate(default_per_s: float, what: str) -> Float[float, float]:
+    return Float(
+        default_per_s, min=0, help=f"{what}, per second, that one connection on /ws may send on average; 0: no limit."
+    ).tag(config=True)
+
+
+def _burst(default: int, what: str) -> Integer[int, int]:
+    return Integer(default, min=0, help=f"{what} that one connection on /ws may send at once after a rest.").tag(
+        config=True
+    )
+
+
+_LIMITS = LimitSettings()
 
 
 class HubTraits(HasTraits):
@@ -34,11 +52,43 @@ class HubTraits(HasTraits):
     ).tag(config=True)
     session_ttl_s = Float(120.0, help="Seconds a session on /ws is kept for a client that is away.").tag(config=True)
     max_connections = Integer(1000, help="Connections on /ws that the server takes at a time.").tag(config=True)
+    max_connections_per_user = Integer(
+        64,
+        min=0,
+        help="""Connections on /ws that one user may have at a time; 0: no limit but max_connections. Where the server
+        has one token or password and no names, all its tabs, command lines and kernels are one user.""",
+    ).tag(config=True)
     max_requests = Integer(64, help="Requests that one session on /ws may have under way.").tag(config=True)
     max_topics = Integer(128, help="Topics that one connection on /ws may subscribe to.").tag(config=True)
     max_frame_bytes = Integer(1024 * 1024, help="Bytes of the largest frame that /ws takes.").tag(config=True)
     outbox_bytes = Integer(
         4 * 1024 * 1024, help="Bytes that may wait to be sent on one connection on /ws, for each kind of lane."
+    ).tag(config=True)
+    messages_per_s = _rate(_LIMITS.messages.per_s, "Messages of any kind")
+    messages_burst = _burst(int(_LIMITS.messages.burst), "Messages of any kind")
+    reads_per_s = _rate(_LIMITS.reads.per_s, "Requests that read")
+    reads_burst = _burst(int(_LIMITS.reads.burst), "Requests that read")
+    writes_per_s = _rate(_LIMITS.writes.per_s, "Requests that write")
+    writes_burst = _burst(int(_LIMITS.writes.burst), "Requests that write")
+    others_per_s = _rate(_LIMITS.others.per_s, "Requests that neither read nor write, such as to execute")
+    others_burst = _burst(int(_LIMITS.others.burst), "Requests that neither read nor write, such as to execute")
+    max_refused = Integer(
+        _LIMITS.max_refused,
+        min=0,
+        help="""Messages and requests above these rates within 10 seconds after which a connection on /ws is closed; a
+        client that waits as long as it is told has far fewer. 0: none is closed for that.""",
+    ).tag(config=True)
+    identity_check_s = Float(
+        120.0,
+        min=0,
+        help="""Seconds after which, at the latest, the user of each open connection is checked again: whether they are
+        still logged in (under JupyterHub) and still may use it. 0: only when a connection is opened.""",
+    ).tag(config=True)
+    report_stalls_ms = Float(
+        0.0,
+        min=0,
+        help="""Milliseconds of a blocked event loop after which the log names the code that blocks it; for debugging.
+        0: nothing is looked at.""",
     ).tag(config=True)
     max_upload_bytes = Integer(0, help="Bytes of the largest file that may be uploaded; 0: no limit.").tag(config=True)
     max_active_transfers = Integer(16, help="Transfers that one user may have under way.").tag(config=True)
@@ -63,6 +113,13 @@ class HubTraits(HasTraits):
 
     def freeze(self, server_name: str, default_database: Path) -> Settings:
         """The traits' values now, as the parts take them."""
+        limits = LimitSettings(
+            messages=Rate(self.messages_per_s, self.messages_burst),
+            reads=Rate(self.reads_per_s, self.reads_burst),
+            writes=Rate(self.writes_per_s, self.writes_burst),
+            others=Rate(self.others_per_s, self.others_burst),
+            max_refused=self.max_refused,
+        )
         timing = Timing(self.hello_timeout_s, self.heartbeat_interval_s, self.heartbeat_grace_s)
         hub = HubSettings(
             timing=timing,
@@ -71,6 +128,8 @@ class HubTraits(HasTraits):
             max_requests=self.max_requests,
             max_topics=self.max_topics,
             max_connections=self.max_connections,
+            max_connections_per_user=self.max_connections_per_user,
+            limits=limits,
             session_ttl_s=self.session_ttl_s,
             server_name=server_name,
         )
@@ -87,4 +146,6 @@ class HubTraits(HasTraits):
             database_path=Path(self.database) if self.database else default_database,
             keep_messages=self.keep_messages,
             full_sync=self.full_sync,
+            identity_check_s=self.identity_check_s,
+            report_stalls_ms=self.report_stalls_ms,
         )

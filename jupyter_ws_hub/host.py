@@ -25,6 +25,8 @@ from .protocol.errors import HubError
 from .services.ports import Model, Running
 from .transfers.disk import disk_error
 
+ACTIVITY_INTERVAL_S = 1.0
+
 _CODES = {
     400: Code.INVALID,
     403: Code.FORBIDDEN,
@@ -249,6 +251,11 @@ class PlatformAdapter:
         ]
 
 
+def is_own_provider(provider: IdentityProvider) -> bool:
+    """Whether it is one of Jupyter's own, with a token or a password and without names."""
+    return type(provider).__module__ == IdentityProvider.__module__
+
+
 def make_peer(handler: JupyterHandler, owner: str) -> Peer:
     """The authenticated user of a handler.
 
@@ -262,15 +269,29 @@ def make_peer(handler: JupyterHandler, owner: str) -> Peer:
         allowed: bool | Awaitable[bool] = handler.authorizer.is_authorized(handler, user, action, resource)
         return bool(await ensure_async(allowed))
 
-    own_provider = type(handler.identity_provider).__module__ == IdentityProvider.__module__
     return Peer(
-        principal=owner if own_provider else user.username,
+        principal=owner if is_own_provider(handler.identity_provider) else user.username,
         username=user.username,
         display_name=user.display_name or user.name or user.username,
         authorize=authorize,
     )
 
 
-def note_activity(serverapp: ServerApp) -> None:
-    """Tell the server that a person did something: `ServerApp.last_activity` looks at this setting."""
-    serverapp.web_app.settings["ws_hub_last_activity"] = utcnow()
+class Activity:
+    """Tells the server that a person did something: `ServerApp.last_activity` looks at this setting.
+
+    At most once a second: it is called for each message and for each piece of a transfer.
+    """
+
+    def __init__(self, serverapp: ServerApp, monotonic: Callable[[], float]) -> None:
+        """`monotonic` gives the seconds of a clock that never jumps."""
+        self._serverapp = serverapp
+        self._monotonic = monotonic
+        self._noted_s = float("-inf")
+
+    def __call__(self) -> None:
+        """A person did something just now."""
+        now_s = self._monotonic()
+        if now_s - self._noted_s >= ACTIVITY_INTERVAL_S:
+            self._noted_s = now_s
+            self._serverapp.web_app.settings["ws_hub_last_activity"] = utcnow()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.services.base import Health, Service
 from jupyter_ws_hub.services.chat import ChatService
 from jupyter_ws_hub.services.notifications import NotificationsService
-from tests.support.client import Address, HubClient
+from tests.support.client import Address, HubClient, until
 from tests.support.fakes import fake_runtime
 
 
@@ -241,6 +242,26 @@ async def test_clients_are_told_when_to_come_back_and_nothing_goes_on(address: A
         assert bye.retry_after_ms == app_module.RETRY_AFTER_MS
     names = [task.get_name() + repr(task.get_coro()) for task in asyncio.all_tasks()]
     assert not [name for name in names if "jupyter_ws_hub" in name or "_sweep" in name or "_watch" in name]
+
+
+@traits({"report_stalls_ms": 40.0}, {})
+async def test_what_blocks_the_loop_is_looked_for_where_that_is_asked_for_until_the_end(
+    address: Address, app: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def block() -> None:
+        time.sleep(0.2)
+
+    async with HubClient(address):
+        threads = [thread for thread in threading.enumerate() if thread.name == "jupyter-ws-hub-watchdog"]
+        assert len(threads) == (0 if app._monitor is None else 1)
+        asyncio.get_running_loop().call_soon(block)
+        if app._monitor is None:
+            return
+        stall = await until(lambda: app._monitor.longest, "the stall")
+        assert "block (" in stall.callback
+        assert "stood still for" in caplog.text
+        await stop_of(app)
+    assert not threads[0].is_alive()
 
 
 async def hang(*arguments: object) -> None:

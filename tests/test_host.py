@@ -17,9 +17,10 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from jupyter_server.services.contents.manager import ContentsManager
 from tornado.web import HTTPError
 
-from jupyter_ws_hub.host import ContentsAdapter, PlatformAdapter, make_peer, note_activity
+from jupyter_ws_hub.host import Activity, ContentsAdapter, PlatformAdapter, make_peer
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
+from tests.support.fakes import FakeClock
 
 MANAGERS = [LargeFileManager, AsyncLargeFileManager, FileContentsManager, AsyncFileContentsManager]
 OUTSIDE = ["../outside.txt", "sub/../../outside.txt", "..", "../root2/x.txt"]
@@ -318,5 +319,15 @@ async def test_a_peer_is_who_the_provider_says_and_may_what_the_authorizer_says(
 
 def test_activity_is_noted_where_the_server_looks_for_it() -> None:
     serverapp: Any = SimpleNamespace(web_app=SimpleNamespace(settings={}))
-    note_activity(serverapp)
-    assert serverapp.web_app.settings["ws_hub_last_activity"].tzinfo is not None
+    settings, clock = serverapp.web_app.settings, FakeClock()
+    activity = Activity(serverapp, clock)
+    assert "ws_hub_last_activity" not in settings
+    activity()
+    assert settings["ws_hub_last_activity"].tzinfo is not None
+    settings["ws_hub_last_activity"] = "then"
+    clock.advance(0.99)
+    activity()
+    assert settings["ws_hub_last_activity"] == "then", "noted more than once a second"
+    clock.advance(0.01)
+    activity()
+    assert settings["ws_hub_last_activity"] != "then"

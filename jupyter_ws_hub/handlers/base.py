@@ -20,6 +20,7 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from ..host import make_peer
+from ..identity import login_of
 from ..ports import Peer
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
@@ -52,6 +53,8 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     """Action and resource without which the upgrade itself is refused."""
 
     auth_resource = "ws_hub"
+    login: str | None = None
+    check_due_s: float | None = None
 
     def initialize(self, parts: Parts) -> None:
         """Take the parts of the server."""
@@ -98,6 +101,7 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def open(self, *args: str) -> None:
         """The socket is open: small frames go out at once, and the protocol begins if both sides speak it."""
         self.set_nodelay(True)
+        self.login = login_of(self)
         self.parts.sockets.add(self)
         if self.subprotocol is not None and self.selected_subprotocol is None:
             self.end(int(Code.VERSION_UNSUPPORTED), f"This endpoint speaks {self.subprotocol}.")
@@ -107,6 +111,24 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def opened(self, *args: str) -> None:
         """Begin the protocol."""
         raise NotImplementedError
+
+    def tick(self) -> None:
+        """Let time pass: called about once a second while the socket is open."""
+
+    async def recheck(self) -> None:
+        """See OpenSocket: the user, what the endpoint as a whole needs, and what this kind of socket asks besides."""
+        await self.parts.identity.check(self)
+        if self.permission is not None:
+            await self.peer.require(*self.permission, "this connection")
+        await self.rechecked()
+
+    async def rechecked(self) -> None:
+        """The user is still logged in: ask what else must hold; raises as `recheck`."""
+
+    def drop(self, error: HubError) -> None:
+        """See OpenSocket."""
+        if self in self.parts.sockets:
+            self.refuse(error)
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Take a frame; what is awaitable is awaited before the next one is read."""

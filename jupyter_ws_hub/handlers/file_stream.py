@@ -9,6 +9,7 @@ from ..protocol.codec import MAX_CHUNK_FRAME_BYTES
 from ..protocol.errors import HubError
 from ..protocol.transfer import StreamError, encode_stream
 from ..transfers.download import DownloadStream
+from ..transfers.store import Operation
 from ..transfers.upload import UploadStream
 from .base import HubSocket
 
@@ -17,6 +18,7 @@ class FileStreamHandler(HubSocket):
     """The bytes of one upload or download."""
 
     subprotocol = FILE_STREAM_SUBPROTOCOL
+    operation: Operation | None = None
     transfer: UploadStream | DownloadStream | None = None
     _closing: asyncio.Task[None] | None = None
 
@@ -28,12 +30,25 @@ class FileStreamHandler(HubSocket):
     def opened(self, *args: str) -> None:
         """Find the operation; what is not there, or another's, is told alike."""
         try:
-            operation = self.parts.transfers.get(args[0], self.peer.principal)
+            operation = self.operation = self.parts.transfers.get(args[0], self.peer.principal)
         except HubError as error:
             self._closing = asyncio.create_task(self._tell(error))
             return
         kind = UploadStream if operation.direction == "upload" else DownloadStream
         self.transfer = kind(operation, self.parts.transfers, self)
+
+    async def rechecked(self) -> None:
+        """Ask for the permission that the operation was made with."""
+        if self.operation is not None:
+            action = "write" if self.operation.direction == "upload" else "read"
+            await self.peer.require(action, "contents", f"the {self.operation.direction}")
+
+    def drop(self, error: HubError) -> None:
+        """See OpenSocket: first no byte is moved any more."""
+        if self.transfer is None:
+            super().drop(error)
+        elif self in self.parts.sockets:
+            self._closing = asyncio.create_task(self.transfer.give_up(error))
 
     async def _tell(self, error: HubError) -> None:
         await self.send(encode_stream(StreamError(error.info)))

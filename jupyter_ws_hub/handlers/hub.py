@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from time import perf_counter
 
-from tornado.ioloop import PeriodicCallback
-
 from ..hub.connection import HubConnection
 from ..protocol import HUB_SUBPROTOCOL
+from ..protocol.codec import encode, join_frame
 from ..protocol.errors import HubError
+from ..protocol.messages import Bye
 from .base import HubSocket
 
-TICK_MS = 1000
 GRACE_S = 2.0
 """How long a connection that ends may take to write its last frame."""
 SLICE_S = 0.0005
@@ -24,8 +23,8 @@ class HubHandler(HubSocket):
 
     subprotocol = HUB_SUBPROTOCOL
     connection: HubConnection | None = None
-    _ticker: PeriodicCallback | None = None
     _writing = False
+    _farewell: asyncio.Task[None] | None = None
 
     @property
     def max_message_size(self) -> int:
@@ -38,17 +37,33 @@ class HubHandler(HubSocket):
         try:
             self.connection = self.parts.hub.connect(self.peer, self._ready)
         except HubError as error:
-            self.refuse(error)
-            return
-        self._ticker = PeriodicCallback(self._tick, TICK_MS)
-        self._ticker.start()
+            self._farewell = asyncio.create_task(self._send_away(error))
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Let time pass; what does not end by itself is ended."""
         if self.connection is None:
             return
         self.connection.tick()
         if self.connection.closing_s(self.parts.hub.runtime.monotonic()) > GRACE_S:
             self.end(self.connection.close_code, self.connection.close_reason)
+
+    async def rechecked(self) -> None:
+        """Let the hub ask for the permission of each topic."""
+        if self.connection is not None:
+            await self.connection.recheck()
+
+    def drop(self, error: HubError) -> None:
+        """See OpenSocket: the hub says why before it closes."""
+        if self.connection is None:
+            super().drop(error)
+        else:
+            self.connection.fail(error)
+
+    async def _send_away(self, error: HubError) -> None:
+        """Say why, and when to come back, to a client that gets no connection."""
+        bye = Bye(int(error.code), error.message, error.retry_after_ms)
+        await self.send(join_frame([encode(bye)]).decode())
+        self.refuse(error)
 
     def _ready(self) -> None:
         """There may be something to write: in the next turn of the loop, so that all that is ready shares a frame."""
@@ -80,8 +95,8 @@ class HubHandler(HubSocket):
 
     def ended(self) -> None:
         """The socket is gone."""
-        if self._ticker is not None:
-            self._ticker.stop()
+        if self._farewell is not None and self._farewell is not asyncio.current_task():
+            self._farewell.cancel()
         if self.connection is not None:
             self.connection.closed()
 

@@ -7,12 +7,31 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..hub.hub import Hub
+from ..identity import Identity
+from ..protocol.errors import HubError
 from ..terminals.flow import Flows
 from ..transfers.store import TransferStore
 
 
 class OpenSocket(Protocol):
-    """A socket that can be told of the server's end."""
+    """A socket for which time passes, whose user is checked again, and which can be told of the server's end."""
+
+    login: str | None
+    """What all requests of one browser's login have in common; None where there was none."""
+    check_due_s: float | None
+    """When the user is to be checked again, by the monotonic clock; None until that is set."""
+
+    def tick(self) -> None:
+        """Let time pass; called about once a second."""
+        ...
+
+    async def recheck(self) -> None:
+        """Return if the user may still be here; raise HubError if not, anything else if that is not known."""
+        ...
+
+    def drop(self, error: HubError) -> None:
+        """Tell the client why, and close."""
+        ...
 
     def shut_down(self) -> None:
         """Tell the client to come back, and close."""
@@ -31,7 +50,9 @@ class Parts:
     """Awaited before the first use: starts the services unless they run."""
     active: Callable[[], None]
     """Tell the server of a person's activity."""
+    identity: Identity
+    """Who the users of open sockets are, asked again."""
     flows: Flows = field(default_factory=Flows)
     """What pauses terminals whose clients do not keep up."""
     sockets: set[OpenSocket] = field(default_factory=set)
-    """All open sockets, to be closed when the server stops."""
+    """All open sockets."""

@@ -29,6 +29,7 @@ from ..protocol.messages import (
 from ..protocol.session import PingDue, ServerSession
 from .commons import Commons
 from .declare import Lane
+from .limits import RequestLimits
 from .outbox import Outbox, OutboxFull
 from .session import HubSession, error_reply
 from .subscriptions import Subscriptions
@@ -60,6 +61,7 @@ class HubConnection:
         self._machine = ServerSession(
             self._settings.timing, now_s, self._settings.max_frame_bytes, self._runtime.jitter()
         )
+        self._limits = RequestLimits(self._settings.limits, now_s)
         self._outbox = Outbox(self._settings.outbox_bytes, self._runtime.monotonic, on_ready)
         self._session: HubSession | None = None
         self._subscriptions = Subscriptions(
@@ -101,14 +103,19 @@ class HubConnection:
         """Take a frame from the client. Never waits; a frame that breaks the protocol ends the connection."""
         if self._closing:
             return
+        now_s = self._runtime.monotonic()
         try:
-            for message in self._machine.receive(frame, self._runtime.monotonic()):
+            messages = self._machine.receive(frame, now_s)
+            self._limits.received(now_s, len(messages))
+            for message in messages:
                 if self._opening is None:
                     self._handle(message)
                 else:
                     self._hold(self._opening, message)
         except RemoteProtocolError as error:
             self.fail(error)
+        if self._limits.abusive(now_s):
+            self.fail(HubError(Code.RATE_LIMITED, "This connection goes on asking for too much.", retry_after_ms=5000))
 
     def tick(self) -> None:
         """Let time pass: to be called about once a second."""
@@ -213,11 +220,18 @@ class HubConnection:
                 pass
 
     def _request(self, request: Request) -> None:
+        session = self._session
+        if session is None:
+            return
         method = self._router.methods.get(request.method)
-        if method is not None and method.activity:
-            self._runtime.active()
-        if self._session is not None:
-            self._session.start(request, self.peer)
+        if not session.knows(request.ref):
+            refusal = self._limits.check(method.permission[0] if method else "", self._runtime.monotonic())
+            if refusal is not None:
+                self.send(Lane.CONTROL, error_reply(request.ref, refusal))
+                return
+            if method is not None and method.activity:
+                self._runtime.active()
+        session.start(request, self.peer)
 
     def _acknowledge(self, ack: Ack) -> None:
         self._outbox.acknowledge(ack.frames)

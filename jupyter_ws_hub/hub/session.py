@@ -147,6 +147,10 @@ class HubSession:
 
     # Requests
 
+    def knows(self, ref: int) -> bool:
+        """Whether a request with this `ref` runs or has an outcome: asked again, it is nothing new."""
+        return ref in self._active or self._outcomes.get(ref) is not None
+
     def start(self, request: Request, peer: Peer) -> None:
         """Run a request, or attach to it if it runs, or repeat its outcome if it is over."""
         ref = request.ref

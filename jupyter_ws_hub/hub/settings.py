@@ -6,6 +6,7 @@ import msgspec
 
 from ..protocol.codec import INBOUND_FRAME_BYTES
 from ..protocol.session import Timing
+from .limits import LimitSettings
 
 
 class HubSettings(msgspec.Struct, frozen=True):
@@ -21,5 +22,8 @@ class HubSettings(msgspec.Struct, frozen=True):
     max_replay: int = 1_000_000
     max_topics: int = 128
     max_connections: int = 1000
+    max_connections_per_user: int = 0
+    """0: no limit but `max_connections`, which is what parts on their own need; a server has a limit."""
+    limits: LimitSettings = LimitSettings()
     session_ttl_s: float = 120.0
     server_name: str = "jupyter_ws_hub"

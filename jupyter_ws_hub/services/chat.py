@@ -115,7 +115,7 @@ class ChatService(Service):
         """Make sure that there is a room to meet in."""
         await self._create(DEFAULT_ROOM, "")
 
-    @method("chat.rooms", permission=READ, idempotent=True)
+    @method("chat.rooms", permission=READ, idempotent=True, activity=False)
     async def rooms(self, params: Nothing, peer: Peer) -> Rooms:
         """List the rooms."""
         stored = await self.context.storage.values.scan(_ROOM_KEY)

@@ -106,14 +106,14 @@ class FilesService(Service):
 
     name = "files"
 
-    @method("files.list", permission=READ, idempotent=True)
+    @method("files.list", permission=READ, idempotent=True, activity=False)
     async def list(self, params: PathParams, peer: Peer) -> Listing:
         """List a directory."""
         model = await self.context.contents.get(params.path, content=True, type="directory")
         entries = [_entry(child) for child in model["content"]]
         return Listing(model["path"], sorted(entries, key=lambda entry: entry.name))
 
-    @method("files.stat", permission=READ, idempotent=True)
+    @method("files.stat", permission=READ, idempotent=True, activity=False)
     async def stat(self, params: PathParams, peer: Peer) -> Entry:
         """Look at a file or directory without reading it."""
         return _entry(await self.context.contents.get(params.path, content=False))

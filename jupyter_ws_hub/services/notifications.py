@@ -125,7 +125,7 @@ class NotificationsService(Service):
         assert offset is not None
         return Posted(topic, offset, notification.id)
 
-    @method("notifications.list", permission=READ, idempotent=True)
+    @method("notifications.list", permission=READ, idempotent=True, activity=False)
     async def list(self, params: ListParams, peer: Peer) -> Notifications:
         """List the newest notifications of this user and of everybody."""
         if not 1 <= params.limit <= MAX_PAGE:
@@ -136,7 +136,7 @@ class NotificationsService(Service):
         items = sorted([*own, *everybody], key=lambda item: (item.notification.time, item.topic, item.offset))
         return Notifications(items[-params.limit :], sum(not item.read for item in items))
 
-    @method("notifications.read", permission=READ, idempotent=True)
+    @method("notifications.read", permission=READ, idempotent=True, activity=False)
     async def read(self, params: ReadMarker, peer: Peer) -> ReadMarker:
         """Mark notifications up to these offsets as read; a marker never goes back."""
         values = self.context.storage.values

@@ -73,7 +73,7 @@ class StatusService(Service):
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
-    @method("status.get", permission=READ, idempotent=True)
+    @method("status.get", permission=READ, idempotent=True, activity=False)
     async def get(self, params: Nothing, peer: Peer) -> Status:
         """How everything is now."""
         platform = self.context.platform

@@ -111,7 +111,7 @@ class TransfersService(Service):
             op = await store.create_upload(peer, params.path, params.size, plan)
         return TransferCreated(op.id, op.path, op.size, TransferLimits(MAX_CHUNK_FRAME_BYTES, BLOCK_BYTES))
 
-    @method("transfers.list", permission=READ, idempotent=True)
+    @method("transfers.list", permission=READ, idempotent=True, activity=False)
     async def list(self, params: Nothing, peer: Peer) -> Transfers:
         """List this user's transfers."""
         return Transfers([_status(op) for op in self.context.transfers.list(peer.principal)])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 
@@ -16,9 +18,12 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from jupyter_ws_hub.handlers.base import MAX_REASON_BYTES
+from jupyter_ws_hub.handlers.hub import HubHandler
 from jupyter_ws_hub.protocol import FILE_STREAM_SUBPROTOCOL, HUB_SUBPROTOCOL
 from jupyter_ws_hub.protocol.codes import Code
-from tests.support.client import Address, HubClient, until
+from jupyter_ws_hub.protocol.errors import HubError
+from tests.support.client import Address, FileClient, HubClient, until
+from tests.support.jupyterhub import FakeHubAuthorizer, FakeHubOAuth, FakeHubProvider, model
 
 # The stock terminals' own socket has no such decorator; ours must have it, see test_auth.py.
 pytestmark = pytest.mark.filterwarnings(
@@ -30,8 +35,12 @@ SILENCE_S = 0.25
 
 
 @pytest.fixture
-def jp_server_config(jp_server_config: dict[str, Any]) -> dict[str, Any]:
-    """Ask Jupyter and tornado for native pings every 20 ms: our sockets must not heed it."""
+def jp_server_config(jp_server_config: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Ask Jupyter and tornado for native pings every 20 ms: our sockets must not heed it; with `hub` under a Hub."""
+    if getattr(request, "param", None) == "hub":
+        jp_server_config["ServerApp"].update(
+            identity_provider_class=FakeHubProvider, authorizer_class=FakeHubAuthorizer
+        )
     jp_server_config["ServerApp"]["tornado_settings"] = {
         "ws_ping_interval": 20,
         "websocket_ping_interval": 0.02,
@@ -201,6 +210,154 @@ async def test_a_server_that_stops_tells_every_socket_to_come_back(
         assert await client.wait_closed() == 4000
         assert (await close_of(terminal_socket))[0] == 4000
     assert not parts.sockets
+
+
+# Users are checked again
+
+
+async def all_open(address: Address, parts: Any, fetch: Any) -> tuple[HubClient, ClientConnection, FileClient]:
+    """One client of each endpoint."""
+    hub = HubClient(address)
+    await hub.connect()
+    op = (await hub.request("transfers.create", {"direction": "upload", "path": "a", "size": 9}))["op"]
+    stream = FileClient(address, op)
+    await stream.open()
+    terminal = await address.open(f"ws/terminal/{await make_terminal(fetch)}")
+    await until(lambda: len(parts.sockets) == 3, "all sockets to be open")
+    return hub, terminal, stream
+
+
+async def check_all(app: Any) -> None:
+    """Let the users of all sockets be checked now."""
+    for socket in app._parts.sockets:
+        socket.check_due_s = 0.0
+    await app._ticker.round()
+    await until(lambda: not app._ticker._checks._under_way, "the checks to end")
+
+
+async def codes(hub: HubClient, terminal: ClientConnection, stream: FileClient) -> list[int | None]:
+    """How all of them were closed."""
+    async with asyncio.timeout(5):
+        await asyncio.gather(hub.wait_closed(), terminal.wait_closed(), stream.socket.wait_closed())
+    return [hub.close_code, terminal.close_code, stream.socket.close_code]
+
+
+under_a_hub = pytest.mark.parametrize("jp_server_config", ["hub"], indirect=True)
+
+
+@pytest.fixture
+def app(jp_serverapp: Any) -> Any:
+    (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_ws_hub"]
+    return app
+
+
+@pytest.fixture
+def hub_auth(jp_serverapp: Any) -> FakeHubOAuth:
+    """The Hub's side; `t1` is alice's token."""
+    auth = jp_serverapp.identity_provider.hub_auth
+    assert isinstance(auth, FakeHubOAuth)
+    auth.tokens["t1"] = model("alice")
+    return auth
+
+
+@pytest.fixture
+def alice(address: Address, hub_auth: FakeHubOAuth) -> Address:
+    return Address(address.port, address.base_url, {"Authorization": "token t1"})
+
+
+@pytest.fixture
+def fetch_as_alice(jp_fetch: Any, alice: Address) -> Any:
+    return functools.partial(jp_fetch, headers=alice.headers)
+
+
+@under_a_hub
+async def test_who_is_not_logged_in_any_more_loses_every_connection_for_good(
+    app: Any, parts: Any, alice: Address, hub_auth: FakeHubOAuth, fetch_as_alice: Any, jp_root_dir: Path
+) -> None:
+    clients = await all_open(alice, parts, fetch_as_alice)
+    asked = len(hub_auth.asked)
+    await check_all(app)
+    assert len(parts.sockets) == 3
+    assert await clients[0].request("chat.rooms")
+    assert hub_auth.asked[asked:] == [("t1", False, "")], "one question for all of a login's connections"
+    hub_auth.tokens.clear()
+    await app._parts.identity.stop()
+    app._parts.identity._answers.clear()
+    await check_all(app)
+    assert await codes(*clients) == [4501] * 3
+    (bye,) = [message for message in clients[0].others if message.type == "bye"]
+    assert (bye.code, bye.reason) == (4501, "You are not logged in any more.")
+    with pytest.raises(HubError) as caught:
+        await clients[2].receive()
+    assert caught.value.code is Code.UNAUTHENTICATED
+    assert not parts.sockets
+
+
+@under_a_hub
+async def test_a_hub_that_cannot_be_asked_closes_nothing(
+    app: Any, parts: Any, alice: Address, hub_auth: FakeHubOAuth, fetch_as_alice: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub, terminal, stream = await all_open(alice, parts, fetch_as_alice)
+    hub_auth.down = True
+    await check_all(app)
+    assert "cannot be checked now" in caplog.text
+    assert len(parts.sockets) == 3
+    assert await hub.request("chat.rooms")
+    for connection in (terminal, stream.socket):
+        connection.transport.abort()
+        await connection.wait_closed()
+    await hub.drop()
+
+
+@under_a_hub
+async def test_who_may_only_read_any_more_loses_what_needs_more_and_keeps_the_rest(
+    app: Any, parts: Any, alice: Address, hub_auth: FakeHubOAuth, fetch_as_alice: Any
+) -> None:
+    hub, terminal, stream = await all_open(alice, parts, fetch_as_alice)
+    rechecked: list[bool] = []
+
+    async def recheck() -> None:
+        rechecked.append(True)
+
+    (socket,) = [socket for socket in parts.sockets if isinstance(socket, HubHandler)]
+    connection: Any = socket.connection
+    connection.recheck = recheck
+    hub_auth.tokens["t1"] = model("alice", {*hub_auth.access_scopes, "read-only"})
+    await check_all(app)
+    async with asyncio.timeout(5):
+        await asyncio.gather(terminal.wait_closed(), stream.socket.wait_closed())
+    assert (terminal.close_code, stream.socket.close_code) == (4502, 4502)
+    assert rechecked == [True]
+    with pytest.raises(HubError) as caught:
+        await hub.request("chat.post", {"room": "general", "text": "hi", "id": "1"})
+    assert caught.value.code is Code.FORBIDDEN
+    assert await hub.request("chat.rooms")
+    hub_auth.tokens["t1"] = model("alice", {"self"})
+    app._parts.identity._answers.clear()
+    await check_all(app)
+    assert await hub.wait_closed() == 4502
+
+
+async def test_without_a_hub_the_authorizer_is_asked_again(
+    app: Any, parts: Any, address: Address, jp_fetch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, terminal, stream = await all_open(address, parts, jp_fetch)
+    await check_all(app)
+    assert len(parts.sockets) == 3
+    asked: list[tuple[str, str]] = []
+
+    async def is_authorized(handler: Any, user: Any, action: str, resource: str) -> bool:
+        asked.append((action, resource))
+        return resource != "terminals"
+
+    monkeypatch.setattr(app.serverapp.authorizer, "is_authorized", is_authorized)
+    await check_all(app)
+    assert sorted(asked) == [("execute", "terminals"), ("write", "contents")]
+    assert (await close_of(terminal))[0] == 4502
+    assert await hub.request("chat.rooms")
+    assert len(parts.sockets) == 2
+    await stream.close()
+    await hub.drop()
 
 
 async def test_a_frame_behind_the_end_is_not_looked_at(address: Address, parts: Any) -> None:

@@ -7,17 +7,21 @@ import hashlib
 import json
 import os
 import struct
+import time
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from jupyter_ws_hub import host
 from jupyter_ws_hub.protocol import FILE_STREAM_SUBPROTOCOL
 from jupyter_ws_hub.protocol.codec import MAX_CHUNK_FRAME_BYTES, encode_chunk
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
-from jupyter_ws_hub.protocol.transfer import Done, Finish, encode_stream
+from jupyter_ws_hub.protocol.transfer import Credit, Done, Finish, encode_stream
 from tests.support.client import Address, FileClient, HubClient, root_of, until
 
 
@@ -270,3 +274,52 @@ async def test_a_stopping_server_ends_streams_for_now_and_removes_partial_files(
     await client.socket.wait_closed()
     assert client.socket.close_code == 4000
     assert names(jp_root_dir) == []
+
+
+async def send_bytes_until(client: FileClient, data: bytes, condition: Callable[[], bool]) -> None:
+    """Send a byte now and then until the condition holds; fails when all are sent before."""
+    for at in range(len(data)):
+        await client.socket.send(encode_chunk(at, data[at : at + 1]))
+        await asyncio.sleep(0.02)
+        if condition():
+            return
+    raise AssertionError("nothing happened")
+
+
+@pytest.mark.parametrize("direction", ["upload", "download"])
+async def test_bytes_that_move_are_activity_and_a_stream_that_stands_still_is_none(
+    address: Address, jp_root_dir: Path, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch, direction: str
+) -> None:
+    monkeypatch.setattr(host, "ACTIVITY_INTERVAL_S", 0.0)
+    settings = jp_serverapp.web_app.settings
+    (jp_root_dir / "b.bin").write_bytes(bytes(20_000_000))
+    client = await make(address, direction, f"{direction[0]}.bin".replace("u", "a").replace("d", "b"), 250)
+    async with HubClient(address):  # it answers pings, and asks for nothing
+        await client.open()
+        await asyncio.sleep(0.3)
+        settings.pop("ws_hub_last_activity", None)
+        await asyncio.sleep(0.3)
+        assert "ws_hub_last_activity" not in settings
+        if direction == "upload":
+            await send_bytes_until(client, bytes(250), lambda: "ws_hub_last_activity" in settings)
+        else:
+            await client.socket.send(encode_stream(Credit(10_000_000)))
+            await until(lambda: "ws_hub_last_activity" in settings, "activity")
+    await client.close()
+
+
+async def test_a_transfer_at_full_speed_notes_activity_at_most_once_a_second(
+    address: Address, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[float] = []
+
+    def utcnow() -> str:
+        noted.append(time.monotonic())
+        return "now"
+
+    monkeypatch.setattr(host, "utcnow", utcnow)
+    data, began_s = bytes(20_000_000), time.monotonic()
+    client = await make(address, "upload", "a.bin", len(data))
+    assert isinstance(await client.upload(data), Done)
+    assert len(noted) <= 1 + (time.monotonic() - began_s)
+    assert all(after - before >= host.ACTIVITY_INTERVAL_S for before, after in pairwise(noted))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from jupyter_ws_hub.handlers import hub as hub_handler
+from jupyter_ws_hub.handlers import ticker
 from jupyter_ws_hub.protocol import HUB_SUBPROTOCOL
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
@@ -38,7 +38,7 @@ def address(http_server: Any, jp_http_port: int, jp_base_url: str, jp_auth_heade
 @pytest.fixture
 def fast_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time passes for a connection every 10 ms instead of every second."""
-    monkeypatch.setattr(hub_handler, "TICK_MS", 10)
+    monkeypatch.setattr(ticker, "TICK_S", 0.01)
 
 
 def tree(root: Path) -> dict[str, tuple[bytes | None, int]]:

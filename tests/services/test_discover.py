@@ -13,6 +13,16 @@ from jupyter_ws_hub.services import ENTRY_POINTS, discover
 
 LOGGER = logging.getLogger("test.discover")
 OWN = ["chat", "files", "notifications", "status", "transfers"]
+ASKED_BY_PAGES = {
+    "chat.rooms": "a page asks at its start",
+    "files.list": "a file browser asks every few seconds",
+    "files.stat": "an editor asks whether the file has changed",
+    "notifications.list": "a page asks at its start",
+    "notifications.read": "a panel marks what it shows, also when nobody looks",
+    "status.get": "a page asks at its start",
+    "transfers.list": "a page asks at its start",
+}
+"""Methods that pages call by themselves, and when: these must not keep an idle server alive."""
 SERVICE = '''
 from jupyter_ws_hub.services.base import Service
 
@@ -45,6 +55,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 def names(disabled: list[str] | None = None) -> list[str]:
     """The names of the services that are found."""
     return [service.name for service in discover(LOGGER, disabled or [])]
+
+
+def test_what_pages_ask_by_themselves_is_no_activity_and_all_else_is() -> None:
+    methods = [method for service in discover(LOGGER, own_only=True) for method in service.methods()]
+    assert {method.name for method in methods if not method.activity} == set(ASKED_BY_PAGES)
 
 
 def test_the_packages_own_services_are_found_sorted_by_name() -> None:
