@@ -40,6 +40,7 @@ T = TypeVar("T")
 Since = Position | Literal["earliest", "latest"]
 READ = ("read", "notes")
 ACK_BYTES = 16 * 1024
+SCENARIO_S = 15.0
 KEEP_ALL = LogRetention(count=100_000, bytes=1 << 30, age_s=1e9)
 
 
@@ -135,8 +136,13 @@ def make_hub(
 
 def run(scenario: Coroutine[Any, Any, T]) -> T:
     """Run a scenario on a loop of its own, and end what it leaves: for property tests, whose body runs many times."""
+
+    async def in_time() -> T:
+        async with asyncio.timeout(SCENARIO_S):
+            return await scenario
+
     with asyncio.Runner() as runner:
-        return runner.run(scenario)
+        return runner.run(in_time())
 
 
 def only(kind: type[M], messages: Iterable[object]) -> list[M]:
