@@ -179,12 +179,14 @@ describe('Leaving a stream', () => {
   it('cancels it on the server', async () => {
     const { rig } = await rigWith(texts(100), { stopAt: 50 });
     const leave = async () => {
-      for await (const _ of rig.main.streams.open(METHOD, {})) {
-        break;
+      for await (const item of rig.main.streams.open(METHOD, {})) {
+        return item;
       }
+      return null;
     };
     const end = watch(leave());
     await until('it was left', () => end.settled);
+    expect(end.value).toBe('0');
     await pass(100);
     expect(rig.server.got('cancel')).toEqual([{ type: 'cancel', ref: 1 }]);
   });
