@@ -7,6 +7,8 @@ import { panel } from './panel/plugin';
 import { terminalManager } from './terminals/plugin';
 
 export { HubError } from './protocol/errors';
+// Types only, and all of them: so `declare module 'jupyter-ws-hub'` reaches the interfaces that others add to.
+export type * from './protocol/generated';
 export * from './tokens';
 
 export default [

@@ -10,7 +10,9 @@ import {
   MethodName,
   Methods,
   Position,
-  SnapshotOf
+  SnapshotOf,
+  StreamName,
+  Streams
 } from './protocol/generated';
 
 /** The three kinds of connections. */
@@ -81,6 +83,11 @@ export interface IRequestOptions {
   timeoutMs?: number;
   /** Aborting cancels the request on the server; the promise then rejects with `cancelled`. */
   signal?: AbortSignal;
+  /**
+   * Calling it twice does no harm: it is called again when it is not known whether it ran. Needed for methods of other
+   * extensions only; the server declares it with `@method(…, idempotent=True)`.
+   */
+  idempotent?: boolean;
 }
 
 /**
@@ -120,13 +127,33 @@ export interface IConnectionManager {
   /**
    * Call a method of a service. The request survives reconnects and runs at most once.
    *
-   * @throws HubError with a code of the code table.
+   * @throws HubError with a code of the code table. Where it is `retryable` (`busy`, `rate_limited` …) the caller may
+   * ask again, after `retryAfterMs` if that is set.
    */
   request<M extends MethodName>(
     method: M,
     params: Methods[M]['params'],
     options?: IRequestOptions
   ): Promise<Methods[M]['result']>;
+
+  /**
+   * Call a method whose reply comes in items: `for await (const item of manager.stream(…))`. Each iteration is a call of
+   * its own. Leaving the loop cancels it on the server, and so does the signal, after which the loop throws `cancelled`.
+   *
+   * Over reconnects each item is given once; the method is run again for that, so where what it lists has changed
+   * meanwhile, items before and after the break can be of different states.
+   *
+   * Take the items soon: while more than 256 Ki characters of one stream wait, the server holds back topics and streams
+   * of the whole tab (not answers to requests). Do not wait for a topic or another stream inside of the loop. A stream of
+   * which nothing is taken for a minute is ended with `slow_consumer`.
+   *
+   * @throws HubError with a code of the code table, from the loop.
+   */
+  stream<S extends StreamName>(
+    method: S,
+    params: Streams[S]['params'],
+    options?: IRequestOptions
+  ): AsyncIterable<Streams[S]['item']>;
 
   /** Follow a topic, from `since` (default `latest`). Dispose the result to stop. */
   subscribe<T extends string>(

@@ -35,6 +35,10 @@ export interface IKeeperOptions {
 const WAIT_MS = 15_000;
 /** The shortest pause in a tab that is hidden. */
 const HIDDEN_MS = 30_000;
+/** How long an attempt may take to open; browsers wait for minutes. */
+const OPENING_MS = 20_000;
+/** An attempt that has not opened after this long is begun anew by who is in a hurry: its network may be gone. */
+const HURRIED_MS = 3000;
 
 export class Keeper {
   constructor(
@@ -89,11 +93,25 @@ export class Keeper {
     }
   }
 
-  /** Connect at once if it is waiting for its next attempt. */
+  /** Connect at once if it is waiting for its next attempt, or for an answer to one that it has made for a while. */
   hurry(): void {
     if (this._timer !== null || this._asking !== null) {
       this._clear();
       this._begin();
+    } else if (
+      this._opening !== null &&
+      Math.abs(Date.now() - this._beganMs) > HURRIED_MS
+    ) {
+      this.reconnect('The server did not answer.');
+    }
+  }
+
+  /** The peer has said that it is over: do not come back. */
+  refuse(code: number, reason: string): void {
+    if (!this._over) {
+      this._clear();
+      this._fail(code, reason);
+      this._transport?.close();
     }
   }
 
@@ -114,12 +132,18 @@ export class Keeper {
     this._attempt += 1;
     this._attempts += 1;
     this._open = false;
+    this._beganMs = Date.now();
+    this._opening = setTimeout(
+      () => this.drop('The server did not answer.'),
+      OPENING_MS
+    );
     this._update({ state: this._goingState(), attempts: this._attempts });
     const transport: ITransport = this._options.connect(
       this._options.path,
       this._options.subprotocol,
       {
         onOpen: () => {
+          this._opened();
           this._open = true;
           const again = this._wasConnected;
           this._wasConnected = true;
@@ -216,7 +240,15 @@ export class Keeper {
     this._options.book.update(this._options.service, this._options.id, change);
   }
 
+  private _opened(): void {
+    if (this._opening !== null) {
+      clearTimeout(this._opening);
+      this._opening = null;
+    }
+  }
+
   private _clear(): void {
+    this._opened();
     if (this._timer !== null) {
       clearTimeout(this._timer);
       this._timer = null;
@@ -230,6 +262,9 @@ export class Keeper {
   private _transport: ITransport | null = null;
   private _timer: ReturnType<typeof setTimeout> | null = null;
   private _stable: ReturnType<typeof setTimeout> | null = null;
+  /** Runs while an attempt has not opened. */
+  private _opening: ReturnType<typeof setTimeout> | null = null;
+  private _beganMs = 0;
   /** The question to the server that is under way; what it answers counts only while nobody was faster. */
   private _asking: object | null = null;
   /** Attempts for the pauses: counted on while connections do not last. */

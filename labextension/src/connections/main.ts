@@ -3,28 +3,25 @@
  */
 import { IDisposable } from '@lumino/disposable';
 
-import { HubError } from '../protocol/errors';
-import { HUB_SUBPROTOCOL } from '../protocol/generated';
+import { HubError, mayReconnect } from '../protocol/errors';
+import { Heartbeat as Times, HUB_SUBPROTOCOL } from '../protocol/generated';
 import { ClientSession, Outcome } from '../protocol/session';
-import { IRequestOptions, Since } from '../tokens';
+import { Since } from '../tokens';
+import { Heartbeat, IHeartbeatOwner } from './heartbeat';
 import { closeError, IKept, Keeper } from './keeper';
 import { StatusBook } from './status';
+import { ICallOptions, Streams } from './stream';
 import { IRawSubscriber, Subscriptions } from './subscription';
 import { Ask, Connect } from './transport';
 
-const CHECK_MS = 1000;
-const PING_MS = 15_000;
-const PROBE_MS = 3000;
 /** When to ask again for a topic, where the server does not say it. */
 const ASK_AGAIN_MS = 2000;
-/** How long the server may take to say welcome. */
-const GREETING_MS = 15_000;
-/** Timers that come this late mean that this tab was asleep, not that the server is gone. */
-const ASLEEP_MS = 5000;
 
 interface IWaiting {
   resolve(result: unknown): void;
   reject(error: HubError): void;
+  /** Takes the items of a streamed reply. */
+  onItem?: ICallOptions['onItem'];
 }
 
 /** What the connection needs. */
@@ -36,18 +33,29 @@ export interface IMainOptions {
   now?: () => number;
 }
 
-export class MainConnection implements IKept {
+export class MainConnection implements IKept, IHeartbeatOwner {
   constructor(private readonly _options: IMainOptions) {
     this._now = _options.now ?? Date.now;
     this._session = new ClientSession({
       name: 'jupyter-ws-hub',
       version: _options.version
     });
+    this._heartbeat = new Heartbeat(this, this._now);
     this.subscriptions = new Subscriptions(this._session, () => this._flush());
+    this.streams = new Streams(
+      (...call) => this.request(...call),
+      held => {
+        this._session.hold(held);
+        this._flush();
+      }
+    );
   }
 
   /** Who follows which topic. */
   readonly subscriptions: Subscriptions;
+
+  /** Replies that come in items; see IConnectionManager.stream. */
+  readonly streams: Streams;
 
   /** Connect if that has not begun; resolves when connected, rejects when the server refuses for good. */
   connect(): Promise<void> {
@@ -64,9 +72,9 @@ export class MainConnection implements IKept {
   request(
     method: string,
     params: unknown,
-    options: IRequestOptions = {}
+    options: ICallOptions = {}
   ): Promise<unknown> {
-    const { signal, timeoutMs } = options;
+    const { signal, timeoutMs, idempotent, onItem } = options;
     const cancelled = HubError.of('cancelled', `${method} was cancelled.`);
     if (signal?.aborted) {
       return Promise.reject(cancelled);
@@ -76,7 +84,12 @@ export class MainConnection implements IKept {
       return Promise.reject(this._failure);
     }
     return new Promise((resolve, reject) => {
-      const ref = this._session.request(method, params, timeoutMs ?? null);
+      const ref = this._session.request(
+        method,
+        params,
+        timeoutMs ?? null,
+        idempotent
+      );
       const abort = () => {
         if (this._session.cancel(ref)) {
           this._waiting.delete(ref);
@@ -88,7 +101,8 @@ export class MainConnection implements IKept {
       signal?.addEventListener('abort', abort);
       this._waiting.set(ref, {
         resolve: result => (settled(), resolve(result)),
-        reject: error => (settled(), reject(error))
+        reject: error => (settled(), reject(error)),
+        onItem
       });
       this._flush();
     });
@@ -107,16 +121,7 @@ export class MainConnection implements IKept {
   /** Ask the server at once whether it is there; without an answer soon, connect anew. */
   probe(): void {
     this._keeper?.hurry();
-    if (this._session.isOpen && this._probeTimer === null) {
-      this._ping();
-      const heard = this._heardCount;
-      this._probeTimer = setTimeout(() => {
-        this._probeTimer = null;
-        if (this._heardCount === heard) {
-          this._keeper?.reconnect('The server does not answer.');
-        }
-      }, PROBE_MS);
-    }
+    this._heartbeat.probe();
   }
 
   /** Leave on purpose: the server frees the session, and what still waits is told. */
@@ -129,6 +134,27 @@ export class MainConnection implements IKept {
     this._tellEnd(1000, 'The connection was closed.');
   }
 
+  get phase(): 'away' | 'greeting' | 'open' {
+    return this._session.isOpen
+      ? 'open'
+      : this._isGreeting
+        ? 'greeting'
+        : 'away';
+  }
+
+  get times(): Times | null {
+    return this._session.welcome?.heartbeat ?? null;
+  }
+
+  ping(t: number): void {
+    this._session.ping(t);
+    this._flush();
+  }
+
+  gone(reason: string): void {
+    this._keeper?.reconnect(reason);
+  }
+
   /** Be told when the connection is over for good; the result stops that. */
   onEnd(listener: (code: number, reason: string) => void): () => void {
     this._endListeners.add(listener);
@@ -136,14 +162,14 @@ export class MainConnection implements IKept {
   }
 
   opened(): boolean {
-    this._hear();
+    this._heartbeat.hear();
     this._isGreeting = true;
     this._keeper?.send(this._session.opened());
     return false;
   }
 
   received(data: string | ArrayBuffer): void {
-    this._hear();
+    this._heartbeat.hear();
     let outcomes: Outcome[];
     try {
       outcomes = this._session.receive(data as string);
@@ -151,10 +177,16 @@ export class MainConnection implements IKept {
       this._keeper?.drop(String(error));
       return;
     }
-    for (const outcome of outcomes) {
-      if (!this.subscriptions.handle(outcome)) {
-        this._handle(outcome);
+    // What is sent meanwhile waits: the frame counts as consumed when all of it was handed on.
+    this._isHanding = true;
+    try {
+      for (const outcome of outcomes) {
+        if (!this.subscriptions.handle(outcome)) {
+          this._handle(outcome);
+        }
       }
+    } finally {
+      this._isHanding = false;
     }
     this._flush();
   }
@@ -185,11 +217,6 @@ export class MainConnection implements IKept {
     listeners.forEach(listener => listener(code, reason));
   }
 
-  private _hear(): void {
-    this._heardMs = this._now();
-    this._heardCount += 1;
-  }
-
   private _begin(): void {
     const failure = this._failure;
     if (failure) {
@@ -212,8 +239,7 @@ export class MainConnection implements IKept {
       },
       this
     );
-    this._checkedMs = this._now();
-    this._checker = setInterval(() => this._check(), CHECK_MS);
+    this._heartbeat.start();
   }
 
   private _handle(outcome: Outcome): void {
@@ -222,13 +248,16 @@ export class MainConnection implements IKept {
         this._isGreeting = false;
         this._keeper?.confirm();
         this._connecting.splice(0).forEach(one => one.resolve(undefined));
-        this._ping();
+        this._heartbeat.ping();
         break;
       case 'result':
         this._settle(outcome.ref)?.resolve(outcome.result);
         break;
       case 'error':
         this._settle(outcome.ref)?.reject(outcome.error);
+        break;
+      case 'item':
+        this._item(outcome);
         break;
       case 'postponed':
         this._askLater(outcome.topic, outcome.error.retryAfterMs);
@@ -246,9 +275,11 @@ export class MainConnection implements IKept {
     }
   }
 
-  /** The close frame that follows says whether to come back; `bye` says when. */
+  /** Why the server ends the connection, and when to come back; the close frame that follows may be lost. */
   private _bye(retryAfterMs: number | null, reason: string, code: number) {
-    if (retryAfterMs !== null && code < 4500) {
+    if (code !== 1000 && !mayReconnect(code)) {
+      this._keeper?.refuse(code, reason);
+    } else if (retryAfterMs !== null) {
       this._keeper?.reconnect(reason, retryAfterMs);
     }
   }
@@ -263,45 +294,26 @@ export class MainConnection implements IKept {
     this._asking.add(timer);
   }
 
+  /** Whoever takes items may fail; the others get theirs. */
+  private _item(item: Extract<Outcome, { type: 'item' }>): void {
+    const { ref, n, data, characters } = item;
+    try {
+      this._waiting.get(ref)?.onItem?.(data, n, characters);
+    } catch (error) {
+      console.error(`Item ${n} of request ${ref} was not taken.`, error);
+    }
+  }
+
   private _settle(ref: number): IWaiting | undefined {
     const waiting = this._waiting.get(ref);
     this._waiting.delete(ref);
     return waiting;
   }
 
-  private _check(): void {
-    const now = this._now();
-    const passed = now - this._checkedMs;
-    const asleep = passed > ASLEEP_MS || passed < 0;
-    this._checkedMs = now;
-    if (asleep) {
-      this._heardMs = now;
-      this.probe();
+  private _flush(): void {
+    if (this._isHanding) {
       return;
     }
-    const heartbeat = this._session.welcome?.heartbeat;
-    const silence = now - this._heardMs;
-    if (!this._session.isOpen) {
-      if (this._isGreeting && silence > GREETING_MS) {
-        this._keeper?.reconnect('The server says nothing.');
-      }
-    } else if (
-      heartbeat &&
-      silence > heartbeat.interval_ms + heartbeat.grace_ms
-    ) {
-      this._keeper?.reconnect('Nothing was heard from the server.');
-    } else if (now - this._pingedMs >= PING_MS) {
-      this._ping();
-    }
-  }
-
-  private _ping(): void {
-    this._pingedMs = this._now();
-    this._session.ping(this._pingedMs);
-    this._flush();
-  }
-
-  private _flush(): void {
     for (
       let frame = this._session.takeFrame();
       frame !== null;
@@ -312,34 +324,25 @@ export class MainConnection implements IKept {
   }
 
   private _stopTimers(): void {
-    if (this._checker !== null) {
-      clearInterval(this._checker);
-    }
-    if (this._probeTimer !== null) {
-      clearTimeout(this._probeTimer);
-    }
+    this._heartbeat.stop();
     this._asking.forEach(clearTimeout);
     this._asking.clear();
-    this._checker = this._probeTimer = null;
   }
 
   private readonly _now: () => number;
   private readonly _session: ClientSession;
+  private readonly _heartbeat: Heartbeat;
   private readonly _waiting = new Map<number, IWaiting>();
   private _connecting: IWaiting[] = [];
   private _keeper: Keeper | null = null;
   private _failure: HubError | null = null;
-  private _checker: ReturnType<typeof setInterval> | null = null;
-  private _probeTimer: ReturnType<typeof setTimeout> | null = null;
   private readonly _endListeners = new Set<
     (code: number, reason: string) => void
   >();
   /** Hello was said, and the server has not answered yet. */
   private _isGreeting = false;
+  /** The outcomes of a frame are being handed on. */
+  private _isHanding = false;
   /** Timers of topics that are to be asked for again. */
   private readonly _asking = new Set<ReturnType<typeof setTimeout>>();
-  private _heardMs = 0;
-  private _heardCount = 0;
-  private _pingedMs = 0;
-  private _checkedMs = 0;
 }

@@ -7,7 +7,13 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { HubError } from '../protocol/errors';
-import { Event, MethodName, Methods } from '../protocol/generated';
+import {
+  Event,
+  MethodName,
+  Methods,
+  StreamName,
+  Streams
+} from '../protocol/generated';
 import {
   ConnectionState,
   IConnectionManager,
@@ -56,6 +62,8 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
     this._book.changed.connect((_, status) => this._statusChanged.emit(status));
     if (typeof window !== 'undefined') {
       window.addEventListener('online', this._wake);
+      // Back from the browser's cache of pages, where sockets die without a word.
+      window.addEventListener('pageshow', this._wake);
       document.addEventListener('visibilitychange', this._wake);
     }
   }
@@ -130,6 +138,16 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
     return result as Methods[M]['result'];
   }
 
+  stream<S extends StreamName>(
+    method: S,
+    params: Streams[S]['params'],
+    options?: IRequestOptions
+  ): AsyncIterable<Streams[S]['item']> {
+    this._requireServer();
+    const items = this._main.streams.open(method, params, options);
+    return items as AsyncIterable<Streams[S]['item']>;
+  }
+
   subscribe<T extends string>(
     topic: T,
     subscriber: ISubscriber<T>,
@@ -163,6 +181,7 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
     this._disposed = true;
     if (typeof window !== 'undefined') {
       window.removeEventListener('online', this._wake);
+      window.removeEventListener('pageshow', this._wake);
       document.removeEventListener('visibilitychange', this._wake);
     }
     this._main.close();

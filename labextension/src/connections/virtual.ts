@@ -111,7 +111,8 @@ export class VirtualMainSocket extends SocketFace {
     this._main
       .request(String(message['method']), message['params'] ?? {}, {
         signal: abort.signal,
-        timeoutMs: typeof timeout === 'number' ? timeout : undefined
+        timeoutMs: typeof timeout === 'number' ? timeout : undefined,
+        onItem: (data, n) => this._give({ type: 'item', ref, n, data })
       })
       .then(
         result => this._give({ type: 'reply', ref, result }),

@@ -15,11 +15,13 @@ import {
   ClientMessage,
   IDEMPOTENT,
   INBOUND_FRAME_BYTES,
+  Item,
   Position,
   Reply,
   ServerMessage,
   Welcome
 } from './generated';
+import { Receipts } from './receipts';
 import { TopicOutcome, TopicSince, TopicTable } from './topics';
 
 /** What the machine tells its owner. */
@@ -28,6 +30,14 @@ export type Outcome =
   | { type: 'welcome'; resumed: boolean; welcome: Welcome }
   | { type: 'result'; ref: number; result: unknown }
   | { type: 'error'; ref: number; error: HubError }
+  | {
+      type: 'item';
+      ref: number;
+      n: number;
+      data: unknown;
+      /** The item's share of its frame: about how much memory it takes here. */
+      characters: number;
+    }
   | { type: 'pong'; t: number }
   | { type: 'bye'; code: number; reason: string; retryAfterMs: number | null };
 
@@ -37,10 +47,11 @@ interface IPending {
   text: string;
   sent: boolean;
   cancelled: boolean;
+  /** May be run again when it is not known whether it ran. */
+  idempotent: boolean;
+  /** The number of the next item of a streamed reply. */
+  next: number;
 }
-
-/** Acknowledge after this many settled requests, or with the next pong. */
-const ACK_EVERY = 16;
 
 /** A frame is ended when it would have more characters than this, well below what the server takes in bytes. */
 const FRAME_CHARACTERS = 128 * 1024;
@@ -61,6 +72,7 @@ export class ClientSession {
   /** A socket has opened: the frame to send first. */
   opened(): string {
     this._open = false;
+    this._receipts.opened();
     const hello = encodeClientMessage({
       type: 'hello',
       client: this._client,
@@ -77,21 +89,36 @@ export class ClientSession {
   }
 
   /**
-   * Take a frame from the server; what has to be sent in answer is in `takeFrame`.
+   * Take a frame from the server; what has to be sent in answer is in `takeFrame`, which is to be asked when the
+   * outcomes were handed on: it tells the server that the frame was consumed.
    *
    * @throws HubError `bad_frame`: the server does not speak this protocol.
    */
   receive(text: string): Outcome[] {
     const outcomes: Outcome[] = [];
-    for (const message of decodeServerFrame(text)) {
-      this._handle(message, outcomes);
+    const messages = decodeServerFrame(text);
+    this._receipts.received(text.length);
+    const characters = Math.ceil(text.length / messages.length);
+    for (const message of messages) {
+      if (message.type === 'item') {
+        this._item(message, characters, outcomes);
+      } else {
+        this._handle(message, outcomes);
+      }
     }
     return outcomes;
   }
 
   /** The next frame to send, null if there is none now; to be asked until it is null. */
   takeFrame(): string | null {
-    if (!this._open || this._out.length === 0) {
+    if (!this._open) {
+      return null;
+    }
+    const ack = this._receipts.take(() => this._settledUpTo());
+    if (ack) {
+      this._send(ack);
+    }
+    if (this._out.length === 0) {
       return null;
     }
     let count = 0;
@@ -105,12 +132,23 @@ export class ClientSession {
     return joinFrame(this._out.splice(0, count));
   }
 
+  /** Tell the server of no more frames until that is taken back, so that it sends no more than its window takes. */
+  hold(held: boolean): void {
+    this._receipts.hold(held);
+  }
+
   /**
-   * Prepare a request; gives its `ref`. It is sent now or when the connection is there.
+   * Prepare a request; gives its `ref`. It is sent now or when the connection is there. One that is `idempotent` is
+   * sent again also when the session was lost; the methods of our own half need not say so.
    *
    * @throws HubError `too_big`: it is larger than the largest frame that the server takes.
    */
-  request(method: string, params: unknown, timeoutMs: number | null): number {
+  request(
+    method: string,
+    params: unknown,
+    timeoutMs: number | null,
+    idempotent = false
+  ): number {
     const ref = ++this._lastRef;
     const text = encodeClientMessage({
       type: 'request',
@@ -130,7 +168,9 @@ export class ClientSession {
       method,
       text,
       sent: this._open,
-      cancelled: false
+      cancelled: false,
+      idempotent: idempotent || IDEMPOTENT.has(method),
+      next: 0
     });
     if (this._open) {
       this._out.push(text);
@@ -216,7 +256,7 @@ export class ClientSession {
         break;
       case 'ping':
         this._send({ type: 'pong', t: message.t });
-        this._acknowledge();
+        this._receipts.asked();
         break;
       case 'pong':
         outcomes.push({ type: 'pong', t: message.t });
@@ -240,7 +280,7 @@ export class ClientSession {
     this._out = [];
     outcomes.push({ type: 'welcome', resumed: welcome.resumed, welcome });
     for (const [ref, pending] of [...this._pending]) {
-      if (pending.sent && !welcome.resumed && !IDEMPOTENT.has(pending.method)) {
+      if (pending.sent && !welcome.resumed && !pending.idempotent) {
         this._settle(ref);
         const error = HubError.of(
           'unknown_outcome',
@@ -273,25 +313,42 @@ export class ClientSession {
     }
   }
 
+  /** After a reconnect the server begins again at 0: what has come already is left out. */
+  private _item(item: Item, characters: number, outcomes: Outcome[]): void {
+    const { ref, n, data } = item;
+    const pending = this._pending.get(ref);
+    if (!pending || pending.cancelled || n < pending.next) {
+      return;
+    }
+    // Only what may run again is streamed.
+    pending.idempotent = true;
+    if (n === pending.next) {
+      pending.next += 1;
+      outcomes.push({ type: 'item', ref, n, data, characters });
+      return;
+    }
+    this._settle(ref);
+    this._send({ type: 'cancel', ref });
+    const error = HubError.of(
+      'bad_frame',
+      `Item ${pending.next} of ${pending.method} is missing: ${n} has come.`
+    );
+    outcomes.push({ type: 'error', ref, error });
+  }
+
   private _send(message: ClientMessage): void {
     this._out.push(encodeClientMessage(message));
   }
 
   private _settle(ref: number): void {
     this._pending.delete(ref);
-    if (++this._settled >= ACK_EVERY) {
-      this._acknowledge();
-    }
+    this._receipts.settled();
   }
 
-  /** Tell the server up to which `ref` everything is settled, so that it need not keep the outcomes. */
-  private _acknowledge(): void {
-    if (this._settled === 0 || !this._open) {
-      return;
-    }
-    this._settled = 0;
-    const oldest = Math.min(...this._pending.keys(), this._lastRef + 1);
-    this._send({ type: 'ack', done: oldest - 1 });
+  /** The `ref` up to which everything is settled here; requests wait in the order of their `ref`s. */
+  private _settledUpTo(): number {
+    const [oldest = this._lastRef + 1] = this._pending.keys();
+    return oldest - 1;
   }
 
   private readonly _topics = new TopicTable({
@@ -302,7 +359,7 @@ export class ClientSession {
   private _open = false;
   private _welcome: Welcome | null = null;
   private _lastRef = 0;
-  private _settled = 0;
+  private readonly _receipts = new Receipts();
   /** Encoded messages on their way out; bounded by what the callers have pending. */
   private _out: string[] = [];
   private readonly _pending = new Map<number, IPending>();

@@ -11,6 +11,7 @@ import {
   ServerMessage
 } from '../protocol/generated';
 import { FakeSocket, Frame, ILine } from './fakeSocket';
+import { FakeStreams } from './fakeStreams';
 import { errorInfo, FakeTopics, Refusal } from './fakeTopics';
 
 interface ISession {
@@ -26,6 +27,7 @@ export class FakeServer implements ILine {
   latencyMs = 1;
   silent = false;
   refusing = false;
+  browserGivesUp = true;
   /** These go out with `welcome`. */
   heartbeat = { interval_ms: 25_000, grace_ms: 10_000 };
   limits = { frame_bytes: 1024 * 1024, requests_in_flight: 64, topics: 256 };
@@ -36,6 +38,7 @@ export class FakeServer implements ILine {
   /** Every call that was executed. */
   readonly calls: Request[] = [];
   readonly topics = new FakeTopics();
+  readonly streams = new FakeStreams((...one) => this.give(...one));
   /** Clear it, and nobody can resume. */
   readonly sessions = new Map<string, ISession>();
   /** A method's result, or a promise of it; without a hook it is null. */
@@ -109,8 +112,12 @@ export class FakeServer implements ILine {
       case 'request':
         this._request(socket, message);
         break;
+      case 'ack':
+        socket.ackedFrames = message.frames ?? socket.ackedFrames;
+        this.streams.pump();
+        break;
       case 'cancel':
-        this._settle(socket.session, message.ref, errorInfo('cancelled'), null);
+        this._cancel(socket, message.ref);
         break;
       case 'ping':
         this.give(socket, { type: 'pong', t: message.t });
@@ -156,8 +163,18 @@ export class FakeServer implements ILine {
     this.give(socket, ...answers);
   }
 
+  private _cancel(socket: FakeSocket, ref: number): void {
+    const error = errorInfo('cancelled');
+    if (!this.streams.cancel(socket, ref, error)) {
+      this._settle(socket.session, ref, error, null);
+    }
+  }
+
   private _request(socket: FakeSocket, request: Request): void {
     const { ref, method, params } = request;
+    if (this.streams.request(socket, request)) {
+      return;
+    }
     const session = this.sessions.get(socket.session ?? '');
     const outcome = session?.outcomes.get(ref);
     if (outcome) {

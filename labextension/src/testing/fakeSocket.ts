@@ -16,6 +16,8 @@ export interface ILine {
   silent: boolean;
   /** Upgrades are refused; a browser tells no more than 1006. */
   refusing: boolean;
+  /** The browser gives up by itself what does not open. */
+  browserGivesUp: boolean;
 }
 
 /** What the server does with a socket. */
@@ -32,7 +34,10 @@ export class FakeSocket implements ITransport {
     private readonly _line: ILine,
     private readonly _serve: IServe
   ) {
-    this._opening = setTimeout(() => this.cut(), OPEN_TIMEOUT_MS);
+    this._opening = setTimeout(
+      () => _line.browserGivesUp && this.cut(),
+      OPEN_TIMEOUT_MS
+    );
     this._later(() => {
       if (_line.refusing) {
         this._end(1006, '', false);
@@ -55,12 +60,22 @@ export class FakeSocket implements ITransport {
   /** What the server's side knows of this socket; see FakeServer. */
   readonly topics = new Set<string>();
   session: string | null = null;
+  /** The length of each frame that the server has sent, and how many of them the client has told it of. */
+  readonly given: number[] = [];
+  ackedFrames = 0;
 
   /** The text frames that the server got. */
   get texts(): string[] {
     return this.received.filter(
       (one): one is string => typeof one === 'string'
     );
+  }
+
+  /** Characters that the server has sent and the client has not told it of. */
+  get underWay(): number {
+    return this.given
+      .slice(this.ackedFrames)
+      .reduce((sum, characters) => sum + characters, 0);
   }
 
   /** The client sends. */
@@ -83,6 +98,7 @@ export class FakeSocket implements ITransport {
 
   /** The server sends. */
   give(frame: Frame): void {
+    this.given.push(frame.length);
     const data = typeof frame === 'string' ? frame : copyOf(frame).buffer;
     this._later(() => this._events.onMessage(data));
   }

@@ -92,6 +92,10 @@ export class StubConnections implements IConnectionManager {
     );
   }
 
+  stream(): AsyncIterable<never> {
+    throw new Error('not here');
+  }
+
   subscribe<T extends string>(
     topic: T,
     subscriber: ISubscriber<T>,

@@ -128,7 +128,65 @@ describe('A tab that was asleep', () => {
   });
 });
 
+describe('A tab that was busy itself', () => {
+  /** Time passes without anything being run: timers come late, and before what has come from the server. */
+  const busy = (ms: number) => jest.setSystemTime(Date.now() + ms);
+
+  it('while it waited for the answer to a probe listens once more', async () => {
+    const rig = await new MainRig().connected();
+    await pass(100);
+    rig.server.latencyMs = 1600;
+    rig.main.probe();
+    await pass(2000);
+    busy(10_000);
+    // The probe's timer comes first, then the answer.
+    await pass(60_000);
+    expect(rig.server.sockets.length).toBe(1);
+    expect(rig.status.state).toBe('connected');
+  });
+
+  it('and whose server is gone finds that out nevertheless', async () => {
+    const rig = await new MainRig().connected();
+    await pass(100);
+    rig.server.silent = true;
+    rig.main.probe();
+    await pass(2000);
+    busy(10_000);
+    await pass(1100);
+    expect(rig.server.sockets.length).toBe(1);
+    await pass(3100);
+    expect(rig.server.sockets[0]?.closedWith?.code).toBe(4002);
+  });
+
+  it('and whose timers come once a minute only finds out within some minutes that the server is gone', async () => {
+    const rig = await new MainRig().connected();
+    rig.server.silent = true;
+    for (let n = 0; n < 8; n++) {
+      busy(59_000);
+      await pass(1000);
+    }
+    expect(rig.server.sockets[0]?.closedWith?.code).toBe(4002);
+  });
+});
+
 describe('A probe', () => {
+  it('whose connection breaks before it ends leaves the next attempt alone', async () => {
+    jest.spyOn(Math, 'random').mockReturnValue(0.999);
+    const rig = await new MainRig().connected();
+    await pass(100);
+    rig.main.probe();
+    rig.server.silent = true;
+    await pass(1900);
+    rig.cut();
+    rig.server.silent = false;
+    rig.server.latencyMs = 500;
+    // The next attempt is made a second later, and opens after the probe's end.
+    await pass(1900);
+    expect(rig.server.sockets.length).toBe(2);
+    await rig.back();
+    expect(rig.server.sockets.length).toBe(2);
+  });
+
   it('that is answered changes nothing', async () => {
     const rig = await new MainRig().connected();
     rig.main.probe();

@@ -136,6 +136,50 @@ describe('The attempts', () => {
     expect(rig.told).toEqual([['opened', false], 'dropped', ['opened', true]]);
   });
 
+  it('that do not open are given up after 20 s', async () => {
+    const rig = new KeeperRig();
+    rig.server.silent = true;
+    rig.server.browserGivesUp = false;
+    await pass(19_999);
+    expect(rig.attempts).toBe(1);
+    await until('it tries again', () => rig.attempts === 2, 2000);
+    expect([rig.asked, rig.status.lastError]).toEqual([
+      1,
+      'The server did not answer.'
+    ]);
+    rig.server.silent = false;
+    await until('it is connected', () => rig.keeper.isConnected);
+    await pass(MINUTE_MS);
+    expect(rig.keeper.isConnected).toBe(true);
+  });
+
+  it('that have not opened for a while are made anew by who is in a hurry', async () => {
+    const rig = new KeeperRig();
+    rig.server.silent = true;
+    await pass(2900);
+    rig.keeper.hurry();
+    expect(rig.attempts).toBe(1);
+    await pass(200);
+    rig.server.silent = false;
+    rig.keeper.hurry();
+    await pass(1);
+    expect([rig.attempts, rig.keeper.isConnected]).toEqual([2, true]);
+  });
+
+  it('are over when the peer has said so', async () => {
+    const rig = new KeeperRig();
+    await pass(1);
+    rig.keeper.refuse(4504, '');
+    rig.keeper.refuse(4501, 'Again.');
+    await pass(MINUTE_MS);
+    expect(rig.attempts).toBe(1);
+    expect(rig.told.slice(1)).toEqual([
+      ['ended', 4504, "a newer connection took this one's place"]
+    ]);
+    expect(rig.server.last.closedWith?.code).toBe(1000);
+    expect([rig.status.state, jest.getTimerCount()]).toEqual(['failed', 0]);
+  });
+
   it('come exactly when the server said', async () => {
     const rig = new KeeperRig();
     await pass(1);

@@ -108,6 +108,102 @@ describe('The main connection', () => {
     expect(rig.server.sockets.length).toBe(2);
   });
 
+  it.each([
+    ['superseded', 4504],
+    ['unauthenticated', 4501],
+    ['version_unsupported', 4506]
+  ])(
+    'that is told %s stays away, with and without a close frame',
+    async (name, code) => {
+      for (const ending of ['bye', 'close', 'both', 'cut']) {
+        const rig = await new MainRig().connected();
+        const end = watch(rig.main.request('files.list', {}));
+        await until('it is answered', () => end.settled);
+        const bye = { type: 'bye', code, reason: 'So it is.' } as const;
+        const { last } = rig.server;
+        if (ending !== 'close') {
+          rig.server.give(last, { ...bye, retry_after_ms: null });
+        }
+        if (ending === 'close' || ending === 'both') {
+          last.end(code, 'So it is.');
+        }
+        await pass(5);
+        if (ending === 'cut') {
+          last.cut();
+        }
+        await pass(600_000);
+        rig.main.probe();
+        await pass(60_000);
+        expect([ending, rig.server.sockets.length]).toEqual([ending, 1]);
+        expect(rig.status).toMatchObject({
+          state: 'failed',
+          lastError: 'So it is.'
+        });
+        await expect(rig.main.request('files.list', {})).rejects.toMatchObject({
+          code: name,
+          retryable: false
+        });
+      }
+    }
+  );
+
+  it('that its own newer socket has superseded hears nothing of it', async () => {
+    const rig = await new MainRig().connected();
+    const old = rig.server.last;
+    rig.server.silent = true;
+    rig.main.probe();
+    await pass(3001);
+    rig.server.silent = false;
+    await rig.back();
+    const { length } = rig.server.sockets;
+    old.end(4504, 'Superseded.');
+    await pass(60_000);
+    expect(rig.status.state).toBe('connected');
+    expect(rig.server.sockets.length).toBe(length);
+  });
+
+  it('that is told to wait comes back, also after rate_limited', async () => {
+    const rig = await new MainRig().connected();
+    await pass(100);
+    const bye = { type: 'bye', code: 4004, reason: 'Too fast.' } as const;
+    rig.server.give(rig.server.last, { ...bye, retry_after_ms: 9000 });
+    await pass(8999);
+    expect(rig.server.sockets.length).toBe(1);
+    await pass(10);
+    expect(rig.status.state).toBe('connected');
+  });
+
+  it('sends what the handling of one frame has led to in one frame, behind it', async () => {
+    const rig = await new MainRig().connected();
+    await pass(100);
+    const seen: number[] = [];
+    rig.main.subscribe(
+      'chat/a',
+      Object.assign(new Recorder(), {
+        onEvent: () => {
+          seen.push(rig.server.got('ack').length);
+          void rig.main.request('files.list', { n: seen.length });
+        }
+      }),
+      'latest'
+    );
+    await pass(100);
+    const { last } = rig.server;
+    const before = last.texts.length;
+    const { topics } = rig.server;
+    const events = [1, 2].map(n =>
+      topics.append('chat/a', `${n}`.repeat(20_000), 'message')
+    );
+    rig.server.give(last, ...events);
+    await pass(1);
+    expect(last.texts.length - before).toBeLessThanOrEqual(1);
+    await pass(100);
+    const types = (
+      JSON.parse(last.texts[before] ?? '[]') as [{ type: string }]
+    ).map(({ type }) => type);
+    expect(types).toEqual(['request', 'request', 'ack']);
+  });
+
   it('does not connect again and again without a pause to a server that speaks another language', async () => {
     const rig = await new MainRig().connected();
     rig.server.latencyMs = 50;

@@ -1,6 +1,6 @@
 import { MainRig } from '../../testing/mainRig';
 import { errorInfo } from '../../testing/fakeTopics';
-import { pass } from '../../testing/tools';
+import { IEnd, pass, watch } from '../../testing/tools';
 import { VirtualMainSocket } from '../virtual';
 
 type Message = { [key: string]: unknown };
@@ -26,6 +26,13 @@ class Holder {
     await pass(20);
     return this.messages.slice(before);
   }
+}
+
+/** How a promise has ended after a moment. */
+async function watchSoon<T>(promise: Promise<T>): Promise<IEnd<T>> {
+  const end = watch(promise);
+  await pass(20);
+  return end;
 }
 
 let rig: MainRig;
@@ -69,6 +76,46 @@ describe('The virtual socket of the main connection', () => {
     expect(b.messages).toEqual([
       { type: 'reply', ref: 1, result: { path: 'b' } }
     ]);
+  });
+
+  it('gives the items of a streamed reply with the ref of its holder', async () => {
+    rig.server.streams.methods.set('example.count', () => ({
+      items: ['a', 'b']
+    }));
+    await watchSoon(rig.main.request('files.list', {}));
+    const told = await new Holder(rig).say({
+      type: 'request',
+      ref: 9,
+      method: 'example.count'
+    });
+    expect(told).toEqual([
+      { type: 'item', ref: 9, n: 0, data: 'a' },
+      { type: 'item', ref: 9, n: 1, data: 'b' },
+      { type: 'reply', ref: 9, result: null }
+    ]);
+  });
+
+  it('that fails at an item costs nobody else anything', async () => {
+    const told = jest
+      .spyOn(console, 'error')
+      .mockImplementation(() => undefined);
+    rig.server.streams.methods.set('example.count', () => ({
+      items: ['a']
+    }));
+    const holder = new Holder(rig);
+    holder.socket.onmessage = ({ data }) => {
+      if (String(data).includes('item')) {
+        throw new Error('A bug.');
+      }
+    };
+    const message = { type: 'request', ref: 9, method: 'example.count' };
+    holder.socket.send(JSON.stringify([message]));
+    await pass(20);
+    expect(told).toHaveBeenCalledTimes(1);
+    await expect(
+      watchSoon(rig.main.request('files.list', {}))
+    ).resolves.toMatchObject({ settled: true, value: null });
+    told.mockRestore();
   });
 
   it('gives the errors of requests as they stand on the wire', async () => {

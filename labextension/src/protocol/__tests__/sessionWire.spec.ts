@@ -25,7 +25,7 @@ describe('The acknowledgement of outcomes', () => {
     settle(run, 15);
     expect(run.got('ack')).toEqual([]);
     settle(run, 1);
-    expect(run.got('ack')).toEqual([{ type: 'ack', done: 16 }]);
+    expect(run.got('ack')).toMatchObject([{ type: 'ack', done: 16 }]);
   });
 
   it('never covers a request that has no outcome yet', () => {
@@ -34,12 +34,12 @@ describe('The acknowledgement of outcomes', () => {
     settle(run, 3);
     const slow = run.request('a.b');
     settle(run, 16);
-    expect(run.got('ack')).toEqual([{ type: 'ack', done: slow - 1 }]);
+    expect(run.got('ack')).toMatchObject([{ done: slow - 1 }]);
     run.give(
       { type: 'reply', ref: slow, result: null },
       { type: 'ping', t: 0 }
     );
-    expect(run.got('ack')[1]).toEqual({ type: 'ack', done: slow + 16 });
+    expect(run.got('ack')[1]).toMatchObject({ done: slow + 16 });
   });
 
   it('comes with the next heartbeat at latest', () => {
@@ -47,7 +47,84 @@ describe('The acknowledgement of outcomes', () => {
     run.connect();
     settle(run, 1);
     run.give({ type: 'ping', t: 0 }, { type: 'ping', t: 0 });
-    expect(run.got('ack')).toEqual([{ type: 'ack', done: 1 }]);
+    expect(run.got('ack')).toMatchObject([{ type: 'ack', done: 1 }]);
+  });
+});
+
+describe('The acknowledgement of frames', () => {
+  /** A frame of so many characters. */
+  const frameOf = (characters: number): string => {
+    const frame = JSON.stringify([{ type: 'unknown', x: '' }]);
+    return frame.replace('""', `"${'x'.repeat(characters - frame.length)}"`);
+  };
+
+  it('comes when 16 Ki characters have come since the last one', () => {
+    const run = new SessionRun();
+    run.connect();
+    const greeting = JSON.stringify([WELCOME]).length;
+    run.session.receive(frameOf(16 * 1024 - greeting - 1));
+    expect(run.flush()).toEqual([]);
+    run.session.receive(frameOf(50));
+    expect(run.flush()).toEqual([{ type: 'ack', frames: 3 }]);
+    run.session.receive(frameOf(16 * 1024 - 1));
+    expect(run.flush()).toEqual([]);
+    run.session.receive(frameOf(50));
+    expect(run.flush()).toEqual([{ type: 'ack', frames: 5 }]);
+  });
+
+  it('is cumulative: frames that were consumed together are told once', () => {
+    const run = new SessionRun();
+    run.connect();
+    const big = frameOf(64 * 1024);
+    [big, big, big].forEach(frame => run.session.receive(frame));
+    expect(run.flush()).toEqual([{ type: 'ack', frames: 4 }]);
+    expect(run.flush()).toEqual([]);
+  });
+
+  it('comes with the answer to each ping, once per frame', () => {
+    const run = new SessionRun();
+    run.connect();
+    run.give({ type: 'ping', t: 0 }, { type: 'ping', t: 0 });
+    run.give({ type: 'ping', t: 0 });
+    expect(run.got('ack').map(one => one.frames)).toEqual([2, 3]);
+  });
+
+  it('counts from the beginning on each connection', () => {
+    const run = new SessionRun();
+    run.connect();
+    run.session.receive(frameOf(10_000));
+    run.session.receive(frameOf(64 * 1024));
+    run.session.closed();
+    run.connect({ resumed: true });
+    expect(run.got('ack')).toEqual([]);
+    run.session.receive(frameOf(10_000));
+    expect(run.flush()).toEqual([]);
+    run.give({ type: 'ping', t: 0 });
+    expect(run.got('ack')).toEqual([{ type: 'ack', frames: 3 }]);
+  });
+
+  it('is withheld while somebody cannot take more, but not that of outcomes, nor a pong', () => {
+    const run = new SessionRun();
+    run.connect();
+    run.session.hold(true);
+    const ref = run.request('a.b');
+    run.session.receive(frameOf(64 * 1024));
+    run.give({ type: 'reply', ref, result: null }, { type: 'ping', t: 7 });
+    expect(run.got('pong')).toHaveLength(1);
+    expect(run.got('ack')).toEqual([{ type: 'ack', done: ref }]);
+    run.session.hold(false);
+    expect(run.flush()).toEqual([{ type: 'ack', frames: 3 }]);
+  });
+
+  it('that was withheld is not owed on the next connection', () => {
+    const run = new SessionRun();
+    run.connect();
+    run.session.hold(true);
+    run.session.receive(frameOf(64 * 1024));
+    run.session.closed();
+    run.connect({ resumed: true });
+    run.session.hold(false);
+    expect(run.flush()).toEqual([]);
   });
 });
 
