@@ -95,7 +95,7 @@ class Hub:
                 connection.fail(error)
             await asyncio.sleep(0)  # let them be written
         for _ in range(DRAIN_LOOKS):
-            if all(connection.is_over for connection in connections):
+            if all(connection.is_over for connection in self._connections):
                 break
             await asyncio.sleep(DRAIN_S / DRAIN_LOOKS)
         await self.sessions.stop()

@@ -173,6 +173,8 @@ class World:
             assert ledger.live
             for event in ledger.events:
                 assert event.offset is not None and records.get(event.offset, event.id) == event.id
+        for client in self.clients:
+            client.lose()
         await self.hub.stop(0)
 
 
