@@ -27,9 +27,9 @@ export class Receipts {
   }
 
   /** A request is settled. */
-  settled(): void {
-    this._settled += 1;
-    if (this._settled >= ACK_OUTCOMES) {
+  settled(ref: number): void {
+    this._settled.push(ref);
+    if (this._settled.length >= ACK_OUTCOMES) {
       this._outcomesDue = true;
     }
   }
@@ -37,7 +37,7 @@ export class Receipts {
   /** The server has pinged: whatever has come is told with the answer. */
   asked(): void {
     this._framesDue = true;
-    this._outcomesDue = this._settled > 0;
+    this._outcomesDue = this._settled.length > 0;
   }
 
   /** Tell of no more frames until that is taken back: somebody here cannot take more. */
@@ -57,9 +57,15 @@ export class Receipts {
       this._characters = 0;
       this._framesDue = false;
     }
-    if (this._settled > 0) {
-      ack.done = settledUpTo();
-      this._settled = 0;
+    if (this._settled.length > 0) {
+      const done = settledUpTo();
+      const also = this._settled.filter(ref => ref > done);
+      ack.done = done;
+      if (also.length > 0) {
+        // One request that takes long does not make the server keep all outcomes after it.
+        ack.also = also;
+      }
+      this._settled = [];
       this._outcomesDue = false;
     }
     return ack;
@@ -70,7 +76,8 @@ export class Receipts {
   private _told = 0;
   /** Characters in the frames that it was not told of. */
   private _characters = 0;
-  private _settled = 0;
+  /** Requests that were settled since the server was told. */
+  private _settled: number[] = [];
   private _framesDue = false;
   private _outcomesDue = false;
   private _held = false;

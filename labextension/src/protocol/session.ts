@@ -342,7 +342,7 @@ export class ClientSession {
 
   private _settle(ref: number): void {
     this._pending.delete(ref);
-    this._receipts.settled();
+    this._receipts.settled(ref);
   }
 
   /** The `ref` up to which everything is settled here; requests wait in the order of their `ref`s. */

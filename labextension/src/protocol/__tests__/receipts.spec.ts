@@ -7,7 +7,7 @@ describe('What was consumed', () => {
     const receipts = new Receipts();
     receipts.received(ACK_CHARACTERS - 1);
     for (let n = 0; n < 15; n++) {
-      receipts.settled();
+      receipts.settled(1);
     }
     expect(take(receipts)).toBeNull();
   });
@@ -16,7 +16,7 @@ describe('What was consumed', () => {
     const receipts = new Receipts();
     receipts.received(1);
     receipts.received(ACK_CHARACTERS);
-    receipts.settled();
+    receipts.settled(1);
     expect(take(receipts)).toEqual({ type: 'ack', frames: 2, done: 99 });
     expect(take(receipts)).toBeNull();
     receipts.asked();
@@ -26,12 +26,26 @@ describe('What was consumed', () => {
   it('is told of outcomes from connection to connection, of frames anew', () => {
     const receipts = new Receipts();
     receipts.received(ACK_CHARACTERS);
-    receipts.settled();
+    receipts.settled(1);
     receipts.opened();
     expect(take(receipts)).toBeNull();
     receipts.received(1);
     receipts.asked();
     expect(take(receipts)).toEqual({ type: 'ack', frames: 1, done: 99 });
+  });
+
+  it('is told of outcomes above one that is not there yet, once', () => {
+    const receipts = new Receipts();
+    [3, 5, 6].forEach(ref => receipts.settled(ref));
+    receipts.asked();
+    expect(receipts.take(() => 3)).toEqual({
+      type: 'ack',
+      done: 3,
+      also: [5, 6]
+    });
+    receipts.settled(7);
+    receipts.asked();
+    expect(receipts.take(() => 3)).toEqual({ type: 'ack', done: 3, also: [7] });
   });
 
   it('of frames waits while it is held, and is told when that ends', () => {
@@ -40,7 +54,7 @@ describe('What was consumed', () => {
     receipts.received(ACK_CHARACTERS);
     receipts.asked();
     expect(take(receipts)).toBeNull();
-    receipts.settled();
+    receipts.settled(1);
     receipts.asked();
     expect(take(receipts)).toEqual({ type: 'ack', done: 99 });
     receipts.hold(false);
