@@ -22,7 +22,8 @@ from jupyter_ws_hub.storage.base import LogRetention, Storage
 from jupyter_ws_hub.storage.memory import MemoryStorage
 from tests.support.fakes import FakeClock, counting_ids
 
-from .contract import NOTHING, KeyValueContract, TopicLogContract, draft, drafts, offsets, whole
+from .contract import NOTHING, TopicLogContract, draft, drafts, offsets, whole
+from .contract_values import KeyValueContract
 from .sqlite import APPEND, PRELUDE, ROOT, WAIT_S, open_storage, output_of, start
 
 UNHURRIED: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -122,6 +123,8 @@ STEPS = st.lists(
         st.tuples(st.just("read_back"), st.none() | SMALL, SMALL.map(lambda n: n + 1)),
         st.tuples(st.just("id_at"), SMALL),
         st.tuples(st.just("head")),
+        st.tuples(st.just("topics")),
+        st.tuples(st.just("compact"), st.lists(SMALL), st.just("epoch")),
     ),
     max_size=20,
 )
@@ -131,7 +134,7 @@ STEPS = st.lists(
 @given(STEPS)
 def test_file_and_memory_answer_any_sequence_alike(steps: list[tuple[Any, ...]]) -> None:
     async def answers(storage: Storage) -> list[Any]:
-        return [await getattr(storage.log, name)("t", *arguments) for name, *arguments in steps]
+        return [await getattr(storage.log, name)(*["t"][: name != "topics"], *more) for name, *more in steps]
 
     with tempfile.TemporaryDirectory() as name:
         storage = open_storage(Path(name, "hub.sqlite"), new_id=lambda: "epoch")
