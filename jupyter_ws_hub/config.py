@@ -22,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True):
     database_path: Path | None
     keep_messages: bool
     full_sync: bool
+    database_retry_s: float
 
 
 class HubTraits(HasTraits):
@@ -60,6 +61,11 @@ class HubTraits(HasTraits):
     full_sync = Bool(
         False, help="Wait until the disk has each message that is kept: survives a power loss whole, and is slower."
     ).tag(config=True)
+    database_retry_s = Float(
+        30.0,
+        help="""Seconds between tries to use the database again after it failed: the disk was full, the file damaged or
+        gone. Meanwhile messages are kept in memory.""",
+    ).tag(config=True)
 
     def freeze(self, server_name: str, default_database: Path) -> Settings:
         """The traits' values now, as the parts take them."""
@@ -87,4 +93,5 @@ class HubTraits(HasTraits):
             database_path=Path(self.database) if self.database else default_database,
             keep_messages=self.keep_messages,
             full_sync=self.full_sync,
+            database_retry_s=self.database_retry_s,
         )

@@ -218,18 +218,16 @@ class SqliteLog:
         state = self._state(connection, topic)
         if state.head.epoch != epoch:
             return 0
-        kept = size = 0
-        for offset in offsets:
-            found = "SELECT LENGTH(data) FROM messages WHERE place = ? AND data IS NOT NULL"
-            row = connection.execute(found, (state.place(offset),)).fetchone()
-            if row is not None:
-                connection.execute("UPDATE messages SET data = NULL WHERE place = ?", (state.place(offset),))
-                kept, size = kept + 1, size + row[0]
-        left = state.totals.minus(kept, size)
+        found = "SELECT place, id, kind, time_ms, LENGTH(data) FROM messages WHERE place = ? AND data IS NOT NULL"
+        rows = [row for offset in offsets if (row := connection.execute(found, (state.place(offset),)).fetchone())]
+        # Rows that only become smaller would leave their pages half empty: those taken out and put back do not.
+        connection.executemany("DELETE FROM messages WHERE place = ?", [row[:1] for row in rows])
+        connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, NULL)", [row[:4] for row in rows])
+        left = state.totals.minus(len(rows), sum(row[4] for row in rows))
         connection.execute(
             "UPDATE topics SET kept = ?, bytes = ? WHERE number = ?", (left.kept, left.bytes, state.number)
         )
-        return kept
+        return len(rows)
 
     async def topics(self) -> list[str]:
         """See TopicLog."""
