@@ -12,8 +12,8 @@ ROUNDS: Final = 5
 """So often the messages that came during the last round are moved while others come."""
 
 PROBE_KEY: Final = "storage/probe"
-PROBE_BYTES: Final = 256 * 1024
-"""More than a database that is full can take in pages that it has."""
+PROBE_BYTES: Final = 64 * 1024
+"""Enough that a disk with room for one more message only is still full, little beside what is to be moved."""
 
 
 class Move:
@@ -27,7 +27,11 @@ class Move:
         self._moved: dict[str, int] = {}
 
     async def probe(self) -> None:
-        """Raise `HubError` if the target does not take what is written."""
+        """Raise `HubError` if the target does not take what is written.
+
+        What it has not yet put in order comes first: on a disk that was full, that may be what takes the space.
+        """
+        await self._target.upkeep()
         await self._target.values.put(PROBE_KEY, bytes(PROBE_BYTES), ttl_s=1)
         await self._target.values.delete(PROBE_KEY)
 

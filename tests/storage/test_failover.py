@@ -24,11 +24,40 @@ from tests.support.fakes import FakeClock, counting_ids, until
 
 from .contract import TopicLogContract, draft, drafts, offsets, whole
 from .contract_values import KeyValueContract
-from .sqlite import locked
+from .sqlite import PRELUDE, locked, output_on_tiny_disk
 
 NEVER_S: Final = 3600.0
 SOON_S: Final = 0.01
 BIG: Final = bytes(20_000)
+
+FULL_DISK: Final = (
+    PRELUDE
+    + """
+from jupyter_ws_hub.storage.failover import FailoverStorage
+from jupyter_ws_hub.storage.memory import MemoryStorage
+from jupyter_ws_hub.storage.sqlite.opening import SqliteFile
+async def main(storage):
+    told = []
+    storage.on_switched(lambda: told.append(storage.degraded))
+    path.with_name("filler").write_bytes(bytes(450_000))
+    for number in range(12):
+        await storage.log.append("t", [Draft(f"m{number}", "k", 0, bytes(10_000))])
+    print(len(told), "full" in told[0])
+    await asyncio.sleep(0.3)
+    print(len(told), "full" in storage.degraded)
+    path.with_name("filler").unlink()
+    while storage.degraded:
+        await asyncio.sleep(0.01)
+    print(len(told), [r.id for r in await storage.log.read("t", 0, 99)] == [f"m{number}" for number in range(12)])
+logger = logging.getLogger("test")
+logger.disabled = True
+new_id = lambda: os.urandom(8).hex()
+file = SqliteFile(path, lambda: 0.0, new_id, logger)
+def open_storage():
+    return FailoverStorage(file.open, lambda: MemoryStorage(lambda: 0.0, new_id), logger, retry_s=0.05)
+run(main)
+"""
+)
 
 
 class Bench:
@@ -138,6 +167,10 @@ async def test_what_a_full_file_does_not_take_memory_takes(bench: Bench) -> None
     assert list(await storage.values.scan("")) == ["a"]
 
 
+def test_a_disk_that_is_really_full_and_has_room_again(tmp_path: Path) -> None:
+    assert output_on_tiny_disk(FULL_DISK, tmp_path / "hub.sqlite") == ["1 True", "1 True", "2 True"]
+
+
 async def test_all_that_is_under_way_goes_on_and_the_listener_is_told_once(bench: Bench) -> None:
     await bench.storage.log.append("t", drafts(1, 3))
     await bench.fill_up()
@@ -207,7 +240,7 @@ async def test_a_file_that_is_full_again_is_left_again(bench: Bench) -> None:
         bench.may_open.clear()
         await bench.fill_up()
         # More than the pages that the last try to write has left free.
-        await bench.storage.log.append("t", [Draft(f"big{number}", "k", 0, bytes(2 * PROBE_BYTES))])
+        await bench.storage.log.append("t", [Draft(f"big{number}", "k", 0, bytes(8 * PROBE_BYTES))])
         bench.may_open.set()
         await until(lambda: bench.storage.degraded is None)
         assert bench.told == 2 * number
