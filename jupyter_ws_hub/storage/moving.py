@@ -9,7 +9,7 @@ from .base import Draft, Storage, Stored
 
 PAGE: Final = 500
 ROUNDS: Final = 5
-"""So often the messages that came during the last round are moved while others come."""
+"""At most so often the messages that came during the last round are moved while others come."""
 
 PROBE_KEY: Final = "storage/probe"
 PROBE_BYTES: Final = 64 * 1024
@@ -36,10 +36,13 @@ class Move:
         await self._target.values.delete(PROBE_KEY)
 
     async def most_messages(self) -> None:
-        """Move messages while others are added to the source."""
+        """Move messages while others are added to the source, as long as fewer and fewer are left."""
+        before = await self._messages()
         for _ in range(ROUNDS):
-            if not await self._messages():
+            number = await self._messages()
+            if number > before // 2:
                 return
+            before = number
 
     async def rest(self) -> None:
         """Move the messages that came meanwhile, and the values; nothing may be added to the source any more."""

@@ -24,7 +24,7 @@ from tests.support.fakes import FakeClock, counting_ids, until
 
 from .contract import TopicLogContract, draft, drafts, offsets, whole
 from .contract_values import KeyValueContract
-from .sqlite import PRELUDE, locked, output_on_tiny_disk
+from .sqlite import PRELUDE, WAIT_S, locked, output_on_tiny_disk
 
 NEVER_S: Final = 3600.0
 SOON_S: Final = 0.01
@@ -197,7 +197,7 @@ async def test_what_memory_gathered_is_in_the_file_when_that_takes_writes_again(
     await storage.values.delete("deleted", expect=versions["deleted"])
     assert bench.told == 1
     bench.may_open.set()
-    await until(lambda: storage.degraded is None)
+    await until(lambda: storage.degraded is None, WAIT_S)
     assert bench.told == 2
     assert bench.in_file
     head = await storage.log.head("t")
@@ -242,7 +242,7 @@ async def test_a_file_that_is_full_again_is_left_again(bench: Bench) -> None:
         # More than the pages that the last try to write has left free.
         await bench.storage.log.append("t", [Draft(f"big{number}", "k", 0, bytes(8 * PROBE_BYTES))])
         bench.may_open.set()
-        await until(lambda: bench.storage.degraded is None)
+        await until(lambda: bench.storage.degraded is None, WAIT_S)
         assert bench.told == 2 * number
     assert [record.id for record in await whole(bench.storage.log, "t")] == ["big1", "big2", "big3"]
 
@@ -280,7 +280,7 @@ async def test_a_damaged_file_is_set_aside_and_a_new_one_takes_what_memory_has(b
             await storage.log.read("t", 0, 1000)
     last = (await storage.log.head("t")).id
     bench.may_open.set()
-    await until(lambda: storage.degraded is None)
+    await until(lambda: storage.degraded is None, WAIT_S)
     assert (await storage.log.head("t")).epoch != epoch
     assert (await whole(storage.log, "t"))[-1].id == last
     aside = [file.name for file in bench.path.parent.iterdir() if ".corrupt-" in file.name]
@@ -296,7 +296,7 @@ async def test_a_file_that_was_removed_is_noticed_and_made_anew(bench: Bench, mo
         file.unlink()
     await bench.storage.log.append("t", [draft("kept")])
     assert bench.told >= 1
-    await until(lambda: bench.storage.degraded is None)
+    await until(lambda: bench.storage.degraded is None, WAIT_S)
     assert bench.path.exists()
     assert [record.id for record in await whole(bench.storage.log, "t")] == ["kept"]
 
@@ -321,7 +321,7 @@ async def test_a_file_that_cannot_be_opened_at_the_start_is_used_later(tmp_path:
     assert storage.degraded is not None
     await storage.log.append("t", drafts(1, 2))
     bench.may_open.set()
-    await until(lambda: storage.degraded is None)
+    await until(lambda: storage.degraded is None, WAIT_S)
     assert offsets(await whole(storage.log, "t")) == [1, 2]
     storage.close()
 
@@ -332,10 +332,10 @@ async def test_other_servers_are_heard_after_the_way_back(bench: Bench) -> None:
     bench.storage.log.on_foreign(heard.append)
     await bench.fill_up()
     await bench.storage.values.put("a", BIG)
-    await until(lambda: bench.storage.degraded is None and bench.told == 2)
+    await until(lambda: bench.storage.degraded is None and bench.told == 2, WAIT_S)
     other = SqliteFile(bench.path, bench.clock, bench.new_id, logging.getLogger("other")).open()
     await other.log.append("of other", drafts(1, 1))
-    await until(lambda: heard == ["of other"])
+    await until(lambda: heard == ["of other"], WAIT_S)
     other.close()
 
 

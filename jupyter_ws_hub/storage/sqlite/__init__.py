@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -134,6 +135,7 @@ class SqliteStorage:
         self.log = SqliteLog(self._writer, self._reader, new_id)
         self.values = SqliteValues(self._writer, self._reader, clock)
         self._closed = False
+        self._closing = threading.Lock()
         self._writer.start()
 
     def on_switched(self, listener: Callable[[], None]) -> None:
@@ -145,7 +147,8 @@ class SqliteStorage:
 
     def close(self) -> None:
         """See Storage. Work that is queued is still committed."""
-        if not self._closed:
-            self._closed = True
-            self._writer.stop()
-            self._reader.stop()
+        with self._closing:  # who comes second waits for the end too
+            if not self._closed:
+                self._closed = True
+                self._writer.stop()
+                self._reader.stop()
