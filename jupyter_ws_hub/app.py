@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,10 @@ from .ports import Runtime
 from .services import discover
 from .services.base import Health, Service, ServiceContext
 from .storage.base import Storage
+from .storage.failover import FailoverStorage
 from .storage.filesystem import is_shared
 from .storage.memory import MemoryStorage
-from .storage.sqlite import SqliteStorage
+from .storage.sqlite.opening import SqliteFile
 from .transfers.store import TransferStore
 from .watchdog import StallMonitor
 
@@ -135,17 +136,16 @@ class HubApp(HubTraits, ExtensionApp):
         path = settings.database_path
         if not settings.keep_messages or path is None:
             return MemoryStorage(runtime.clock, runtime.new_id)
-        try:
-            wal = not is_shared(path.parent)
-            return SqliteStorage(path, runtime.clock, runtime.new_id, self.log, wal=wal, full_sync=settings.full_sync)
-        except (sqlite3.Error, OSError) as error:
-            self.log.warning(
-                "The hub's database %s cannot be used (%s): messages are kept in memory until the server ends.",
-                path,
-                error,
-            )
-            reason = "The database cannot be used; messages are kept in memory until the server ends."
-            return MemoryStorage(runtime.clock, runtime.new_id, degraded=reason)
+        file = SqliteFile(
+            path,
+            runtime.clock,
+            runtime.new_id,
+            self.log,
+            wal=not is_shared(path.parent),
+            full_sync=settings.full_sync,
+        )
+        spare = partial(MemoryStorage, runtime.clock, runtime.new_id)
+        return FailoverStorage(file.open, spare, self.log, settings.database_retry_s)
 
     def initialize_handlers(self) -> None:
         """Add the endpoints."""

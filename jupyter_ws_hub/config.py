@@ -23,6 +23,7 @@ class Settings(msgspec.Struct, frozen=True):
     database_path: Path | None
     keep_messages: bool
     full_sync: bool
+    database_retry_s: float
     identity_check_s: float
     report_stalls_ms: float
 
@@ -110,6 +111,11 @@ class HubTraits(HasTraits):
     full_sync = Bool(
         False, help="Wait until the disk has each message that is kept: survives a power loss whole, and is slower."
     ).tag(config=True)
+    database_retry_s = Float(
+        30.0,
+        help="""Seconds between tries to use the database again after it failed: the disk was full, the file damaged or
+        gone. Meanwhile messages are kept in memory.""",
+    ).tag(config=True)
 
     def freeze(self, server_name: str, default_database: Path) -> Settings:
         """The traits' values now, as the parts take them."""
@@ -148,4 +154,5 @@ class HubTraits(HasTraits):
             full_sync=self.full_sync,
             identity_check_s=self.identity_check_s,
             report_stalls_ms=self.report_stalls_ms,
+            database_retry_s=self.database_retry_s,
         )

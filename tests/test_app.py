@@ -20,6 +20,7 @@ from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.services.base import Health, Service
 from jupyter_ws_hub.services.chat import ChatService
 from jupyter_ws_hub.services.notifications import NotificationsService
+from jupyter_ws_hub.storage.base import Draft
 from tests.support.client import Address, HubClient, until
 from tests.support.fakes import fake_runtime
 
@@ -62,7 +63,7 @@ def broken(tmp_path: Path) -> None:
     (tmp_path / "garbage").write_bytes(b"this is no database" * 100)
 
 
-@traits({"database": "TMP/directory"}, {"database": "TMP/garbage"}, {"database": "TMP/garbage/hub.sqlite"})
+@traits({"database": "TMP/directory"}, {"database": "TMP/garbage/hub.sqlite"})
 async def test_a_database_that_cannot_be_used_is_told_and_memory_serves(
     broken: None, caplog: pytest.LogCaptureFixture, address: Address, app: Any
 ) -> None:
@@ -76,6 +77,28 @@ async def test_a_database_that_cannot_be_used_is_told_and_memory_serves(
             assert "memory" in reason
         await client.request("chat.post", {"room": "general", "text": "hi", "id": "1"})
         assert len((await client.request("chat.history", {"room": "general"}))["items"]) == 1
+
+
+@traits({"database": "TMP/garbage"})
+async def test_a_file_that_is_no_database_is_set_aside(broken: None, address: Address, tmp_path: Path) -> None:
+    async with HubClient(address) as client:
+        assert set((await states(client)).values()) == {("ok", None)}
+        await client.request("chat.post", {"room": "general", "text": "hi", "id": "1"})
+    (aside,) = [file for file in tmp_path.iterdir() if file.name.startswith("garbage.corrupt-")]  # noqa: ASYNC240
+    assert aside.read_bytes().startswith(b"this is no database")
+
+
+@traits({"database": "TMP/directory/hub.sqlite", "database_retry_s": 0.05})
+async def test_a_database_that_can_be_used_again_is_used(broken: None, address: Address, app: Any) -> None:
+    await app._storage.log.append("before", [Draft("1", "kind", 0, b"{}")])
+    await app._storage.current._writer.submit(lambda c: c.execute("PRAGMA max_page_count=1").fetchall())
+    await app._storage.values.put("big", bytes(100_000))
+    assert app._storage.degraded
+    async with HubClient(address) as client:
+        await until(lambda: app._storage.degraded is None, "the file to be used again")
+        assert set((await states(client)).values()) == {("ok", None)}
+    found = await app._storage.values.get("big")
+    assert found is not None and len(found.value) == 100_000
 
 
 async def test_with_a_database_all_is_well_and_the_file_is_the_user_s_own(address: Address, tmp_path: Path) -> None:

@@ -1,21 +1,36 @@
 """The ports of storage: TopicLog for messages, KeyValue for small records, Storage for both and their end.
 
-Adapters (memory.py, sqlite.py) promise the same; tests/storage/contract.py holds them to it. All times are handed in,
-either as arguments or as a clock at construction. Nothing here knows topics' meanings or who reads them.
+Adapters (memory.py, sqlite, failover.py) promise the same; tests/storage/contract.py holds them to it. All times are
+handed in, either as arguments or as a clock at construction. Nothing here knows topics' meanings or who reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
+
+from ..protocol.codes import Code
+from ..protocol.errors import HubError
 
 Clock = Callable[[], float]
 """Seconds since 1970-01-01 UTC."""
 
 NewId = Callable[[], str]
 """Gives a random id, unique for all time."""
+
+
+class StorageFailure(HubError):
+    """The store serves nobody any more until something is done about it: it is full, damaged, gone or not writable.
+
+    A store that is only busy, or held by another program, is an ordinary `HubError` and no failure.
+    """
+
+    def __init__(self, code: Code, message: str, *, damaged: bool = False) -> None:
+        """`damaged` means that what is stored cannot be trusted: it is to be set aside, not written to again."""
+        super().__init__(code, message)
+        self.damaged = damaged
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -51,7 +66,10 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class LogRetention(msgspec.Struct, frozen=True):
-    """How much of a log is kept; what is beyond any of the three limits may be trimmed, oldest first."""
+    """How much of a log is kept; what is beyond any of the three limits may be trimmed, oldest first.
+
+    A compacted message counts for `age_s` only. It also goes when a message after it is trimmed.
+    """
 
     count: int
     bytes: int
@@ -62,22 +80,24 @@ class TopicLog(Protocol):
     """Logs of messages, one per topic, each with offsets 1, 2, 3 … without a hole.
 
     A log comes to be at its first use, with a random epoch. All methods raise `HubError` (`unavailable`,
-    `no_space`, `busy`) when the store cannot serve.
+    `no_space`, `busy`) when the store cannot serve, `StorageFailure` when it will not by itself.
+    What is read has holes where messages were compacted.
     """
 
     async def append(self, topic: str, drafts: Sequence[Draft]) -> list[Record]:
         """Add messages at the end, all or none; return when they are stored, with their records.
 
-        A draft whose id the log has already is not added again: its record is the one that is there.
+        A draft whose id the log has already is not added again: its record is the one that is there; its data is
+        empty if it was compacted.
         """
         ...
 
     async def read(self, topic: str, after: int, limit: int) -> list[Record]:
-        """The first `limit` messages that are kept with an offset above `after`, in order."""
+        """The first `limit` messages with data that are kept with an offset above `after`, in order."""
         ...
 
     async def read_back(self, topic: str, before: int | None, limit: int) -> list[Record]:
-        """The last `limit` messages below offset `before` (None: up to the end), in order."""
+        """The last `limit` messages with data below offset `before` (None: up to the end), in order."""
         ...
 
     async def head(self, topic: str) -> Head:
@@ -85,11 +105,23 @@ class TopicLog(Protocol):
         ...
 
     async def id_at(self, topic: str, offset: int) -> str | None:
-        """The id of the message at `offset`, None if it is not kept."""
+        """The id of the message at `offset`, compacted or not; None if it is not kept."""
         ...
 
     async def trim(self, topic: str, retention: LogRetention, now_ms: int) -> int:
         """Remove what `retention` does not keep, oldest first; the number of messages removed."""
+        ...
+
+    async def compact(self, topic: str, offsets: Iterable[int], epoch: str) -> int:
+        """Remove the data of these messages; return of how many. Does nothing if the log has another epoch by now.
+
+        Their offsets and ids stay, so that positions at them stay valid and their ids are not added again, but no
+        read gives them. Offsets that are not kept or are compacted already are passed over.
+        """
+        ...
+
+    async def topics(self) -> list[str]:
+        """All topics that have a log, sorted."""
         ...
 
     def on_foreign(self, listener: Callable[[str], None]) -> None:
@@ -102,6 +134,14 @@ class Versioned(msgspec.Struct, frozen=True):
 
     value: bytes
     version: int
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A value as it is moved from one store to another; `expires_s` is when it dies, by the clock, None: never."""
+
+    value: bytes
+    version: int
+    expires_s: float | None
 
 
 class VersionConflict(Exception):
@@ -139,6 +179,17 @@ class KeyValue(Protocol):
         """All keys that start with `prefix`, sorted."""
         ...
 
+    async def dump(self) -> dict[str, Stored]:
+        """All values, to be loaded into another store; after what was asked for before."""
+        ...
+
+    async def load(self, values: Mapping[str, Stored], gone: Iterable[str] = ()) -> None:
+        """Take values over with the versions that they have and remove what is `gone`; all or none.
+
+        Versions given later are above all that were taken over.
+        """
+        ...
+
 
 class Storage(Protocol):
     """Both stores of one server, and what is wrong with them."""
@@ -156,6 +207,17 @@ class Storage(Protocol):
     @property
     def degraded(self) -> str | None:
         """Why less is kept than configured, as a sentence for a person; None when all is well."""
+        ...
+
+    def on_switched(self, listener: Callable[[], None]) -> None:
+        """Call `listener`, on the event loop, when the logs have become others: all epochs and heads are new."""
+        ...
+
+    async def upkeep(self) -> None:
+        """Let go of values that have expired and of space that nothing uses; to be called every few minutes.
+
+        It goes in slices, so that other work gets its turn. Raises as TopicLog does.
+        """
         ...
 
     def close(self) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from itertools import count
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 
 from .base import (
     Clock,
@@ -13,21 +12,30 @@ from .base import (
     LogRetention,
     NewId,
     Record,
+    Stored,
     VersionConflict,
     Versioned,
     check_log_arguments,
 )
+from .retention import Totals, surplus
+
+
+def first_version(clock: Clock) -> int:
+    """Where the versions of a new store begin: above those that any store before it can have given."""
+    return int(clock() * 1_000_000)
 
 
 class _Log:
-    """One topic's messages; `records[i]` has offset `floor + 1 + i`."""
+    """One topic's messages; `records[i]` has offset `floor + 1 + i`. Those in `compacted` have no data any more."""
 
     def __init__(self, epoch: str) -> None:
         self.epoch = epoch
         self.records: list[Record] = []
         self.by_id: dict[str, Record] = {}
+        self.compacted: set[int] = set()
         self.floor = 0
         self.floor_id = ""
+        self.totals = Totals()
 
     def head(self) -> Head:
         last = self.records[-1] if self.records else None
@@ -41,27 +49,42 @@ class _Log:
         record = Record(self.head().offset + 1, draft.id, draft.kind, draft.time_ms, draft.data)
         self.records.append(record)
         self.by_id[record.id] = record
+        self.totals = self.totals.plus([(len(draft.data), draft.time_ms)])
         return record
 
-    def drop(self, number: int) -> None:
-        if number:
-            self.floor, self.floor_id = self.records[number - 1].offset, self.records[number - 1].id
-            for record in self.records[:number]:
+    def index(self, offset: int) -> int:
+        """Where the record at `offset` is, or would be."""
+        return max(0, offset - self.floor - 1)
+
+    def at(self, offset: int) -> Record | None:
+        inside = self.floor < offset <= self.floor + len(self.records)
+        return self.records[self.index(offset)] if inside else None
+
+    def full(self, records: Iterable[Record], limit: int) -> list[Record]:
+        """The first `limit` of these that have data."""
+        return list(islice((record for record in records if record.offset not in self.compacted), limit))
+
+    def compact(self, offset: int) -> int:
+        record = self.at(offset)
+        if record is None or offset in self.compacted:
+            return 0
+        self.totals = self.totals.minus(1, len(record.data))
+        self.compacted.add(offset)
+        stub = Record(offset, record.id, record.kind, record.time_ms, b"")
+        self.records[self.index(offset)] = self.by_id[record.id] = stub
+        return 1
+
+    def trim(self, retention: LogRetention, now_ms: int) -> int:
+        sizes_times = ((None if r.offset in self.compacted else len(r.data), r.time_ms) for r in self.records)
+        found = surplus(sizes_times, self.totals, retention, now_ms)
+        if found.number:
+            self.floor, self.floor_id = self.records[found.number - 1].offset, self.records[found.number - 1].id
+            for record in self.records[: found.number]:
                 del self.by_id[record.id]
-            del self.records[:number]
-
-
-def surplus(sizes_times: Sequence[tuple[int, int]], retention: LogRetention, now_ms: int) -> int:
-    """How many of the oldest messages a retention does not keep, given each one's size and time, in order."""
-    kept_bytes = 0
-    oldest_ms = now_ms - retention.age_s * 1000
-    kept = 0
-    for size, time_ms in reversed(sizes_times):
-        kept_bytes += size
-        if kept == retention.count or kept_bytes > retention.bytes or time_ms < oldest_ms:
-            break
-        kept += 1
-    return len(sizes_times) - kept
+                self.compacted.discard(record.offset)
+            del self.records[: found.number]
+            self.totals = self.totals.minus(found.kept, found.bytes) if self.records else Totals()
+        return found.number
 
 
 class MemoryLog:
@@ -77,6 +100,10 @@ class MemoryLog:
             self._logs[topic] = _Log(self._new_id())
         return self._logs[topic]
 
+    def _known(self, topic: str) -> _Log:
+        """A topic's log for reading only: no log comes to be by that."""
+        return self._logs.get(topic) or _Log("")
+
     async def append(self, topic: str, drafts: Sequence[Draft]) -> list[Record]:
         """See TopicLog."""
         log = self._log(topic)
@@ -85,18 +112,20 @@ class MemoryLog:
     async def read(self, topic: str, after: int, limit: int) -> list[Record]:
         """See TopicLog."""
         check_log_arguments(after, limit)
-        records = self._log(topic).records
-        start = bisect_right(records, after, key=lambda record: record.offset)
-        return records[start : start + limit]
+        log = self._known(topic)
+        start = log.index(after + 1)
+        if not log.compacted:
+            return log.records[start : start + limit]
+        return log.full((log.records[index] for index in range(start, len(log.records))), limit)
 
     async def read_back(self, topic: str, before: int | None, limit: int) -> list[Record]:
         """See TopicLog."""
         check_log_arguments(0, limit)
-        records = self._log(topic).records
-        end = len(records)
-        if before is not None:
-            end = bisect_right(records, before - 1, key=lambda record: record.offset)
-        return records[max(0, end - limit) : end]
+        log = self._known(topic)
+        end = len(log.records) if before is None else min(log.index(before), len(log.records))
+        if not log.compacted:
+            return log.records[max(0, end - limit) : end]
+        return log.full((log.records[index] for index in range(end - 1, -1, -1)), limit)[::-1]
 
     async def head(self, topic: str) -> Head:
         """See TopicLog."""
@@ -104,15 +133,21 @@ class MemoryLog:
 
     async def id_at(self, topic: str, offset: int) -> str | None:
         """See TopicLog."""
-        found = await self.read(topic, max(0, offset - 1), 1)
-        return found[0].id if found and found[0].offset == offset else None
+        record = self._known(topic).at(offset)
+        return record.id if record else None
 
     async def trim(self, topic: str, retention: LogRetention, now_ms: int) -> int:
         """See TopicLog."""
+        return self._log(topic).trim(retention, now_ms)
+
+    async def compact(self, topic: str, offsets: Iterable[int], epoch: str) -> int:
+        """See TopicLog."""
         log = self._log(topic)
-        number = surplus([(len(r.data), r.time_ms) for r in log.records], retention, now_ms)
-        log.drop(number)
-        return number
+        return sum(log.compact(offset) for offset in offsets) if log.epoch == epoch else 0
+
+    async def topics(self) -> list[str]:
+        """See TopicLog."""
+        return sorted(self._logs)
 
     def on_foreign(self, listener: Callable[[str], None]) -> None:
         """See TopicLog. No other process can write here."""
@@ -124,7 +159,7 @@ class MemoryValues:
     def __init__(self, clock: Clock) -> None:
         """`clock` says when a value has outlived its time."""
         self._clock = clock
-        self._versions = count(1)
+        self._last_version = first_version(clock)
         self._values: dict[str, tuple[Versioned, float | None]] = {}
 
     def _current(self, key: str) -> Versioned | None:
@@ -151,7 +186,7 @@ class MemoryValues:
     async def put(self, key: str, value: bytes, *, expect: int | None = None, ttl_s: float | None = None) -> int:
         """See KeyValue."""
         self._expect(key, expect)
-        version = next(self._versions)
+        self._last_version = version = self._last_version + 1
         expires_s = None if ttl_s is None else self._clock() + ttl_s
         self._values[key] = (Versioned(value, version), expires_s)
         return version
@@ -167,6 +202,24 @@ class MemoryValues:
         keys = sorted(key for key in self._values if key.startswith(prefix))
         return {key: value for key in keys if (value := self._current(key)) is not None}
 
+    async def dump(self) -> dict[str, Stored]:
+        """See KeyValue."""
+        self.purge()
+        return {key: Stored(item.value, item.version, expires_s) for key, (item, expires_s) in self._values.items()}
+
+    async def load(self, values: Mapping[str, Stored], gone: Iterable[str] = ()) -> None:
+        """See KeyValue."""
+        for key, item in values.items():
+            self._values[key] = (Versioned(item.value, item.version), item.expires_s)
+            self._last_version = max(self._last_version, item.version)
+        for key in gone:
+            self._values.pop(key, None)
+
+    def purge(self) -> None:
+        """Let go of what has expired."""
+        for key in list(self._values):
+            self._current(key)
+
 
 class MemoryStorage:
     """Storage without a file; `degraded` says so where a file was wanted."""
@@ -176,6 +229,13 @@ class MemoryStorage:
         self.log = MemoryLog(new_id)
         self.values = MemoryValues(clock)
         self.degraded = degraded
+
+    def on_switched(self, listener: Callable[[], None]) -> None:
+        """See Storage. These logs stay what they are."""
+
+    async def upkeep(self) -> None:
+        """See Storage."""
+        self.values.purge()
 
     def close(self) -> None:
         """See Storage."""

@@ -1,6 +1,6 @@
-"""What every storage adapter promises, as tests: one contract for TopicLog, one for KeyValue.
+"""What every storage adapter promises of its log, as tests.
 
-A module that tests an adapter gives the fixtures `clock` and `storage` and subclasses both contracts.
+A module that tests an adapter gives the fixtures `clock` and `storage` and subclasses this contract and that of values.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from jupyter_ws_hub.storage.base import Draft, Head, LogRetention, Record, Storage, TopicLog, VersionConflict
-from tests.support.fakes import FakeClock
+from jupyter_ws_hub.storage.base import Draft, Head, LogRetention, Record, Storage, TopicLog
 
 FOREVER = LogRetention(count=10**9, bytes=10**12, age_s=1e9)
 NOTHING = LogRetention(count=0, bytes=0, age_s=0)
@@ -170,6 +169,85 @@ class TopicLogContract:
         assert await storage.log.trim("never used", NOTHING, 10**15) == 0
         assert offsets(await whole(storage.log, "b")) == [1, 2]
 
+    async def test_what_is_added_by_and_by_is_trimmed_by_all_that_is_kept(self, storage: Storage) -> None:
+        for n in range(1, 7):
+            await storage.log.append("t", [draft(f"m{n}", b"x" * 10, time_ms=n * 1000)])
+            await storage.log.append("t", [draft(f"m{n}", b"x" * 999, time_ms=0)])
+            await storage.log.trim("t", LogRetention(9, 30, 1e9), n * 1000)
+            assert offsets(await whole(storage.log, "t")) == list(range(max(1, n - 2), n + 1))
+        assert await storage.log.trim("t", LogRetention(9, 10**9, 0.5), 6000) == 2
+
+    async def test_times_that_step_back_keep_no_message_that_is_too_old(self, storage: Storage) -> None:
+        times = [5, 9, 9, 2, 8, 3, 9]
+        await storage.log.append("t", [draft(f"m{n}", time_ms=s * 1000) for n, s in enumerate(times, 1)])
+        assert await storage.log.trim("t", LogRetention(9, 10**9, 8.0), 10_000) == 0
+        assert await storage.log.trim("t", LogRetention(9, 10**9, 7.5), 10_000) == 4
+        assert await storage.log.trim("t", LogRetention(9, 10**9, 6.5), 10_000) == 2
+        assert offsets(await whole(storage.log, "t")) == [7]
+
+    async def test_many_are_trimmed_at_once(self, storage: Storage) -> None:
+        await storage.log.append("t", drafts(1, 3500))
+        assert await storage.log.trim("t", LogRetention(100, 10**9, 1e9), 0) == 3400
+        assert offsets(await storage.log.read("t", 0, 1)) == [3401]
+
+    async def test_a_compacted_message_is_read_no_more_and_is_a_position_still(self, storage: Storage) -> None:
+        await storage.log.append("t", drafts(1, 6))
+        before = await storage.log.head("t")
+        assert await storage.log.compact("t", [2, 3, 6, 6, 3], before.epoch) == 3
+        assert await storage.log.head("t") == before
+        assert offsets(await whole(storage.log, "t")) == offsets(await storage.log.read_back("t", None, 9)) == [1, 4, 5]
+        assert offsets(await storage.log.read("t", 1, 1)) == offsets(await storage.log.read("t", 3, 1)) == [4]
+        assert offsets(await storage.log.read_back("t", 4, 1)) == [1]
+        assert await storage.log.read("t", 5, 9) == []
+        assert [await storage.log.id_at("t", offset) for offset in (2, 3, 6)] == ["m2", "m3", "m6"]
+        assert await storage.log.compact("t", [2, 1], before.epoch) == 1
+        assert offsets(await storage.log.append("t", drafts(7, 7))) == [7]
+
+    async def test_the_id_of_a_compacted_message_is_not_added_again(self, storage: Storage) -> None:
+        await storage.log.append("t", drafts(1, 2))
+        await storage.log.compact("t", [2], (await storage.log.head("t")).epoch)
+        again = await storage.log.append("t", [draft("m2", b"other"), draft("m3")])
+        assert again == [Record(2, "m2", "kind", 0, b""), Record(3, "m3", "kind", 0, b"{}")]
+        assert offsets(await whole(storage.log, "t")) == [1, 3]
+
+    async def test_what_is_not_kept_or_of_another_epoch_is_not_compacted(self, storage: Storage) -> None:
+        await storage.log.append("t", drafts(1, 4))
+        epoch = (await storage.log.head("t")).epoch
+        await storage.log.trim("t", LogRetention(2, 10**9, 1e9), 0)
+        assert await storage.log.compact("t", [-1, 0, 1, 2, 5, *FAR], epoch) == 0
+        assert await storage.log.compact("t", [3], epoch + "x") == 0
+        assert await storage.log.compact("never used", [1], epoch) == 0
+        assert await storage.log.compact("t", [], epoch) == 0
+        assert offsets(await whole(storage.log, "t")) == [3, 4]
+
+    @pytest.mark.parametrize(
+        ("retention", "kept", "floor"),
+        [
+            *((FOREVER, [1, 4, 6], 0), (LogRetention(3, 10**9, 1e9), [1, 4, 6], 0)),
+            *((LogRetention(2, 10**9, 1e9), [4, 6], 1), (LogRetention(1, 10**9, 1e9), [6], 4)),
+            *((LogRetention(9, 20, 1e9), [4, 6], 1), (LogRetention(0, 10**9, 1e9), [], 6)),
+            *((LogRetention(9, 10**9, 4.0), [4, 6], 2), (LogRetention(9, 10**9, 1.0), [6], 5)),
+        ],
+    )
+    async def test_compacted_messages_count_for_their_age_only(
+        self, storage: Storage, retention: LogRetention, kept: list[int], floor: int
+    ) -> None:
+        await storage.log.append("t", [draft(f"m{n}", b"x" * 10, time_ms=n * 1000) for n in range(1, 8)])
+        await storage.log.compact("t", [2, 3, 5, 7], (await storage.log.head("t")).epoch)
+        assert await storage.log.trim("t", retention, 7000) == floor
+        head = await storage.log.head("t")
+        assert (head.floor, head.floor_id, head.offset) == (floor, f"m{floor}" if floor else "", 7)
+        assert offsets(await whole(storage.log, "t")) == kept
+        assert await storage.log.trim("t", retention, 7000) == 0
+
+    async def test_all_topics_that_have_a_log_are_known(self, storage: Storage) -> None:
+        assert await storage.log.topics() == []
+        for topic in ("b", "a", "\u65e5", ""):
+            await storage.log.append(topic, drafts(1, 1))
+        await storage.log.head("c")
+        await storage.log.trim("a", NOTHING, 10**15)
+        assert await storage.log.topics() == ["", "a", "b", "c", "\u65e5"]
+
     async def test_appends_at_the_same_time_get_distinct_contiguous_offsets(self, storage: Storage) -> None:
         batches = [[draft(f"{n}.{part}") for part in range(n % 3 + 1)] for n in range(300)]
         results = await asyncio.gather(*(storage.log.append("t", batch) for batch in batches))
@@ -186,121 +264,3 @@ class TopicLogContract:
         results = await asyncio.gather(*(storage.log.append("t", [draft("one", b"%d" % n)]) for n in range(50)))
         assert len(await whole(storage.log, "t")) == 1
         assert all(records == results[0] for records in results)
-
-
-class KeyValueContract:
-    """Compare-and-set with one winner, versions that never come again, values that die in time."""
-
-    async def test_what_was_put_is_there(self, storage: Storage) -> None:
-        values = {"": b"", "a": b"\x00\xff", "\u65e5/%_": b"x" * 100_000}
-        versions = {key: await storage.values.put(key, value) for key, value in values.items()}
-        for key, value in values.items():
-            found = await storage.values.get(key)
-            assert found is not None
-            assert (found.value, found.version) == (value, versions[key])
-        assert await storage.values.get("b") is None
-
-    async def test_a_value_is_replaced_and_its_version_rises(self, storage: Storage) -> None:
-        one = await storage.values.put("a", b"1")
-        two = await storage.values.put("a", b"2", expect=one)
-        assert two > one > 0
-        found = await storage.values.get("a")
-        assert found is not None
-        assert (found.value, found.version) == (b"2", two)
-
-    async def test_another_version_than_expected_changes_nothing(self, storage: Storage) -> None:
-        version = await storage.values.put("a", b"1")
-        for expect in (0, version + 1, version - 1 or 7):
-            with pytest.raises(VersionConflict) as caught:
-                await storage.values.put("a", b"2", expect=expect, ttl_s=1)
-            assert (caught.value.key, caught.value.current) == ("a", version)
-            with pytest.raises(VersionConflict):
-                await storage.values.delete("a", expect=expect)
-        with pytest.raises(VersionConflict) as caught:
-            await storage.values.put("b", b"", expect=version)
-        assert caught.value.current == 0
-        assert await storage.values.get("b") is None
-        found = await storage.values.get("a")
-        assert found is not None
-        assert (found.value, found.version) == (b"1", version)
-
-    async def test_of_many_writers_that_expect_the_same_one_wins(self, storage: Storage) -> None:
-        expect = 0
-        for round_ in range(5):
-            tries = (storage.values.put("a", b"%d.%d" % (round_, n), expect=expect) for n in range(40))
-            results = await asyncio.gather(*tries, return_exceptions=True)
-            won = [(n, version) for n, version in enumerate(results) if isinstance(version, int)]
-            assert len(won) == 1
-            assert sum(isinstance(result, VersionConflict) for result in results) == 39
-            found = await storage.values.get("a")
-            assert found is not None
-            assert (found.value, found.version) == (b"%d.%d" % (round_, won[0][0]), won[0][1])
-            expect = found.version
-
-    async def test_of_many_deleters_one_finds_the_value(self, storage: Storage) -> None:
-        await storage.values.put("a", b"")
-        assert sorted(await asyncio.gather(*(storage.values.delete("a") for _ in range(20)))) == [False] * 19 + [True]
-
-    async def test_a_version_never_comes_again(self, storage: Storage) -> None:
-        versions = [await storage.values.put("a", b"1")]
-        await storage.values.delete("a", expect=versions[0])
-        versions.append(await storage.values.put("b", b"2"))
-        versions.append(await storage.values.put("a", b"3", expect=0))
-        assert await storage.values.delete("a")
-        versions.append(await storage.values.put("a", b"4"))
-        assert versions == sorted(set(versions))
-        with pytest.raises(VersionConflict):
-            await storage.values.put("a", b"5", expect=versions[0])
-
-    async def test_deleting_says_whether_there_was_something(self, storage: Storage) -> None:
-        assert not await storage.values.delete("a")
-        assert not await storage.values.delete("a", expect=0)
-        version = await storage.values.put("a", b"")
-        assert await storage.values.delete("a", expect=version)
-        assert await storage.values.get("a") is None
-
-    async def test_a_value_lives_exactly_as_long_as_said(self, storage: Storage, clock: FakeClock) -> None:
-        await storage.values.put("a", b"1", ttl_s=10)
-        await storage.values.put("b", b"2")
-        clock.advance(9.5)
-        assert await storage.values.get("a") is not None
-        clock.advance(0.5)
-        assert await storage.values.get("a") is None
-        assert list(await storage.values.scan("")) == ["b"]
-        clock.advance(1e9)
-        assert await storage.values.get("b") is not None
-
-    async def test_an_expired_value_is_absent_for_everybody(self, storage: Storage, clock: FakeClock) -> None:
-        versions = {key: await storage.values.put(key, b"", ttl_s=1) for key in "abc"}
-        clock.advance(1)
-        assert not await storage.values.delete("a")
-        assert await storage.values.put("b", b"", expect=0) > max(versions.values())
-        with pytest.raises(VersionConflict) as caught:
-            await storage.values.put("c", b"", expect=versions["c"])
-        assert caught.value.current == 0
-
-    async def test_putting_again_sets_the_time_to_live_anew(self, storage: Storage, clock: FakeClock) -> None:
-        for key, ttl_s in (("longer", 100.0), ("for ever", None)):
-            await storage.values.put(key, b"", ttl_s=10)
-            await storage.values.put(key, b"", ttl_s=ttl_s)
-        clock.advance(50)
-        assert sorted(await storage.values.scan("")) == ["for ever", "longer"]
-        clock.advance(50)
-        assert sorted(await storage.values.scan("")) == ["for ever"]
-
-    @pytest.mark.parametrize(
-        ("prefix", "expected"),
-        [
-            *(("", None), ("a", ["a", "a%b", "a%c", "a_b", "aXb", "a\u00e9"]), ("a%", ["a%b", "a%c"]), ("a_", ["a_b"])),
-            *(("A", ["AXb"]), ("\u00e9", ["\u00e9", "\u00e9%"]), ("\U0001f600", ["\U0001f600x"]), ("a\u00e9x", [])),
-            *(("%", []), ("*", []), ("\u00e9%", ["\u00e9%"]), ("'", ["'"])),
-        ],
-    )
-    async def test_a_scan_finds_what_starts_with_the_prefix_sorted(
-        self, storage: Storage, prefix: str, expected: list[str] | None
-    ) -> None:
-        keys = ["\U0001f600x", "a%c", "a", "AXb", "a_b", "aXb", "a\u00e9", "\u00e9%", "\u00e9", "'", "a%b", "\uffff"]
-        versions = {key: await storage.values.put(key, key.encode()) for key in keys}
-        found = await storage.values.scan(prefix)
-        assert list(found) == (sorted(keys) if expected is None else sorted(expected))
-        assert all((item.value, item.version) == (key.encode(), versions[key]) for key, item in found.items())

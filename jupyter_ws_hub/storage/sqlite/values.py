@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Mapping
 
-from ..base import Clock, VersionConflict, Versioned
+from ..base import Clock, Stored, VersionConflict, Versioned
 from .engine import Reader, Writer
+
+
+def _after_prefix(prefix: str) -> str | None:
+    """The least text above all that start with `prefix`, in the order of code points; None if there is none."""
+    while prefix:
+        following = ord(prefix[-1]) + 1
+        if following <= 0x10FFFF:
+            return prefix[:-1] + chr(0xE000 if 0xD800 <= following < 0xE000 else following)
+        prefix = prefix[:-1]
+    return None
 
 
 class SqliteValues:
@@ -56,9 +67,33 @@ class SqliteValues:
 
     async def scan(self, prefix: str) -> dict[str, Versioned]:
         """See KeyValue."""
+        end = _after_prefix(prefix)
         query = (
             "SELECT key, value, version FROM keyvalues "
-            "WHERE SUBSTR(key, 1, ?) = ? AND IFNULL(expires_s, 9e99) > ? ORDER BY key"
+            f"WHERE key >= ? {'' if end is None else 'AND key < ?'} AND IFNULL(expires_s, 9e99) > ? ORDER BY key"
         )
-        rows = await self._reader.rows(query, len(prefix), prefix, self._clock())
+        bounds = (prefix,) if end is None else (prefix, end)
+        rows = await self._reader.rows(query, *bounds, self._clock())
         return {key: Versioned(value, version) for key, value, version in rows}
+
+    async def dump(self) -> dict[str, Stored]:
+        """See KeyValue."""
+
+        def work(connection: sqlite3.Connection) -> dict[str, Stored]:
+            query = "SELECT key, value, version, expires_s FROM keyvalues WHERE IFNULL(expires_s, 9e99) > ?"
+            return {key: Stored(*rest) for key, *rest in connection.execute(query, (self._clock(),))}
+
+        return await self._writer.submit(work)
+
+    async def load(self, values: Mapping[str, Stored], gone: Iterable[str] = ()) -> None:
+        """See KeyValue."""
+        rows = [(key, item.value, item.version, item.expires_s) for key, item in values.items()]
+        removed = [(key,) for key in gone]
+        last = max((item.version for item in values.values()), default=0)
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT OR REPLACE INTO keyvalues VALUES (?, ?, ?, ?)", rows)
+            connection.executemany("DELETE FROM keyvalues WHERE key = ?", removed)
+            connection.execute("UPDATE versions SET last = MAX(last, ?)", (last,))
+
+        await self._writer.submit(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+import pytest
 
 from jupyter_ws_hub.storage.base import NewId
 from jupyter_ws_hub.storage.sqlite import SqliteStorage
@@ -65,6 +68,20 @@ def output_of(code: str, path: Path, *arguments: str) -> list[str]:
         output, _ = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0
     return output.splitlines()
+
+
+def output_on_tiny_disk(code: str, path: Path) -> list[str]:
+    """What a program prints whose file is alone on a disk of 600 kB; skips where no file system can be mounted."""
+    script = 'mount -t tmpfs -o size=600k tmpfs "$0" && { "$@"; code=$?; umount "$0"; exit $code; }'
+    small = ["sh", "-c", script, str(path.parent)]
+    program = [sys.executable, "-c", code, str(path), "x"]
+    # In a chroot the root is no mount whose propagation could be changed.
+    for more in ([], ["--map-root-user"], ["--propagation", "unchanged"]):
+        alone = ["unshare", "--mount", *more]
+        if shutil.which("unshare") and subprocess.run([*alone, *small, "true"], capture_output=True).returncode == 0:
+            run = subprocess.run([*alone, *small, *program], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+            return run.stdout.splitlines()
+    pytest.skip("no file system can be mounted here")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jupyter_ws_hub.storage.base import Storage
 
-from ..contract import NOTHING, draft, drafts
+from ..contract import NOTHING, draft, drafts, whole
 from . import APPEND, WAIT_S, open_storage, output_of
 
 
@@ -63,4 +63,34 @@ async def test_a_server_hears_of_a_topic_again_after_each_foreign_message(tmp_pa
         await one.log.trim("t", NOTHING, 10**15)
     assert (await one.log.head("t")).offset == 6
     for opened in (one, other):
+        opened.close()
+
+
+async def test_a_busy_server_hears_of_the_others_messages_within_a_second(tmp_path: Path) -> None:
+    busy, other = open_storage(tmp_path / "hub.sqlite"), open_storage(tmp_path / "hub.sqlite")
+    listener, theirs = Listener(busy), Listener(other)
+    number, stop = 0, False
+
+    async def publish() -> None:
+        nonlocal number
+        while not stop:
+            number += 1
+            await busy.log.append("of busy", [draft(f"m{number}")])
+
+    publishers = [asyncio.create_task(publish()) for _ in range(50)]
+    loop = asyncio.get_running_loop()
+    for round_ in range(5):
+        before, topic = number, f"of other/{round_}"
+        await other.log.append(topic, drafts(1, 1))
+        started_s = loop.time()
+        await listener.wait_for(topic)
+        assert loop.time() - started_s < 1.0
+        theirs.heard.clear()
+        await theirs.wait_for("of busy")
+        assert number > before, "the writer was not busy"
+    stop = True
+    await asyncio.gather(*publishers)
+    assert set(listener.heard) == {f"of other/{round_}" for round_ in range(5)}
+    assert len(await whole(other.log, "of busy")) == number
+    for opened in (busy, other):
         opened.close()
