@@ -17,38 +17,41 @@ REPLY = b'"type":"reply"'
 ECHOED = b'"type":"request"'
 
 
+def ask(client: BlockingClient, refs: count[int]) -> list[float]:
+    """Round trips on the hub, in microseconds; what was answered is acknowledged with every sixteenth request."""
+    laps = []
+    for _ in range(WARM_UP + REQUESTS):
+        ref = next(refs)
+        envelopes = [request(ref, "bench.echo", PARAMS)]
+        if ref % ACK_EVERY == 0:
+            envelopes.append(ack(client.frames.frames, ref - 1))
+        frame = hub_frame(envelopes)
+        began = time.perf_counter_ns()
+        client.send(frame)
+        answer = client.receive(REPLY)
+        laps.append((time.perf_counter_ns() - began) / 1000)
+        assert b'"error"' not in answer, answer
+    return laps[WARM_UP:]
+
+
+def ask_peer(client: BlockingClient) -> list[float]:
+    """Round trips of a message on a peer, in microseconds."""
+    frame = text_frame(b"[%s]" % request(1000, "bench.echo", PARAMS))
+    laps = []
+    for _ in range(WARM_UP + REQUESTS):
+        began = time.perf_counter_ns()
+        client.send(frame)
+        client.receive(ECHOED)
+        laps.append((time.perf_counter_ns() - began) / 1000)
+    return laps[WARM_UP:]
+
+
 def run(bench: Bench) -> list[Figure]:
     """Measure the median and the 99th percentile of the round trip."""
     refs = count(1)
     tails: dict[str, list[float]] = {"hub": [], "tornado": [], "websockets": []}
 
-    def hub() -> float:
-        laps = []
-        for number in range(-WARM_UP, REQUESTS):
-            ref = next(refs)
-            envelopes = [request(ref, "bench.echo", PARAMS)]
-            if ref % ACK_EVERY == 0:
-                envelopes.append(ack(ours.frames.frames, ref - 1))
-            frame = hub_frame(envelopes)
-            began = time.perf_counter_ns()
-            ours.send(frame)
-            answer = ours.receive(REPLY)
-            lap = time.perf_counter_ns() - began
-            assert b'"error"' not in answer, answer
-            if number >= 0:
-                laps.append(lap / 1000)
-        tails["hub"].append(percentile(laps, 99))
-        return percentile(laps, 50)
-
-    def peer(name: str, client: BlockingClient) -> float:
-        frame = text_frame(b"[%s]" % request(1000, "bench.echo", PARAMS))
-        laps = []
-        for number in range(-WARM_UP, REQUESTS):
-            began = time.perf_counter_ns()
-            client.send(frame)
-            client.receive(ECHOED)
-            if number >= 0:
-                laps.append((time.perf_counter_ns() - began) / 1000)
+    def median(name: str, laps: list[float]) -> float:
         tails[name].append(percentile(laps, 99))
         return percentile(laps, 50)
 
@@ -58,9 +61,9 @@ def run(bench: Bench) -> list[Figure]:
         laps = take_turns(
             bench,
             {
-                "hub": hub,
-                "tornado": lambda: peer("tornado", naive),
-                "websockets": lambda: peer("websockets", other),
+                "hub": lambda: median("hub", ask(ours, refs)),
+                "tornado": lambda: median("tornado", ask_peer(naive)),
+                "websockets": lambda: median("websockets", ask_peer(other)),
             },
         )
     return [
