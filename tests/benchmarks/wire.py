@@ -197,13 +197,14 @@ class BlockingClient:
         return data
 
     def call(self, ref: int, method: str, params: bytes = b"{}") -> bytes:
-        """Make a request and wait for its reply, among whatever else comes; give what came."""
+        """Make a request and wait for its reply, among whatever else comes; give its result, an object without one."""
         self.send(hub_frame([ack(self.frames.frames, ref - 1), request(ref, method, params)]))
         data = self.receive(b'"type":"reply","ref":%d,' % ref)
         reply = data[data.index(b'"type":"reply","ref":%d,' % ref) :]
-        if reply.partition(b"}")[0].find(b'"error"') >= 0:
+        start, end = reply.find(b'"result":'), reply.find(b"}")
+        if not 0 <= start < end:
             raise RuntimeError(f"{method}: {reply[:300].decode(errors='replace')}")
-        return reply
+        return reply[start + len(b'"result":') : end + 1]
 
 
 class RawClient(asyncio.Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import ClassVar, Final
@@ -52,12 +53,13 @@ class Took(msgspec.Struct, frozen=True):
 
 
 class Lag(msgspec.Struct, frozen=True):
-    """How late timers of the event loop came, in milliseconds."""
+    """How late timers of the event loop came, in milliseconds, and the longest garbage collection among that."""
 
     samples: int
     p50_ms: float
     p99_ms: float
     max_ms: float
+    gc_max_ms: float
 
 
 class StreamParams(msgspec.Struct, frozen=True):
@@ -86,11 +88,20 @@ class BenchService(Service):
         """No lags have been seen."""
         self._lags: list[float] = []
         self._sampling: asyncio.TimerHandle | None = None
+        self._gc_began = self._gc_max_s = 0.0
+        gc.callbacks.append(self._on_gc)
 
     async def stop(self) -> None:
         """Sample no more."""
+        gc.callbacks.remove(self._on_gc)
         if self._sampling is not None:
             self._sampling.cancel()
+
+    def _on_gc(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._gc_began = time.monotonic()
+        else:
+            self._gc_max_s = max(self._gc_max_s, time.monotonic() - self._gc_began)
 
     @method("bench.echo", permission=READ, idempotent=True)
     async def echo(self, params: Text, peer: Peer) -> Text:
@@ -162,7 +173,7 @@ class BenchService(Service):
     @method("bench.lag_start", permission=READ, idempotent=True)
     async def lag_start(self, params: Nothing, peer: Peer) -> Nothing:
         """Begin to look at the event loop."""
-        self._lags = []
+        self._lags, self._gc_max_s = [], 0.0
         self._sample(0.0)
         return Nothing()
 
@@ -180,4 +191,4 @@ class BenchService(Service):
         if self._sampling is not None:
             self._sampling.cancel()
         lags = sorted(self._lags) or [0.0]
-        return Lag(len(lags), lags[len(lags) // 2], lags[len(lags) * 99 // 100], lags[-1])
+        return Lag(len(lags), lags[len(lags) // 2], lags[len(lags) * 99 // 100], lags[-1], 1000 * self._gc_max_s)
