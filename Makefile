@@ -12,8 +12,9 @@ LAB_SOURCES := $(shell find labextension/src labextension/style labextension/sch
   labextension/package.json labextension/tsconfig.json labextension/install.json
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_ARGS ?=
+BENCH_ARGS ?=
 
-.PHONY: lab test test-python test-js test-ui check types format wheel-test browser clean help
+.PHONY: lab test test-python test-js test-ui bench conformance check types format wheel-test browser clean help
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,13 +26,20 @@ lab: .make/labextension ## Open JupyterLab with the extension on (LAB_ARGS="…"
 test: test-js test-python test-ui ## Run all tests
 
 test-python: .make/labextension ## Run the Python tests
-	$(BIN)/python -m pytest tests -m "not ui"
+	$(BIN)/python -m pytest tests -m "not ui and not conformance"
 
 test-js: .make/node_modules ## Run the TypeScript tests
 	cd labextension && jlpm test
 
 test-ui: .make/labextension browser ## Run the browser tests
 	$(BIN)/python -m pytest tests -m ui
+
+bench: .make/env ## Run the benchmarks, side by side with peers (BENCH_ARGS="echo fanout --rounds 7" is passed on)
+	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+conformance: .make/env ## Run the Autobahn cases against our WebSocket base class
+	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install -q -e ".[conformance]"
+	$(BIN)/python -m pytest tests/conformance -m conformance -q -s
 
 check: .make/labextension ## Lint, types, generated code
 	$(BIN)/ruff check .

@@ -1,0 +1,155 @@
+"""The processes of a benchmark: the server under test, its peers, the receivers. All are ended by their pid."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from jupyter_ws_hub.config import HubTraits
+from tests.support.server import RealServer
+
+from .plugin.service import BenchService
+from .receivers import Order, Receipt
+from .wire import Target
+
+ROOT: Final = Path(__file__).parents[2]
+STOP_S: Final = 10.0
+MANY: Final = 20_000
+"""Connections that the server under test may take."""
+
+
+def raise_file_limit() -> None:
+    """Let this process and those it starts have as many sockets as the system allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def install_plugin(folder: Path) -> None:
+    """Make the service `bench` known to the servers that this process starts, as an installed package would."""
+    dist = folder / "bench_services-0.dist-info"
+    dist.mkdir(parents=True)
+    (dist / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-services\nVersion: 0\n")
+    where = f"{BenchService.__module__}:{BenchService.__name__}"
+    (dist / "entry_points.txt").write_text(f"[jupyter_ws_hub.services]\nbench = {where}\n")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(folder)])
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(STOP_S)
+
+
+def rss_bytes(pid: int) -> int:
+    """The memory of a process that is resident."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def cpu_s(pid: int) -> float:
+    """The CPU time that all threads of a process have had."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+class Lab:
+    """Starts processes and ends them all at once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the servers' files in `folder`."""
+        self.folder = folder
+        self._servers: list[RealServer] = []
+        self._peers: dict[str, tuple[subprocess.Popen[str], int]] = {}
+
+    def hub(self, **traits: Any) -> Target:
+        """Start a server with the extension, with enough room for all clients, and the `traits` given."""
+        room = {name: MANY for name in ("max_connections", "max_connections_per_user") if hasattr(HubTraits, name)}
+        lines = [f"c.HubApp.{name} = {value!r}" for name, value in {**room, **traits}.items()]
+        server = RealServer(self.folder / f"hub{len(self._servers)}", config="\n".join(lines))
+        self._servers.append(server)
+        server.start()
+        return Target(server.port)
+
+    @property
+    def hub_pid(self) -> int:
+        """The server that was started last."""
+        return self._servers[-1].pid
+
+    def peer(self, kind: str, path: str) -> Target:
+        """An endpoint of a peer, `tornado` or `websockets`; started at its first use."""
+        if kind not in self._peers:
+            command = [sys.executable, "-m", "tests.benchmarks.peers", kind]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+            assert process.stdout is not None
+            self._peers[kind] = process, int(process.stdout.readline())
+        return Target(self._peers[kind][1], path, hub=False)
+
+    def peer_pid(self, kind: str) -> int:
+        """The process of a peer that was started."""
+        return self._peers[kind][0].pid
+
+    def close(self) -> None:
+        """End everything that was started."""
+        for process, _ in self._peers.values():
+            _end(process)
+        self._peers.clear()
+        for server in self._servers:
+            server.stop()
+        self._servers.clear()
+
+
+class Receivers:
+    """A process of clients that are connected."""
+
+    def __init__(self, order: Order) -> None:
+        """Start them and wait until they are ready."""
+        command = [sys.executable, "-m", "tests.benchmarks.receivers"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert self._process.stdin is not None
+        self._process.stdin.write(msgspec.json.encode(order).decode() + "\n")
+        self._process.stdin.flush()
+        self._line("ready")
+
+    def _line(self, expected: str = "") -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line or (expected and line != expected):
+            self.close()
+            raise RuntimeError(f"the receivers failed: {line!r}")
+        return line
+
+    def receipt(self) -> Receipt:
+        """Wait until all has come.
+
+        Raises:
+            RuntimeError: it has not, in the time that was ordered.
+        """
+        receipt = msgspec.json.decode(self._line(), type=Receipt)
+        if receipt.timed_out:
+            raise RuntimeError(f"not all came: {receipt.events} events, the fewest for one client {receipt.fewest}")
+        return receipt
+
+    def close(self) -> None:
+        """End the process."""
+        _end(self._process)
+
+
+@contextmanager
+def receivers(target: Target, clients: int, **order: Any) -> Iterator[Receivers]:
+    """Clients of a target, in a process of their own."""
+    crowd = Receivers(Order(target.port, target.path, target.hub, clients, **order))
+    try:
+        yield crowd
+    finally:
+        crowd.close()
