@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from .transfers.store import TransferStore
 from .watchdog import StallMonitor
 
 SWEEP_S = 5.0
+UPKEEP_S = 300.0
 STOP_S = 2.0
 CLOSE_S = 1.0
 RETRY_AFTER_MS = 1000
@@ -84,7 +85,7 @@ class HubApp(HubTraits, ExtensionApp):
         methods, topics = self._declarations(context)
         self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
         self._starting: asyncio.Future[None] | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._chores: list[asyncio.Task[None]] = []
         self._make_endpoints(settings, runtime)
         # The browser half looks for this in the page's configuration to learn that the server half is here.
         page_config = serverapp.web_app.settings.setdefault("page_config_data", {})
@@ -163,6 +164,7 @@ class HubApp(HubTraits, ExtensionApp):
 
     async def _start_all(self) -> None:
         self._hub.start()
+        self._storage.on_switched(self._hub.topics.renew)
         self._ticker.start()
         if self._monitor is not None:
             self._monitor.start()
@@ -174,16 +176,26 @@ class HubApp(HubTraits, ExtensionApp):
             except Exception as error:
                 self.log.error("The service %r cannot start.", service.name, exc_info=error)
                 self._down[service.name] = f"It could not start: {type(error).__name__}."
-        self._sweeper = asyncio.create_task(self._sweep())
+        self._chores = [
+            asyncio.create_task(self._every(SWEEP_S, self._sweep)),
+            asyncio.create_task(self._every(UPKEEP_S, self._keep_up)),
+        ]
+
+    async def _every(self, interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                await work()
+            except Exception as error:
+                self.log.error("What is not needed any more could not be let go of.", exc_info=error)
 
     async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_S)
-            try:
-                self._hub.sweep()
-                await self._transfers.sweep()
-            except Exception as error:
-                self.log.error("What nobody has come back to could not be let go of.", exc_info=error)
+        self._hub.sweep()
+        await self._transfers.sweep()
+
+    async def _keep_up(self) -> None:
+        await self._hub.topics.trim_all()
+        await self._storage.upkeep()
 
     def _survey(self) -> list[Health]:
         return [self._health(service) for service in self._services]
@@ -236,10 +248,9 @@ class HubApp(HubTraits, ExtensionApp):
         await self._transfers.stop()
         for socket in tuple(self._parts.sockets):
             socket.shut_down()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sweeper
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
         if self._starting is not None:
             for service in self._services:
                 if service.name not in self._down:

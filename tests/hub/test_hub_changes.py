@@ -7,11 +7,12 @@ import dataclasses
 import time
 from collections import Counter
 
-from jupyter_ws_hub.hub.declare import Method
+from jupyter_ws_hub.hub.declare import Method, Topic
 from jupyter_ws_hub.hub.hub import DRAIN_BATCH, DRAIN_PAUSE_MS, DRAIN_S, Hub
 from jupyter_ws_hub.hub.settings import HubSettings
 from jupyter_ws_hub.protocol.codes import Code
-from jupyter_ws_hub.protocol.messages import Bye, Event, Hello, Reply, Request, Welcome
+from jupyter_ws_hub.protocol.messages import Bye, Event, Hello, Live, Position, PositionMoved, Reply, Request, Welcome
+from jupyter_ws_hub.storage.base import Draft, LogRetention
 
 from ..support.fakes import FakeClock, HookedLog, HookedValues, counting_ids, fake_peer, fake_runtime, turns
 from .client import READ, Desk, HubClient, Ledger, Note, code_of, make_hub, only, opened, raw
@@ -124,3 +125,33 @@ async def test_clients_that_do_not_read_do_not_hold_up_the_end() -> None:
     await hub.stop(1000)
     assert time.monotonic() - started_s < DRAIN_S + 1
     assert not client.connection.is_over
+
+
+async def test_what_was_compacted_is_left_out_of_a_replay_without_a_gap() -> None:
+    log = HookedLog(counting_ids("epoch"))
+    hub = make_hub(log=log)
+    for number in range(1, 11):
+        await hub.topics.publish(ROOM, "note", Note(str(number)), id=f"m{number}")
+    await log.compact(ROOM, [1, 2, 5, 6, 9, 10], "epoch1")
+    client = await opened(hub)
+    answer = await client.subscribe(1, ROOM, "earliest")
+    events = only(Event, client.messages)
+    assert [(event.offset, event.prev) for event in events] == [(3, 0), (4, None), (7, 4), (8, None)]
+    (moved,) = only(PositionMoved, client.messages)
+    assert (moved.prev, moved.position) == (8, Position("epoch1", 10, "m10"))
+    assert isinstance(client.messages[-1], Live) and answer.head == 10
+    resumed = await client.subscribe(2, ROOM, Position("epoch1", 5, "m5"))
+    assert (resumed.status, resumed.reason) == ("ok", None)
+    await hub.topics.publish(ROOM, "note", Note("11"))
+    assert [(event.offset, event.prev) for event in only(Event, await client.read())] == [(11, None)]
+
+
+async def test_all_topics_are_trimmed_also_those_of_principals_and_of_services_that_are_gone_are_left() -> None:
+    short = [Topic("old/me", {"note": Note}, READ, LogRetention(2, 1 << 20, 1e9))]
+    log = HookedLog(counting_ids("epoch"))
+    hub = make_hub(topics=short, log=log)
+    for _ in range(5):
+        await hub.topics.publish("old/me", "note", Note(), principal="alice")
+    await log.append("of/another", [Draft("x", "note", 0, b"{}")])
+    await hub.topics.trim_all()
+    assert [(await log.head(key)).floor for key in ("old/me//alice", "of/another")] == [3, 0]

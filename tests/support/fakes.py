@@ -122,9 +122,9 @@ class HookedLog(MemoryLog):
     async def id_at(self, topic: str, offset: int) -> str | None:
         """See TopicLog."""
         await self.before("id_at")
-        found = await MemoryLog.read(self, topic, max(0, offset - 1), 1)
+        found = await MemoryLog.id_at(self, topic, offset)
         await self.after("id_at")
-        return found[0].id if found and found[0].offset == offset else None
+        return found
 
     def on_foreign(self, listener: Callable[[str], None]) -> None:
         """See TopicLog."""
