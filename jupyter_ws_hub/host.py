@@ -267,7 +267,7 @@ def make_peer(handler: JupyterHandler, owner: str) -> Peer:
 
     async def authorize(action: str, resource: str) -> bool:
         allowed: bool | Awaitable[bool] = handler.authorizer.is_authorized(handler, user, action, resource)
-        return bool(await ensure_async(allowed))
+        return allowed if isinstance(allowed, bool) else bool(await ensure_async(allowed))
 
     return Peer(
         principal=owner if is_own_provider(handler.identity_provider) else user.username,

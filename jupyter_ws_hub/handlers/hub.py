@@ -23,7 +23,13 @@ class HubHandler(HubSocket):
 
     subprotocol = HUB_SUBPROTOCOL
     connection: HubConnection | None = None
-    _writing = False
+    _in_flight = False
+    """A frame is being written; what is ready goes out after it."""
+    _scheduled: asyncio.Handle | None = None
+    """What is ready goes out in the next turn of the loop."""
+    _receiving = False
+    """A message is being looked at; what it leads to goes out after that."""
+    _due = False
     _farewell: asyncio.Task[None] | None = None
 
     @property
@@ -67,12 +73,14 @@ class HubHandler(HubSocket):
 
     def _ready(self) -> None:
         """There may be something to write: in the next turn of the loop, so that all that is ready shares a frame."""
-        if not self._writing:
-            self._writing = True
-            asyncio.get_running_loop().call_soon(self._write)
+        if self._receiving:
+            self._due = True
+        elif not self._in_flight and self._scheduled is None:
+            self._scheduled = asyncio.get_running_loop().call_soon(self._write)
 
     def _write(self, written: asyncio.Future[None] | None = None) -> None:
         """Write frames, one in flight; `written` is the one before."""
+        self._scheduled, self._in_flight = None, False
         connection = self.connection
         if connection is None or (written is not None and (written.cancelled() or written.exception())):
             return  # the socket is gone, which on_close tells
@@ -82,16 +90,30 @@ class HubHandler(HubSocket):
             if future is None:
                 return
             if not future.done() or perf_counter() - begun_s > SLICE_S:
+                self._in_flight = True
                 future.add_done_callback(self._write)
                 return
-        self._writing = False
         if connection.is_over:
             self.end(connection.close_code, connection.close_reason)
 
     def received(self, message: str | bytes) -> None:
-        """Forward; never waits."""
-        if self.connection is not None:
+        """Forward; never waits. What is answered at once goes out at once, unless more was read already."""
+        if self.connection is None:
+            return
+        self._receiving = True
+        try:
             self.connection.receive(message)
+        finally:
+            self._receiving = False
+        if not self._due:
+            return
+        self._due = False
+        if self._in_flight or self.has_more():
+            self._ready()
+        else:
+            if self._scheduled is not None:
+                self._scheduled.cancel()
+            self._write()
 
     def ended(self) -> None:
         """The socket is gone."""

@@ -114,6 +114,8 @@ class HubConnection:
                     self._hold(self._opening, message)
         except RemoteProtocolError as error:
             self.fail(error)
+        if self._session is not None:
+            self._session.go()
         if self._limits.abusive(now_s):
             self.fail(HubError(Code.RATE_LIMITED, "This connection goes on asking for too much.", retry_after_ms=5000))
 
@@ -257,6 +259,8 @@ class HubConnection:
                     self._handle(message)
         except RemoteProtocolError as error:
             self.fail(error)
+        if self._session is not None:
+            self._session.go()
 
     def _hold(self, held: list[ClientMessage | Malformed], message: ClientMessage | Malformed) -> None:
         if len(held) >= self._settings.max_requests:

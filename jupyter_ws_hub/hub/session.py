@@ -152,7 +152,7 @@ class HubSession:
         return ref in self._active or self._outcomes.get(ref) is not None
 
     def start(self, request: Request, peer: Peer) -> None:
-        """Run a request, or attach to it if it runs, or repeat its outcome if it is over."""
+        """Run a request with the next `go`, or attach to it if it runs, or repeat its outcome if it is over."""
         ref = request.ref
         if ref in self._active:
             return
@@ -168,6 +168,10 @@ class HubSession:
             self._reply(Lane.INTERACTIVE, error_reply(ref, error))
         else:
             self._begin(Call(request, peer))
+
+    def go(self) -> None:
+        """Begin with what was started, now: what never waits has been answered when this returns."""
+        self._workers.wake()
 
     def _is_busy(self, request: Request) -> bool:
         settings = self._settings

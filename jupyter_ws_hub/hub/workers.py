@@ -1,8 +1,8 @@
 """The bounded set of tasks in which one session's calls run, so that no client takes the event loop for itself.
 
-A worker that never has to wait takes one call after the other; when it waits, another one begins in the next turn of
-the loop, up to the limit. A worker gives way to the others after half a millisecond. So every session begins at most
-one call per turn, however many it has sent.
+A worker begins at once, and one that never has to wait takes one call after the other; when it waits, another one
+begins in the next turn of the loop, up to the limit. A worker gives way to the others after half a millisecond. So
+every session begins at most one call per turn that waits, however many it has sent.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final
 
 from ..ports import Peer
 from ..protocol.messages import Request
+from .eager import Starter
 
 SLICE_S: Final = 0.0005
 
@@ -48,11 +49,11 @@ class Workers:
         self._queue: deque[Call] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._waking = False
+        self._starter = Starter()
 
     def add(self, call: Call) -> None:
-        """Run a call when its turn comes."""
+        """Run a call when its turn comes; `wake` begins with all that were added."""
         self._queue.append(call)
-        self._wake()
 
     def remove(self, call: Call) -> bool:
         """Take back a call that has not begun; whether that was so."""
@@ -64,29 +65,39 @@ class Workers:
     def stop(self) -> set[asyncio.Task[None]]:
         """Run nothing more and cancel what runs; the tasks that are ending."""
         self._queue.clear()
+        self._starter.close()
         for task in self._tasks:
             task.cancel()
         return set(self._tasks)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """See that what was added is run."""
         if self._waking or not self._queue or len(self._tasks) >= self._limit:
             return
         self._waking = True
-        task = asyncio.create_task(self._work())
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        # After the worker's first step: what it has left behind then waits for another worker.
-        asyncio.get_running_loop().call_soon(self._woken)
+        try:
+            task = self._starter.start(self._work())
+        except Exception as bug:
+            self._logger.error("A worker of a session failed", exc_info=bug)
+            task = None
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        if self._queue:
+            # The worker has made its first step; what it has left behind waits for another one in the next turn.
+            asyncio.get_running_loop().call_soon(self._woken)
+        else:
+            self._waking = False
 
     def _woken(self) -> None:
         self._waking = False
-        self._wake()
+        self.wake()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (bug := task.exception()) is not None:
             self._logger.error("A worker of a session failed", exc_info=bug)
-        self._wake()
+        self.wake()
 
     async def _work(self) -> None:
         begun_s = perf_counter()

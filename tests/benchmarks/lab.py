@@ -74,7 +74,9 @@ class Lab:
 
     def hub(self, **traits: Any) -> Target:
         """Start a server with the extension, with enough room for all clients, and the `traits` given."""
-        room = {name: MANY for name in ("max_connections", "max_connections_per_user") if hasattr(HubTraits, name)}
+        room = {name: MANY for name in ("max_connections", "max_connections_per_user")}
+        # What one client may ask for in a second is bounded by default; here it is measured what the server can do.
+        room |= {name: 0 for name in HubTraits.class_trait_names(config=True) if name.endswith("_per_s")}
         lines = [f"c.HubApp.{name} = {value!r}" for name, value in {**room, **traits}.items()]
         server = RealServer(self.folder / f"hub{len(self._servers)}", config="\n".join(lines))
         self._servers.append(server)

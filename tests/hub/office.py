@@ -52,6 +52,7 @@ class Office:
     def start(self, ref: int, method: str, text: str = "", timeout_ms: int | None = None) -> None:
         """A request comes."""
         self.session.start(Request(ref, method, raw({"text": text}), timeout_ms), fake_peer())
+        self.session.go()
 
     @property
     def messages(self) -> list[ServerMessage]:

@@ -50,6 +50,7 @@ async def test_an_unknown_method_and_bad_params_get_one_reply() -> None:
     async with office() as its:
         its.start(1, "nothing")
         its.session.start(Request(2, "echo", raw({"text": 1})), fake_peer())
+        its.session.go()
         assert await its.code(1) == "unknown_method"
         assert await its.code(2) == "invalid"
 
@@ -60,7 +61,9 @@ async def test_an_authorizer_that_refuses_or_fails_gets_one_reply() -> None:
 
     async with office() as its:
         its.session.start(Request(1, "echo"), fake_peer(denied=[("write", "desk")]))
+        its.session.go()
         its.session.start(Request(2, "echo"), Peer("alice", "alice", "Alice", authorize))
+        its.session.go()
         assert await its.code(1) == "forbidden"
         assert await its.code(2) == "internal"
         assert its.desk.calls == []

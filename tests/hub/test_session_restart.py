@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -28,6 +29,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.values = HookedValues(self.clock)
+        self.sessions: list[HubSession] = []
 
     def methods(self) -> list[Method]:
         """The desk's, and one that may run twice."""
@@ -50,11 +52,24 @@ class House:
     def _office(self, session: HubSession) -> Office:
         office = Office(self.desk, session)
         session.attach(office)
+        self.sessions.append(session)
         return office
 
+    async def close(self) -> None:
+        """End what still runs."""
+        for session in self.sessions:
+            await session.close(forget=False)
 
-async def test_an_outcome_is_answered_by_the_next_server_and_nothing_runs_again() -> None:
+
+@pytest.fixture
+def house(jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[House]:
+    """A house whose servers are ended after the test."""
     house = House()
+    yield house
+    jp_asyncio_loop.run_until_complete(house.close())
+
+
+async def test_an_outcome_is_answered_by_the_next_server_and_nothing_runs_again(house: House) -> None:
     first = house.begin()
     first.start(1, "echo", "once")
     await first.replies_to(1)
@@ -64,8 +79,7 @@ async def test_an_outcome_is_answered_by_the_next_server_and_nothing_runs_again(
     assert house.desk.calls == ["once"]
 
 
-async def test_a_request_that_was_under_way_has_an_unknown_outcome_and_does_not_run_again() -> None:
-    house = House()
+async def test_a_request_that_was_under_way_has_an_unknown_outcome_and_does_not_run_again(house: House) -> None:
     first = house.begin()
     first.start(1, "wait", "half done")
     await turns()
@@ -76,8 +90,7 @@ async def test_a_request_that_was_under_way_has_an_unknown_outcome_and_does_not_
     assert house.desk.calls == ["half done"]
 
 
-async def test_a_request_that_never_began_runs_on_the_next_server() -> None:
-    house = House()
+async def test_a_request_that_never_began_runs_on_the_next_server(house: House) -> None:
     first = house.begin()
     first.start(1, "echo", "one")
     await first.replies_to(1)
@@ -86,8 +99,7 @@ async def test_a_request_that_never_began_runs_on_the_next_server() -> None:
     assert [text_of(reply) for reply in await second.replies_to(2)] == ["two"]
 
 
-async def test_an_idempotent_request_may_run_again() -> None:
-    house = House()
+async def test_an_idempotent_request_may_run_again(house: House) -> None:
     first = house.begin()
     first.start(1, "look", "a")
     first.start(2, "echo", "b")
@@ -98,8 +110,7 @@ async def test_an_idempotent_request_may_run_again() -> None:
     assert house.desk.calls == ["a", "b", "a"]
 
 
-async def test_what_still_runs_on_a_living_server_is_waited_for() -> None:
-    house = House()
+async def test_what_still_runs_on_a_living_server_is_waited_for(house: House) -> None:
     first = house.begin()
     first.start(1, "wait", "slow")
     await turns()
@@ -113,8 +124,7 @@ async def test_what_still_runs_on_a_living_server_is_waited_for() -> None:
     assert house.desk.calls == ["slow"]
 
 
-async def test_nothing_runs_that_the_store_cannot_note() -> None:
-    house = House()
+async def test_nothing_runs_that_the_store_cannot_note(house: House) -> None:
 
     async def fail(operation: str) -> None:
         raise HubError(Code.NO_SPACE, "The disk is full.")
@@ -129,9 +139,8 @@ async def test_nothing_runs_that_the_store_cannot_note() -> None:
 
 
 async def test_an_outcome_that_the_store_does_not_take_is_answered_all_the_same(
-    caplog: pytest.LogCaptureFixture,
+    house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    house = House()
 
     async def fail(operation: str) -> None:
         raise HubError(Code.NO_SPACE, "The disk is full.")
@@ -145,8 +154,7 @@ async def test_an_outcome_that_the_store_does_not_take_is_answered_all_the_same(
     assert "could not be stored" in caplog.text
 
 
-async def test_a_server_that_was_taken_over_begins_nothing_any_more() -> None:
-    house = House()
+async def test_a_server_that_was_taken_over_begins_nothing_any_more(house: House) -> None:
     first = house.begin()
     first.start(1, "echo", "a")
     await first.replies_to(1)
@@ -158,8 +166,7 @@ async def test_a_server_that_was_taken_over_begins_nothing_any_more() -> None:
     assert house.desk.calls == ["a", "b"]
 
 
-async def test_settled_outcomes_are_forgotten_by_the_store_and_a_closed_session_wholly() -> None:
-    house = House()
+async def test_settled_outcomes_are_forgotten_by_the_store_and_a_closed_session_wholly(house: House) -> None:
     first = house.begin()
     for ref in (1, 2, 3):
         first.start(ref, "echo", str(ref))
@@ -172,8 +179,7 @@ async def test_settled_outcomes_are_forgotten_by_the_store_and_a_closed_session_
     assert not await house.values.scan("session/")
 
 
-async def test_a_server_that_stops_leaves_the_session_to_the_next() -> None:
-    house = House()
+async def test_a_server_that_stops_leaves_the_session_to_the_next(house: House) -> None:
     first = house.begin()
     first.start(1, "echo", "a")
     await first.replies_to(1)

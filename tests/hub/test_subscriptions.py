@@ -106,6 +106,7 @@ def test_every_subscription_is_answered_once_and_the_last_one_counts(steps: list
             await hub.topics.publish(topic, "note", Note("now"))
         await client.read()
         assert {event.topic for event in only(Event, client.messages)} == following - {"values"}
+        client.lose()
         await hub.stop(0)
 
     run(scenario())
