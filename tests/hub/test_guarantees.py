@@ -27,6 +27,7 @@ WHO = st.integers(0, CLIENTS - 1)
 TOPIC = st.sampled_from(TOPICS)
 FEW = st.sampled_from([1, 1, 2, 7])
 MANY = st.sampled_from([1, 2, 5, 99])
+NUMBER = st.sampled_from([1, 1, 1, 2, 2, 3, 120])
 PAUSE = st.sampled_from([0, 1, 2, 3, 5, 8, 20])
 SOME_TIME_S = st.sampled_from([1.0, 3.0, 26.0, 200.0])
 Step = Callable[[World], Awaitable[None] | None]
@@ -96,9 +97,7 @@ class Guarantees(RuleBasedStateMachine):
 
     # What is published, and what becomes of it
 
-    @rule(
-        topic=TOPIC, number=st.sampled_from([1, 1, 1, 2, 2, 3, 120]), characters=st.sampled_from([10, 400]), pause=PAUSE
-    )
+    @rule(topic=TOPIC, number=NUMBER, characters=st.sampled_from([10, 400]), pause=PAUSE)
     def publish(self, topic: str, number: int, characters: int, pause: int) -> None:
         """Several publishers at once."""
 

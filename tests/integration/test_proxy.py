@@ -185,6 +185,20 @@ async def test_a_stall_lets_nothing_pass_until_it_flows_again() -> None:
         assert await reader.readexactly(5) == b"later"
 
 
+async def test_one_connection_can_be_stalled_and_cut_while_others_flow() -> None:
+    async with proxied(Fault()) as (echo, proxy, reader, writer):
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        await until(lambda: len(proxy.links) == 2, "both connections")
+        proxy.links[0].stall()
+        writer.write(b"lost")
+        other_writer.write(b"flows")
+        assert await other_reader.readexactly(5) == b"flows"
+        proxy.links[0].cut("rst")
+        assert await read_all(reader) == (b"", "rst")
+        assert bytes(echo.received) == b"flows"
+        other_writer.transport.abort()
+
+
 async def test_a_server_that_is_not_there_is_a_reset_and_each_connection_can_have_its_own_fault() -> None:
     echo = Echo()
     server = await asyncio.start_server(echo.serve, "127.0.0.1", 0)

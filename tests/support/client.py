@@ -91,6 +91,7 @@ class HubClient:
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._ref = 0
+        self._open = False
         self._unacked_characters = 0
         self._unanswered: dict[int, wire.Request | wire.Subscribe] = {}
         self._futures: dict[int, asyncio.Future[Any]] = {}
@@ -114,7 +115,7 @@ class HubClient:
     async def connect(self, timeout_s: float = WAIT_S) -> Message:
         """Open a connection, go on with the session if there was one, and ask again what was not answered."""
         await self.drop()
-        self.close_code = None
+        self.close_code, self._open = None, False
         self.frames = self.acked = self._unacked_characters = 0
         self._socket = await self.address.open("ws", HUB_SUBPROTOCOL, timeout_s)
         session, resume = (self.welcome.session, self.welcome.resume) if self.welcome else (None, None)
@@ -128,6 +129,7 @@ class HubClient:
         await self._take(more)
         await self._consumed(frame)
         self._reader = asyncio.create_task(self._read(self._socket))
+        self._open = True
         await self.send(*self._unanswered.values())
         return self.welcome
 
@@ -230,7 +232,8 @@ class HubClient:
     async def _ask(self, question: wire.Request | wire.Subscribe, timeout_s: float) -> Any:
         self._futures[question.ref] = future = asyncio.get_running_loop().create_future()
         self._unanswered[question.ref] = question
-        await self.send(question)
+        if self._open:  # what is asked before welcome is sent after it
+            await self.send(question)
         async with asyncio.timeout(timeout_s):
             await asyncio.wait([future])
         await self.acknowledge()
