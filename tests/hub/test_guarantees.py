@@ -82,15 +82,18 @@ class Guarantees(RuleBasedStateMachine):
         room=st.sampled_from([1, 2, 50]),
         delays=st.lists(st.integers(0, 4), min_size=1, max_size=5),
         ack_at=st.sampled_from([0, 2000, 16384]),
+        welcomed=st.booleans(),
     )
-    def begin(self, outbox_bytes: int, room: int, delays: list[int], ack_at: int) -> None:
-        """Both clients follow the first topic from its start."""
+    def begin(self, outbox_bytes: int, room: int, delays: list[int], ack_at: int, welcomed: bool) -> None:
+        """Both clients follow the first topic from its start, or are about to."""
 
         async def begin() -> World:
             world = World(outbox_bytes, room, delays, ack_at)
             for device in world.devices:
                 device.model.subscribe(TOPICS[0], "earliest")
                 world.connect(device)
+                if welcomed:
+                    await world.exchange(device)
             return world
 
         self.world = self.loop.run_until_complete(begin())
@@ -134,29 +137,27 @@ class Guarantees(RuleBasedStateMachine):
         """A client reads; one that does not is slow."""
         self.do(lambda world: void(world.read(world.devices[who], number)), pause)
 
-    @rule(who=WHO, frames=MANY, pause=PAUSE)
-    def exchange(self, who: int, frames: int, pause: int) -> None:
+    @rule(who=WHO, pause=PAUSE)
+    def exchange(self, who: int, pause: int) -> None:
         """The network works for a while."""
+        self.do(lambda world: world.exchange(world.devices[who]), pause)
 
-        async def exchange(world: World) -> None:
+    @rule(who=WHO, served=st.booleans(), late=st.integers(0, 3), told=st.booleans(), back=st.booleans(), pause=PAUSE)
+    def drop(self, who: int, served: bool, late: int, told: bool, back: bool, pause: int) -> None:
+        """A socket breaks, maybe before the answers to what the server has got; the server may hear of it later."""
+
+        async def drop(world: World) -> None:
             device = world.devices[who]
-            for _ in range(3):
-                if device.wire is not None:
-                    device.wire.deliver_up(99)
-                await turns(5)
-                world.read(device, frames)
-
-        self.do(exchange, pause)
-
-    @rule(who=WHO, late=st.integers(0, 3), told=st.booleans(), pause=PAUSE)
-    def drop(self, who: int, late: int, told: bool, pause: int) -> None:
-        """A socket breaks; the server may hear of it later, and get some more of its frames."""
-
-        def drop(world: World) -> None:
-            device = world.devices[who]
+            if served and device.wire is not None:
+                device.wire.send(device.model.acknowledge())
+                device.wire.deliver_up(99)
+                await turns(10)
             world.leave(device, late)
             if told and device.old:
                 device.old.pop().cut()
+            if back:
+                world.connect(device)
+                await world.exchange(device)
 
         self.do(drop, pause)
 
@@ -245,25 +246,32 @@ class Guarantees(RuleBasedStateMachine):
 
         self.do(lambda world: send(world, who, unsubscribe))
 
-    @rule(who=WHO, method=st.sampled_from(sorted(IDEMPOTENT)), number=FEW)
-    def request(self, who: int, method: str, number: int) -> None:
+    @rule(who=WHO, method=st.sampled_from(sorted(IDEMPOTENT)), number=FEW, arrives=st.booleans(), pause=PAUSE)
+    def request(self, who: int, method: str, number: int, arrives: bool, pause: int) -> None:
         """A client asks, maybe for more than a session may have under way."""
 
         def request(world: World) -> None:
             for _ in range(number):
                 send(world, who, lambda device: world.request(device, method))
+            if (wire := world.devices[who].wire) is not None and arrives:
+                wire.deliver_up(99)
 
-        self.do(request)
+        self.do(request, pause)
 
-    @rule(who=WHO, which=st.integers(0, 5))
-    def cancel(self, who: int, which: int) -> None:
+    @rule(who=WHO, which=st.integers(0, 5), arrives=st.booleans(), pause=PAUSE)
+    def cancel(self, who: int, which: int, arrives: bool, pause: int) -> None:
         """A client wants a request no longer."""
 
         def cancel(device: Device) -> list[Envelope]:
             refs = [ref for ref, ask in device.model.asks.items() if not ask.cancelled]
             return device.model.cancel(refs[which % len(refs)]) if refs else []
 
-        self.do(lambda world: send(world, who, cancel))
+        def act(world: World) -> None:
+            send(world, who, cancel)
+            if (wire := world.devices[who].wire) is not None and arrives:
+                wire.deliver_up(99)
+
+        self.do(act, pause)
 
     @rule(pause=PAUSE)
     def finish(self, pause: int) -> None:

@@ -153,6 +153,14 @@ class World:
             return True
         return moved
 
+    async def exchange(self, device: Device) -> None:
+        """The network works for a while, in both directions."""
+        for _ in range(3):
+            if device.wire is not None:
+                device.wire.deliver_up(99)
+            await turns(5)
+            self.read(device, 99)
+
     def check_welcome(self, device: Device) -> None:
         """A session may be lost only for a reason."""
         welcome, first = device.model.welcomes[-1], len(device.model.welcomes) == 1
