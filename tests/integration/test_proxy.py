@@ -167,6 +167,14 @@ async def test_throttle_bounds_the_rate() -> None:
         assert time.monotonic() - started >= (60_000 - 4096) / 200_000
 
 
+async def test_throttle_can_begin_later() -> None:
+    async with proxied(Fault(down=Way(bytes_per_s=1, slow_after=5000, piece_bytes=1))) as (_, _, reader, writer):
+        writer.write(b"z" * 6000)
+        assert await reader.readexactly(5000) == b"z" * 5000
+        await reader.readexactly(1)
+        assert await silent(reader)
+
+
 async def test_fragments_are_small_and_nothing_is_lost() -> None:
     async with proxied(Fault(up=Way(piece_bytes=7, bytes_per_s=100_000))) as (echo, _, reader, writer):
         data = bytes(range(256))

@@ -32,6 +32,8 @@ class Way:
     """How long each byte is on its way."""
     bytes_per_s: float = 0
     """How fast bytes go; 0: as fast as they can."""
+    slow_after: int = 0
+    """The rate holds only after so many bytes."""
     piece_bytes: int = READ_BYTES
     """How many bytes go in one packet at most."""
 
@@ -161,7 +163,7 @@ class _Pump:
                 self._to.write_eof()
                 return
             await self._pass_on(data)
-            if way.bytes_per_s:
+            if way.bytes_per_s and self._seen > way.slow_after:
                 await asyncio.sleep(len(data) / way.bytes_per_s)
 
     async def _pass_on(self, data: bytes) -> None:
