@@ -11,7 +11,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -22,6 +22,8 @@ from ..support.model import Envelope
 from .world import CLIENTS, IDEMPOTENT, TOPICS, Device, World
 
 EXAMPLES = int(os.environ.get("GUARANTEE_EXAMPLES", "300"))
+PHASES = [phase for phase in Phase if phase is not Phase.shrink or EXAMPLES > 1000]
+"""Shrinking takes minutes, which only the long run has; it begins with what the short one has found."""
 
 WHO = st.integers(0, CLIENTS - 1)
 TOPIC = st.sampled_from(TOPICS)
@@ -322,6 +324,7 @@ TestGuarantees.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=30,
     deadline=None,
+    phases=PHASES,
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )
