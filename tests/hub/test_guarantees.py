@@ -190,7 +190,7 @@ class Guarantees(RuleBasedStateMachine):
             device = world.devices[who]
             if len(device.model.welcomes) >= back:
                 welcome = device.model.welcomes[-back]
-                wire = world.machine.connect(lambda frame: None)
+                wire = world.machine.connect()
                 hello: Envelope = {"type": "hello", "session": welcome["session"], "resume": welcome["resume"]}
                 wire.send([hello])
                 device.old.append(wire)

@@ -155,8 +155,8 @@ class Mount:
 class Wire:
     """One socket: frames on their way up and down, of which some arrive late and some never."""
 
-    def __init__(self, connection: HubConnection, room: int, on_frame: Callable[[bytes], None]) -> None:
-        """`room` frames may be on their way down; what the server writes is told to `on_frame`."""
+    def __init__(self, connection: HubConnection, room: int) -> None:
+        """`room` frames may be on their way down."""
         self.connection = connection
         self.up: deque[str] = deque()
         self.down: deque[bytes] = deque()
@@ -165,13 +165,11 @@ class Wire:
         self.restarts = 0
         """How often the server had been restarted when this was opened."""
         self._room = room
-        self._on_frame = on_frame
         self._taken = asyncio.Event()
         self._writer = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
         while (frame := await self.connection.next_frame()) is not None:
-            self._on_frame(frame)
             self.down.append(frame)
             while len(self.down) >= self._room:
                 self._taken.clear()
@@ -232,9 +230,9 @@ class Machine:
         self._mount = Mount(self.disk, self._records, self._delays)
         self.hub = self._start(self._mount, self.clock)
 
-    def connect(self, on_frame: Callable[[bytes], None]) -> Wire:
+    def connect(self) -> Wire:
         """A new socket."""
-        wire = Wire(self.hub.connect(fake_peer()), self._room, on_frame)
+        wire = Wire(self.hub.connect(fake_peer()), self._room)
         wire.restarts = self.restarts
         self.wires.append(wire)
         return wire
