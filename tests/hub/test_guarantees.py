@@ -19,6 +19,7 @@ from jupyter_ws_hub.storage.base import Draft, LogRetention
 
 from ..support.fakes import turns
 from ..support.model import Envelope
+from ..support.virtual import VirtualLoop
 from .world import CLIENTS, IDEMPOTENT, TOPICS, Device, World
 
 EXAMPLES = int(os.environ.get("GUARANTEE_EXAMPLES", "300"))
@@ -41,7 +42,7 @@ class Guarantees(RuleBasedStateMachine):
     def __init__(self) -> None:
         """Nothing is there yet."""
         super().__init__()
-        self.loop = asyncio.new_event_loop()
+        self.loop = VirtualLoop()
         self.loop.set_exception_handler(lambda loop, context: self.trouble.append(context))
         self.trouble: list[dict[str, Any]] = []
         self.world: World | None = None

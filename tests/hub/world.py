@@ -6,7 +6,6 @@ The oracle is the list of what was published (Disk.history) and of what was run 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import itertools
 import logging
 from collections import Counter
@@ -31,6 +30,8 @@ CLIENTS = 2
 IDEMPOTENT = {"find": True, "post": True, "say": False, "wait": False, "look": True, "break": False}
 SESSION_TTL_S = 120.0
 MAX_ROUNDS = 400
+QUIET_ROUNDS, QUIET_S = 8, 3.0
+"""Rest is when nothing has come for so long: longer than a server that is gone is thought to live."""
 
 
 @dataclass
@@ -91,13 +92,13 @@ class World:
         self.names = 0
 
     def _start(self, mount: Mount, clock: FakeClock) -> Hub:
-        """A hub on the stores that outlive it; sessions are in `values`, where the hub takes it."""
-        stores = {"log": mount, "values": mount}
-        accepted: dict[str, Any] = {k: v for k, v in stores.items() if k in inspect.signature(make_hub).parameters}
+        """A hub on the stores that outlive it."""
         topics = [Topic("notes/*", {"note": Note}, READ, KEEP_ALL, snapshot=self._snapshot)]
         ids = counting_ids(f"boot{next(self._boots)}-")
         runtime = replace(fake_runtime(clock), new_id=ids, logger=logging.Logger("unheard", logging.CRITICAL))
-        self.shop.hub = make_hub(self.shop, topics=topics, runtime=runtime, settings=self.limits, **accepted)
+        self.shop.hub = make_hub(
+            self.shop, topics=topics, log=mount, values=mount, runtime=runtime, settings=self.limits
+        )
         return self.shop.hub
 
     async def _snapshot(self, peer: Peer, topic: str, position: Position) -> Note:
@@ -119,6 +120,7 @@ class World:
     def leave(self, device: Device, late: int = 99) -> None:
         """The client gives its socket up: nothing more is read from it, `late` of its frames arrive later."""
         if device.wire is not None:
+            self.note_attached(device)
             device.model.lost()
             while len(device.wire.up) > late:
                 device.wire.up.pop()
@@ -161,11 +163,15 @@ class World:
         device.welcomed_restarts = device.wire.restarts
         device.attached_s = self.machine.clock()
 
+    def note_attached(self, device: Device) -> None:
+        """Its session waits for nobody now."""
+        if device.wire is not None and device.wire.code is None and device.model.open:
+            device.attached_s = self.machine.clock()
+
     def pass_time(self, seconds: float) -> None:
         """Time passes for everybody."""
         for device in self.devices:
-            if device.wire is not None and device.wire.code is None and device.model.open:
-                device.attached_s = self.machine.clock()
+            self.note_attached(device)
         self.machine.pass_time(seconds)
 
     def request(self, device: Device, method: str) -> list[Envelope]:
@@ -214,8 +220,10 @@ class World:
                 moved |= self.read(device, 99)
             self.publish_again()
             quiet = 0 if moved or self.publishing else quiet + 1
-            if quiet == 5:
+            if quiet == QUIET_ROUNDS:
                 return
+            if quiet:
+                await asyncio.sleep(QUIET_S)
         raise AssertionError("it does not come to rest")
 
     async def check_at_rest(self) -> None:

@@ -8,18 +8,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from jupyter_ws_hub.hub.connection import HubConnection
 from jupyter_ws_hub.hub.hub import Hub
-from jupyter_ws_hub.storage.base import Draft, Head, LogRetention, Record, Versioned
+from jupyter_ws_hub.storage.base import Draft, Head, LogRetention, Record, Stored, Versioned
 from jupyter_ws_hub.storage.memory import MemoryLog, MemoryValues
 
 from .fakes import FakeClock, fake_peer, turns
 from .model import Envelope, Place, frame_of
+from .virtual import VirtualClock
 
 T = TypeVar("T")
 CUT = 1006
@@ -65,6 +66,7 @@ class Disk(MemoryLog):
             log.records.remove(record)
             del log.by_id[record.id]
             self._lost.add(record.id)
+        log.totals = log.totals.minus(len(lost), sum(len(record.data) for record in lost))
         del self.history[topic][len(self.history[topic]) - len(lost) :]
         return len(lost)
 
@@ -132,6 +134,14 @@ class Mount:
         """See TopicLog."""
         return await self._do(self._disk.trim(topic, retention, now_ms))
 
+    async def compact(self, topic: str, offsets: Iterable[int], epoch: str) -> int:
+        """See TopicLog."""
+        return await self._do(self._disk.compact(topic, offsets, epoch))
+
+    async def topics(self) -> list[str]:
+        """See TopicLog."""
+        return await self._do(self._disk.topics())
+
     def on_foreign(self, listener: Callable[[str], None]) -> None:
         """See TopicLog. Nobody else writes."""
 
@@ -151,13 +161,22 @@ class Mount:
         """See KeyValue."""
         return await self._do(self._records.scan(prefix))
 
+    async def dump(self) -> dict[str, Stored]:
+        """See KeyValue."""
+        return await self._do(self._records.dump())
+
+    async def load(self, values: Mapping[str, Stored], gone: Iterable[str] = ()) -> None:
+        """See KeyValue."""
+        await self._do(self._records.load(values, gone))
+
 
 class Wire:
     """One socket: frames on their way up and down, of which some arrive late and some never."""
 
-    def __init__(self, connection: HubConnection, room: int) -> None:
+    def __init__(self, hub: Hub, room: int) -> None:
         """`room` frames may be on their way down."""
-        self.connection = connection
+        self._news = asyncio.Event()
+        self.connection: HubConnection = hub.connect(fake_peer(), self._news.set)
         self.up: deque[str] = deque()
         self.down: deque[bytes] = deque()
         self.code: int | None = None
@@ -169,12 +188,16 @@ class Wire:
         self._writer = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
-        while (frame := await self.connection.next_frame()) is not None:
-            self.down.append(frame)
-            while len(self.down) >= self._room:
-                self._taken.clear()
-                await self._taken.wait()
-        self.end(self.connection.close_code)
+        while True:
+            self._news.clear()
+            while (frame := self.connection.frame()) is not None:
+                self.down.append(frame)
+                while len(self.down) >= self._room:
+                    self._taken.clear()
+                    await self._taken.wait()
+            if self.connection.is_over:
+                return self.end(self.connection.close_code)
+            await self._news.wait()
 
     def send(self, envelopes: Iterable[Envelope]) -> None:
         """The client sends a frame, if there is something to say."""
@@ -216,7 +239,7 @@ class Machine:
 
     def __init__(self, start: Callable[[Mount, FakeClock], Hub], delays: Sequence[int], room: int) -> None:
         """`start` makes a hub on the stores that it is given; `room` frames are on their way to a client at most."""
-        self.clock = FakeClock()
+        self.clock = VirtualClock()
         self.disk = Disk()
         self.restarts = 0
         self._records = MemoryValues(self.clock)
@@ -232,7 +255,7 @@ class Machine:
 
     def connect(self) -> Wire:
         """A new socket."""
-        wire = Wire(self.hub.connect(fake_peer()), self._room)
+        wire = Wire(self.hub, self._room)
         wire.restarts = self.restarts
         self.wires.append(wire)
         return wire
