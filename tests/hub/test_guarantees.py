@@ -31,6 +31,8 @@ TOPIC = st.sampled_from(TOPICS)
 FEW = st.sampled_from([1, 1, 2, 7])
 MANY = st.sampled_from([1, 2, 5, 99])
 NUMBER = st.sampled_from([1, 1, 1, 2, 2, 3, 120])
+MAYBE = st.sampled_from([None, "say", "wait", "post", "look"])
+BACK_S = st.sampled_from([None, None, 0.0, 0.0, 200.0])
 PAUSE = st.sampled_from([0, 1, 2, 3, 5, 8, 20])
 SOME_TIME_S = st.sampled_from([1.0, 3.0, 26.0, 200.0])
 Step = Callable[[World], Awaitable[None] | None]
@@ -145,20 +147,19 @@ class Guarantees(RuleBasedStateMachine):
         """The network works for a while."""
         self.do(lambda world: world.exchange(world.devices[who]), pause)
 
-    @rule(who=WHO, served=st.booleans(), late=st.integers(0, 3), told=st.booleans(), back=st.booleans(), pause=PAUSE)
-    def drop(self, who: int, served: bool, late: int, told: bool, back: bool, pause: int) -> None:
+    @rule(who=WHO, asks=MAYBE, late=st.integers(0, 3), told=st.booleans(), back=BACK_S, pause=PAUSE)
+    def drop(self, who: int, asks: str | None, late: int, told: bool, back: float | None, pause: int) -> None:
         """A socket breaks, maybe before the answers to what the server has got; the server may hear of it later."""
 
         async def drop(world: World) -> None:
             device = world.devices[who]
-            if served and device.wire is not None:
-                device.wire.send(device.model.acknowledge())
-                device.wire.deliver_up(99)
-                await turns(10)
+            if asks is not None:
+                await world.ask_in_vain(device, asks, 10)
             world.leave(device, late)
             if told and device.old:
                 device.old.pop().cut()
-            if back:
+            if back is not None:
+                world.pass_time(back)
                 world.connect(device)
                 await world.exchange(device)
 
@@ -206,6 +207,8 @@ class Guarantees(RuleBasedStateMachine):
     # The server
 
     @rule(
+        asks=MAYBE,
+        head_start=PAUSE,
         crash=st.booleans(),
         topic=TOPIC,
         lost=st.sampled_from([0, 0, 1, 2, 4]),
@@ -213,11 +216,24 @@ class Guarantees(RuleBasedStateMachine):
         wiped=st.sampled_from([False, False, False, True]),
         pause=PAUSE,
     )
-    def restart(self, crash: bool, topic: str, lost: int, others: int, wiped: bool, pause: int) -> None:
-        """It ends and starts again; its disk may have lost what was written last, or all, and have something else."""
+    def restart(
+        self,
+        asks: str | None,
+        head_start: int,
+        crash: bool,
+        topic: str,
+        lost: int,
+        others: int,
+        wiped: bool,
+        pause: int,
+    ) -> None:
+        """It ends in the midst of work and starts again; its disk may have lost what was written last, or have more."""
 
         async def restart(world: World) -> None:
             machine = world.machine
+            if asks is not None:
+                for device in world.devices:
+                    await world.ask_in_vain(device, asks, head_start)
             if crash:
                 machine.crash()
             else:

@@ -96,12 +96,15 @@ class Mount:
         self._records = records
         self._delays = itertools.cycle(delays)
         self.crashed = False
+        self._never: list[asyncio.Future[None]] = []
+        """What work that was begun after the crash waits for; held here, as nothing else does."""
 
     async def _do(self, operation: Awaitable[T]) -> T:
         try:
             await turns(next(self._delays))
             if self.crashed:
-                await asyncio.get_running_loop().create_future()
+                self._never.append(asyncio.get_running_loop().create_future())
+                await self._never[-1]
         except asyncio.CancelledError:
             if asyncio.iscoroutine(operation):
                 operation.close()
@@ -247,11 +250,12 @@ class Machine:
         self._delays = delays
         self._room = room
         self.wires: list[Wire] = []
+        self._mounts: list[Mount] = []
         self._boot()
 
     def _boot(self) -> None:
-        self._mount = Mount(self.disk, self._records, self._delays)
-        self.hub = self._start(self._mount, self.clock)
+        self._mounts.append(Mount(self.disk, self._records, self._delays))
+        self.hub = self._start(self._mounts[-1], self.clock)
 
     def connect(self) -> Wire:
         """A new socket."""
@@ -268,7 +272,7 @@ class Machine:
 
     def crash(self) -> None:
         """End as by kill -9: nothing that runs comes further."""
-        self._mount.crashed = True
+        self._mounts[-1].crashed = True
         for wire in self.wires:
             wire.cut()
         self._down()
