@@ -165,7 +165,9 @@ class ModelClient:
         self.frames += 1
         self._characters += len(frame.decode())
         for message in msgspec.json.decode(frame):
-            getattr(self, f"_on_{message['type']}")(message)
+            take = getattr(self, f"_on_{message['type']}", None)
+            if take is not None:  # a type that it does not know is ignored
+                take(message)
         answer, self._out = self._out, []
         if self.open and self._characters >= self._ack_at:
             answer += self.acknowledge()
@@ -222,6 +224,9 @@ class ModelClient:
         else:
             view.position = Place(view.position.epoch, offset, message["id"])
             view.stretches[-1].events.append((offset, message["id"], message["data"]["text"]))
+
+    def _on_position(self, message: Envelope) -> None:
+        raise AssertionError(f"here every message is for everybody, nothing is passed over: {message}")
 
     def _on_live(self, message: Envelope) -> None:
         view = self.views.get(message["topic"])
