@@ -244,7 +244,7 @@ class ModelClient:
         if ref in self._unsubscribed:
             assert outcome == ("result", None)
             self._unsubscribed.discard(ref)
-        elif ref in self._replaced or any(ref == view.asking for view in self.views.values()):
+        elif ref in self._replaced:
             assert outcome == ("error", "superseded")
         elif ref in self.asks:
             self._settle(ref, outcome)
