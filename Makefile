@@ -14,7 +14,7 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: lab test test-python test-js test-ui bench conformance check types format wheel-test browser clean help
+.PHONY: lab test test-python test-js test-ui soak bench conformance check types format wheel-test browser clean help
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,7 +26,11 @@ lab: .make/labextension ## Open JupyterLab with the extension on (LAB_ARGS="…"
 test: test-js test-python test-ui ## Run all tests
 
 test-python: .make/labextension ## Run the Python tests
-	$(BIN)/python -m pytest tests -m "not ui and not conformance"
+	$(BIN)/python -m pytest tests -m "not ui and not conformance and not soak"
+
+soak: .make/env ## Run for minutes what may not lose anything: 10,000 made-up histories, 500 cuts, 10 kills
+	GUARANTEE_EXAMPLES=10000 $(BIN)/python -m pytest tests/hub/test_guarantees.py --timeout 3000
+	$(BIN)/python -m pytest tests/soak -m soak -s
 
 test-js: .make/node_modules ## Run the TypeScript tests
 	cd labextension && jlpm test

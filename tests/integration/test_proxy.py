@@ -167,6 +167,14 @@ async def test_throttle_bounds_the_rate() -> None:
         assert time.monotonic() - started >= (60_000 - 4096) / 200_000
 
 
+async def test_throttle_can_begin_later() -> None:
+    async with proxied(Fault(down=Way(bytes_per_s=1, slow_after=5000, piece_bytes=1))) as (_, _, reader, writer):
+        writer.write(b"z" * 6000)
+        assert await reader.readexactly(5000) == b"z" * 5000
+        await reader.readexactly(1)
+        assert await silent(reader)
+
+
 async def test_fragments_are_small_and_nothing_is_lost() -> None:
     async with proxied(Fault(up=Way(piece_bytes=7, bytes_per_s=100_000))) as (echo, _, reader, writer):
         data = bytes(range(256))
@@ -183,6 +191,20 @@ async def test_a_stall_lets_nothing_pass_until_it_flows_again() -> None:
         assert not echo.received
         proxy.flow()
         assert await reader.readexactly(5) == b"later"
+
+
+async def test_one_connection_can_be_stalled_and_cut_while_others_flow() -> None:
+    async with proxied(Fault()) as (echo, proxy, reader, writer):
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        await until(lambda: len(proxy.links) == 2, "both connections")
+        proxy.links[0].stall()
+        writer.write(b"lost")
+        other_writer.write(b"flows")
+        assert await other_reader.readexactly(5) == b"flows"
+        proxy.links[0].cut("rst")
+        assert await read_all(reader) == (b"", "rst")
+        assert bytes(echo.received) == b"flows"
+        other_writer.transport.abort()
 
 
 async def test_a_server_that_is_not_there_is_a_reset_and_each_connection_can_have_its_own_fault() -> None:

@@ -32,6 +32,8 @@ class Way:
     """How long each byte is on its way."""
     bytes_per_s: float = 0
     """How fast bytes go; 0: as fast as they can."""
+    slow_after: int = 0
+    """The rate holds only after so many bytes."""
     piece_bytes: int = READ_BYTES
     """How many bytes go in one packet at most."""
 
@@ -60,6 +62,15 @@ class Link:
     up_bytes: int = 0
     down_bytes: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    flowing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Let everything pass."""
+        self.flowing.set()
+
+    def stall(self) -> None:
+        """Let nothing pass from now on; other connections are not touched."""
+        self.flowing.clear()
 
     def cut(self, how: How | None = None, unaware: Side | None = None) -> None:
         """End the connection now; the `unaware` side is not told. Idempotent."""
@@ -133,22 +144,26 @@ class _Pump:
         await self._queue.put((loop.time() + way.delay_s, b""))
 
     async def _take(self) -> bytes:
-        await self._flowing.wait()
+        await self._flows()
         limit = self._way.stall_after
         left = READ_BYTES if limit is None else min(READ_BYTES, limit - self._taken)
         return await self._reader.read(left) if left > 0 else await asyncio.Future()
+
+    async def _flows(self) -> None:
+        await self._flowing.wait()
+        await self._link.flowing.wait()
 
     async def _write(self) -> None:
         loop, way = asyncio.get_running_loop(), self._way
         while True:
             due_s, data = await self._queue.get()
             await asyncio.sleep(max(0.0, due_s - loop.time()))
-            await self._flowing.wait()
+            await self._flows()
             if not data:
                 self._to.write_eof()
                 return
             await self._pass_on(data)
-            if way.bytes_per_s:
+            if way.bytes_per_s and self._seen > way.slow_after:
                 await asyncio.sleep(len(data) / way.bytes_per_s)
 
     async def _pass_on(self, data: bytes) -> None:
@@ -244,6 +259,7 @@ class FaultProxy:
             await asyncio.wait(tasks)
         if not link.ended.is_set():
             link.how = "fin"
+            link.ended.set()
         await link.close()
         if link.unaware is not None:
             await asyncio.Future()

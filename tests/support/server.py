@@ -80,6 +80,17 @@ class RealServer:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def resident_bytes(self) -> int:
+        """How much memory the process has."""
+        return 1024 * int(subprocess.check_output(["ps", "-o", "rss=", "-p", str(self.pid)]))
+
+    @property
+    def descriptors(self) -> int:
+        """How many files and sockets the process has open; 0 where the system does not tell."""
+        listed = Path(f"/proc/{self.pid}/fd")
+        return len(list(listed.iterdir())) if listed.exists() else 0
+
     def start(self) -> None:
         """Start and wait until it answers."""
         environment = {
