@@ -27,11 +27,12 @@ from ..protocol.messages import (
     Unsubscribe,
 )
 from ..protocol.session import PingDue, ServerSession
+from .answers import error_reply
 from .commons import Commons
 from .declare import Lane
 from .limits import RequestLimits
 from .outbox import Outbox, OutboxFull
-from .session import HubSession, error_reply
+from .session import HubSession
 from .subscriptions import Subscriptions
 
 ASLEEP_S = 3.0
@@ -268,7 +269,11 @@ class HubConnection:
         held.append(message)
 
     def _welcome(self, hello: Hello) -> None:
-        self._session, welcome = self._sessions.open(hello, self)
+        try:
+            self._session, welcome = self._sessions.open(hello, self)
+        except HubError as error:
+            self.fail(error)
+            return
         self.send(Lane.CONTROL, encode(welcome))
         for topic, position in hello.positions.items():
             self._subscriptions.begin(None, topic, position or "latest")

@@ -117,6 +117,9 @@ class _Reserve:
             if thrown is None:
                 try:
                     value = yield waits_for
+                except GeneratorExit:
+                    work.close()  # the loop has ended under it
+                    raise
                 except BaseException as error:  # noqa: BLE001  a cancel or a close is for the work
                     thrown = error
             try:

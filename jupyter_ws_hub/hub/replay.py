@@ -48,6 +48,8 @@ def why_reset(since: Position, head: Head, anchor: str | None, max_replay: int) 
         return "too_far"
     if since.offset == head.floor:
         anchor = head.floor_id
+    if anchor is None:
+        return "trimmed"  # since the head was looked at
     return None if anchor == since.id else "anchor"
 
 

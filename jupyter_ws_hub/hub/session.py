@@ -11,18 +11,14 @@ import asyncio
 import contextlib
 import hmac
 from collections.abc import Coroutine
-from contextlib import aclosing
-from typing import Any, Final, Protocol
-
-import msgspec
+from typing import Any, Final
 
 from ..ports import Peer, Runtime
-from ..protocol.codec import encode
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
-from ..protocol.messages import Item, Reply, Request
-from .declare import Lane, Method
-from .outbox import BULK_FRAME_BYTES
+from ..protocol.messages import Request
+from .answers import Answers, Line, error_reply
+from .declare import Lane
 from .outcomes import Outcomes
 from .records import Restored, SessionRecord, SessionRecords, fingerprint
 from .router import Router
@@ -32,39 +28,7 @@ from .workers import Call, Workers
 MAX_TOKENS: Final = 16
 """Welcomes that may get lost in a row."""
 
-MAX_TIMEOUT_MS: Final = 24 * 3600 * 1000
-
-KEPT_REPLY_BYTES: Final = 32 * 1024
-"""A larger answer of an idempotent method is not kept: who has lost it gets it made anew."""
-
-MAX_DURABLE_REPLY_BYTES: Final = 64 * 1024
-"""The largest answer of a method that is not idempotent; it has to be kept."""
-
-ENVELOPE_BYTES: Final = 100
-"""More than what a reply adds to its result."""
-
 BUSY_RETRY_MS: Final = 200
-
-
-def error_reply(ref: int | None, error: HubError) -> bytes:
-    """An encoded reply that tells of an error."""
-    return encode(Reply(ref, error=error.info))
-
-
-class Line(Protocol):
-    """The way to the client: a connection."""
-
-    def reply(self, lane: Lane, envelope: bytes) -> None:
-        """Send a small reply, now or when there is room."""
-        ...
-
-    def fits(self, lane: Lane, size: int) -> bool:
-        """Whether so many bytes may be sent now."""
-        ...
-
-    async def room(self, lane: Lane, size: int) -> None:
-        """Wait until they may, or until the connection has ended."""
-        ...
 
 
 class HubSession:
@@ -84,6 +48,8 @@ class HubSession:
         self.id = id
         self.principal = principal
         self.detached_s: float | None = None
+        self.attempt = 0
+        """Of the connection that is attached: its client counts them."""
         self._router = router
         self._records = records
         self._runtime = runtime
@@ -92,6 +58,7 @@ class HubSession:
         self._active: dict[int, Call] = {}
         self._active_bytes = 0
         self._workers = Workers(settings.max_running, self._run, runtime.logger)
+        self._answers = Answers(router, settings.outbox_bytes // 2, lambda: self._line, self._before)
         self._outcomes = Outcomes(settings.max_outcomes, settings.outcome_bytes)
         self._tokens: list[str] = []
         self._started_ref = self._stored_ref = 0
@@ -161,7 +128,7 @@ class HubSession:
             self._reply(*outcome)
         elif ref <= self._outcomes.done_ref:
             self._reply(Lane.INTERACTIVE, error_reply(ref, _unknown_outcome(request)))
-        elif self._is_busy(request):
+        elif self._is_busy(request) and not self._may_have_run(request):
             error = HubError(
                 Code.BUSY, "Too many requests are under way in this session.", retry_after_ms=BUSY_RETRY_MS
             )
@@ -177,6 +144,10 @@ class HubSession:
         settings = self._settings
         too_much = self._active_bytes and self._active_bytes + len(request.params) > settings.max_frame_bytes
         return bool(too_much) or len(self._active) >= settings.max_requests or self._outcomes.is_full
+
+    def _may_have_run(self, request: Request) -> bool:
+        """Whether to say `busy` would be a lie: the client would send it anew, and it would run twice."""
+        return request.ref <= self._started_ref and not self._is_idempotent(request)
 
     def _begin(self, call: Call) -> None:
         self._active[call.request.ref] = call
@@ -201,7 +172,8 @@ class HubSession:
             self._reply(*outcome)
         else:
             error = HubError(Code.NOT_FOUND, f"No request {ref} is under way.")
-            self._reply(Lane.CONTROL, error_reply(ref, error))
+            # In the lane of what may be on its way for this `ref`, and comes first.
+            self._reply(Lane.INTERACTIVE, error_reply(ref, error))
 
     def acknowledge(self, done_ref: int, also: list[int]) -> None:
         """The client has the outcome of every request up to `done_ref`, and of those in `also`."""
@@ -228,84 +200,19 @@ class HubSession:
     # Inside a worker
 
     async def _run(self, call: Call) -> None:
-        request = call.request
-        lane, durable, keep = Lane.INTERACTIVE, False, True
         try:
-            method = self._router.method(request.method)
-            lane, durable, keep = method.lane, not method.idempotent, not method.streamed
-            reply = await self._in_time(call, method)
-        except HubError as error:
-            reply = error_reply(request.ref, error)
-        except TimeoutError:
-            late = HubError(Code.TIMEOUT, f"{request.method} took longer than {request.timeout_ms} ms.")
-            reply = error_reply(request.ref, late)
+            answer = await self._answers.answer(call)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                if call.cancelled:
-                    self._settle_cancelled(call)
-                raise
-            # Nobody cancelled this request: the service raised what it should not.
-            reply = error_reply(request.ref, HubError(Code.INTERNAL, f"{request.method} ended without a result."))
+            if call.cancelled:
+                self._settle_cancelled(call)
+            raise
+        if call.abandoned:
+            self._end(call)
+            return
         call.finished = True
-        if durable:
-            await self._store(request.ref, lane, reply)
-        self._settle(call, lane, reply, keep=keep and (durable or len(reply) <= KEPT_REPLY_BYTES))
-
-    async def _in_time(self, call: Call, method: Method) -> bytes:
-        if call.request.timeout_ms is None:
-            return await self._answer(call, method)
-        async with asyncio.timeout(min(call.request.timeout_ms, MAX_TIMEOUT_MS) / 1000):
-            return await self._answer(call, method)
-
-    async def _answer(self, call: Call, method: Method) -> bytes:
-        """The encoded reply to a call that succeeds."""
-        ref = call.request.ref
-        if method.streamed:
-            await self._stream(call, method)
-            return encode(Reply(ref))
-        if not method.idempotent:
-            outcome = await self._before(call)
-            if outcome is not None:
-                return outcome
-        limit = self._settings.outbox_bytes // 2 - ENVELOPE_BYTES
-        if not method.idempotent:
-            limit = min(limit, MAX_DURABLE_REPLY_BYTES)
-        while True:
-            result = await self._router.call(method, call.request.params, call.peer)
-            if len(result) > limit:
-                raise HubError(
-                    Code.TOO_BIG,
-                    f"The answer of {method.name} has {len(result)} bytes, the limit is {limit}; use a file stream.",
-                )
-            reply = encode(Reply(ref, result=msgspec.Raw(result)))
-            line = self._line
-            if not method.idempotent or len(reply) <= KEPT_REPLY_BYTES or line is None:
-                return reply
-            if line.fits(method.lane, len(reply)):
-                return reply
-            # Nothing large waits in memory for a client that does not read: it is made anew when it can go out.
-            size = len(reply)
-            del result, reply
-            await line.room(method.lane, size)
-
-    async def _stream(self, call: Call, method: Method) -> None:
-        """Send the items of a streamed reply, as fast as the client takes them."""
-        ref, n = call.request.ref, 0
-        async with aclosing(self._router.stream(method, call.request.params, call.peer)) as items:
-            async for data in items:
-                envelope = encode(Item(ref, n, msgspec.Raw(data)))
-                if len(envelope) > BULK_FRAME_BYTES:
-                    raise HubError(
-                        Code.TOO_BIG, f"An item of {method.name} has {len(data)} bytes; the limit is 32 KiB."
-                    )
-                line = self._line
-                if line is None:
-                    self._abandon(call)
-                    return
-                await line.room(method.lane, len(envelope))
-                line.reply(method.lane, envelope)
-                n += 1
+        if answer.durable:
+            await self._store(call.request.ref, answer.lane, answer.reply)
+        self._settle(call, answer.lane, answer.reply, keep=answer.keep)
 
     async def _before(self, call: Call) -> bytes | None:
         """A request that must not run twice: store that it begins, or find what became of it before.
@@ -321,7 +228,8 @@ class HubSession:
             return found[1]
         self._started_ref = ref
         await self._records.beat(self._runtime.monotonic())
-        await self._save(ref)
+        # Not cancelled with the call: what version the record has must be known to whoever deletes it.
+        await asyncio.shield(self._chore(self._save(ref)))
         return None
 
     def _is_idempotent(self, request: Request) -> bool:
@@ -377,11 +285,12 @@ class HubSession:
             self._version = await self._records.save(self.id, record, self._version)
             self._stored_ref = started_ref
 
-    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something that nobody waits for; a store that fails costs a resume after a restart, no more."""
+    def _chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do something to its end, whoever waits; a store that fails costs a resume after a restart, no more."""
         task = asyncio.create_task(work)
         self._chores.add(task)
         task.add_done_callback(self._did)
+        return task
 
     def _did(self, task: asyncio.Task[None]) -> None:
         self._chores.discard(task)

@@ -11,9 +11,10 @@ from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.messages import Heartbeat, Hello, Limits, Welcome
 from ..storage.base import KeyValue
+from .answers import Line
 from .records import SessionRecords
 from .router import Router
-from .session import HubSession, Line
+from .session import HubSession
 from .settings import HubSettings
 
 STOP_S = 1.0
@@ -78,7 +79,11 @@ class Sessions:
             self._runtime.logger.warning("A session could not be restored", exc_info=error)
 
     def open(self, hello: Hello, holder: Holder) -> tuple[HubSession, Welcome]:
-        """The session that a hello asks for, or a new one; the connection that had it before is superseded."""
+        """The session that a hello asks for, or a new one; the connection that had it before is superseded.
+
+        Raises:
+            HubError: `superseded`; a later connection of the same client has the session already.
+        """
         session = self._sessions.get(hello.session or "")
         if session is None or session.principal != holder.peer.principal or not session.proves(hello.resume):
             session, resumed = self._make(holder.peer.principal), False
@@ -86,8 +91,11 @@ class Sessions:
             resumed = True
             before = self._holders.get(session.id)
             if before is not None:
+                if hello.attempt < session.attempt:
+                    raise HubError(Code.SUPERSEDED, "A newer connection goes on with this session already.")
                 before.fail(HubError(Code.SUPERSEDED, "A newer connection goes on with this session."))
         self._holders[session.id] = holder
+        session.attempt = hello.attempt
         session.attach(holder)
         return session, self._welcome(session, resumed)
 

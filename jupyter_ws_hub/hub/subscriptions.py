@@ -59,21 +59,26 @@ class Subscriptions:
 
     def end(self, topic: str) -> None:
         """Follow a topic no longer; who waits for an answer is told."""
+        ref = self._end(topic)
+        if ref is not None:
+            self._refuse(ref, HubError(Code.SUPERSEDED, f"The subscription of {topic} was replaced or ended."))
+
+    def _end(self, topic: str) -> int | None:
+        """Follow a topic no longer; the `ref` that waits for an answer, None if none does."""
         subscription = self._by_topic.pop(topic, None)
         if subscription is None:
-            return
+            return None
         subscription.stop()
         self._topics.release(subscription.state)
         ref, task = self._asking.pop(topic, (None, None))
         if task is not None:
             task.cancel()
-            if ref is not None:
-                self._refuse(ref, HubError(Code.SUPERSEDED, f"The subscription of {topic} was replaced or ended."))
+        return ref
 
     def close(self) -> None:
-        """The connection is over."""
+        """The connection is over. Nobody is refused anything: the client asks again on its next one."""
         for topic in list(self._by_topic):
-            self.end(topic)
+            self._end(topic)
 
     async def recheck(self) -> None:
         """Ask for the permissions of all topics again; what is not allowed any more ends, and the client is told."""

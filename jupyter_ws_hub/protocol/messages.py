@@ -46,6 +46,8 @@ class Hello(msgspec.Struct, tag="hello", frozen=True):
     resume: str | None = None
     positions: dict[str, Position | None] = {}
     """Subscriptions to go on with: topic to the last position seen, null where the topic has none."""
+    attempt: int = 0
+    """Rises with each socket that the client opens: a hello that was overtaken by a later one is recognised."""
 
 
 class Subscribe(msgspec.Struct, tag="subscribe", frozen=True):

@@ -189,3 +189,16 @@ async def test_a_store_that_fails_gives_a_new_session(caplog: pytest.LogCaptureF
     values.before = fail
     assert not await taken_over(values, again(welcome))
     assert "could not be restored" in caplog.text
+
+
+async def test_a_hello_that_was_overtaken_on_its_way_does_not_end_the_connection_that_came_first() -> None:
+    sessions = make()
+    _, welcome = sessions.open(Hello(attempt=1), Holder())
+    newest, late, next_one = Holder(), Holder(), Holder()
+    sessions.open(Hello(session=welcome.session, resume=welcome.resume, attempt=3), newest)
+    with pytest.raises(HubError) as caught:
+        sessions.open(Hello(session=welcome.session, resume=welcome.resume, attempt=2), late)
+    assert caught.value.code is Code.SUPERSEDED and newest.failures == []
+    _, welcome = sessions.open(Hello(session=welcome.session, resume=welcome.resume, attempt=4), next_one)
+    assert welcome.resumed and newest.failures == [Code.SUPERSEDED]
+    await sessions.stop()

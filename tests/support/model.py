@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from jupyter_ws_hub.protocol.codes import Code
+
 Envelope = dict[str, Any]
 Outcome = tuple[str, Any]
 """`("result", value)` or `("error", code)`."""
@@ -88,6 +90,7 @@ class ModelClient:
         self._ack_at = ack_at
         self._characters = 0
         self._last_ref = 0
+        self._attempt = 0
         self._unsubscribed: set[int] = set()
         self._replaced: set[int] = set()
         self._out: list[Envelope] = []
@@ -102,7 +105,8 @@ class ModelClient:
             view.asking, view.live, view.greeted = None, False, view.position is not None
             if view.position is not None:
                 positions[topic] = view.position._asdict()
-        hello: Envelope = {"type": "hello", "client": {"name": "model", "version": "1"}, "positions": positions}
+        self._attempt += 1
+        hello: Envelope = {"type": "hello", "attempt": self._attempt, "positions": positions}
         if self.welcomes:
             hello |= {key: self.welcomes[-1][key] for key in ("session", "resume")}
         return [hello]
@@ -259,6 +263,8 @@ class ModelClient:
         self._out.append({"type": "pong", "t": message["t"]})
 
     def _on_bye(self, message: Envelope) -> None:
+        # Only the newest socket is read; what arrives late on older ones must not end it.
+        assert message["code"] != Code.SUPERSEDED, "a socket was superseded by an older one"
         self.bye = message
 
     def _settle(self, ref: int, outcome: Outcome) -> None:

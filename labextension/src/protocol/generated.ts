@@ -201,6 +201,7 @@ export type Hello = {
   session?: string | null;
   resume?: string | null;
   positions?: { [key: string]: Position | null };
+  attempt?: number;
 };
 
 /** A page of messages, oldest first; `more` says whether there are older ones. */

@@ -78,7 +78,8 @@ export class ClientSession {
       client: this._client,
       session: this._welcome?.session ?? null,
       resume: this._welcome?.resume ?? null,
-      positions: this._topics.positions()
+      positions: this._topics.positions(),
+      attempt: ++this._attempt
     });
     return joinFrame([hello]);
   }
@@ -359,6 +360,8 @@ export class ClientSession {
   private _open = false;
   private _welcome: Welcome | null = null;
   private _lastRef = 0;
+  /** Sockets that have opened so far: a hello that is overtaken on its way is recognised by it. */
+  private _attempt = 0;
   private readonly _receipts = new Receipts();
   /** Encoded messages on their way out; bounded by what the callers have pending. */
   private _out: string[] = [];

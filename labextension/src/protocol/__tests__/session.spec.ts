@@ -20,7 +20,8 @@ describe('The opening of a connection', () => {
       client: { name: 'test', version: '1' },
       session: null,
       resume: null,
-      positions: {}
+      positions: {},
+      attempt: 1
     });
   });
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
+from jupyter_ws_hub.hub.answers import KEPT_REPLY_BYTES
 from jupyter_ws_hub.hub.declare import Lane, Method
-from jupyter_ws_hub.hub.session import KEPT_REPLY_BYTES
 from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
