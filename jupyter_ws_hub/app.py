@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import secrets
 import threading
@@ -95,6 +96,7 @@ class HubApp(HubTraits, ExtensionApp):
         """What the handlers are handed, and what lets time pass for them."""
         identity = Identity(runtime.monotonic, settings.identity_check_s / 4)
         self._parts = Parts(self._hub, self._transfers, settings.owner, self.start_services, runtime.active, identity)
+        self._freeze_gc = settings.freeze_gc
         self._monitor = StallMonitor(settings.report_stalls_ms, self.log) if settings.report_stalls_ms else None
         self._ticker = Ticker(self._parts.sockets, Checks(settings.identity_check_s, runtime), runtime)
 
@@ -176,6 +178,8 @@ class HubApp(HubTraits, ExtensionApp):
             except Exception as error:
                 self.log.error("The service %r cannot start.", service.name, exc_info=error)
                 self._down[service.name] = f"It could not start: {type(error).__name__}."
+        if self._freeze_gc:
+            gc.freeze()
         self._chores = [
             asyncio.create_task(self._every(SWEEP_S, self._sweep)),
             asyncio.create_task(self._every(UPKEEP_S, self._keep_up)),

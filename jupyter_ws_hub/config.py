@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True):
     database_retry_s: float
     identity_check_s: float
     report_stalls_ms: float
+    freeze_gc: bool
 
 
 def _rate(default_per_s: float, what: str) -> Float[float, float]:
@@ -60,10 +61,21 @@ class HubTraits(HasTraits):
         has one token or password and no names, all its tabs, command lines and kernels are one user.""",
     ).tag(config=True)
     max_requests = Integer(64, help="Requests that one session on /ws may have under way.").tag(config=True)
+    max_running = Integer(16, help="Requests of one session on /ws that run at the same time; others wait.").tag(
+        config=True
+    )
+    max_outcomes = Integer(
+        256, help="Outcomes that are kept for one session on /ws until its client says that it has them."
+    ).tag(config=True)
+    outcome_bytes = Integer(1024 * 1024, help="Bytes of such outcomes, for one session.").tag(config=True)
+    max_replay = Integer(
+        1_000_000, help="Messages of a topic that are replayed to a client that comes back; beyond that it is reset."
+    ).tag(config=True)
     max_topics = Integer(128, help="Topics that one connection on /ws may subscribe to.").tag(config=True)
     max_frame_bytes = Integer(1024 * 1024, help="Bytes of the largest frame that /ws takes.").tag(config=True)
     outbox_bytes = Integer(
-        4 * 1024 * 1024, help="Bytes that may wait to be sent on one connection on /ws, for each kind of lane."
+        4 * 1024 * 1024,
+        help="Bytes that may wait to be sent on one connection on /ws; half of it is the largest reply.",
     ).tag(config=True)
     messages_per_s = _rate(_LIMITS.messages.per_s, "Messages of any kind")
     messages_burst = _burst(int(_LIMITS.messages.burst), "Messages of any kind")
@@ -84,6 +96,11 @@ class HubTraits(HasTraits):
         min=0,
         help="""Seconds after which, at the latest, the user of each open connection is checked again: whether they are
         still logged in (under JupyterHub) and still may use it. 0: only when a connection is opened.""",
+    ).tag(config=True)
+    freeze_gc = Bool(
+        True,
+        help="""Take what is in memory when the server has started out of garbage collection: looking through it again
+        and again stops everything, typing too, for 100 ms and more.""",
     ).tag(config=True)
     report_stalls_ms = Float(
         0.0,
@@ -132,6 +149,10 @@ class HubTraits(HasTraits):
             max_frame_bytes=self.max_frame_bytes,
             outbox_bytes=self.outbox_bytes,
             max_requests=self.max_requests,
+            max_running=self.max_running,
+            max_outcomes=self.max_outcomes,
+            outcome_bytes=self.outcome_bytes,
+            max_replay=self.max_replay,
             max_topics=self.max_topics,
             max_connections=self.max_connections,
             max_connections_per_user=self.max_connections_per_user,
@@ -154,5 +175,6 @@ class HubTraits(HasTraits):
             full_sync=self.full_sync,
             identity_check_s=self.identity_check_s,
             report_stalls_ms=self.report_stalls_ms,
+            freeze_gc=self.freeze_gc,
             database_retry_s=self.database_retry_s,
         )

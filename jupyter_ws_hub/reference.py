@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .hub.declare import Latest, Method, Retention, Topic
-from .hub.topics import LatestValue
+from .hub.topic_state import LatestValue
 from .protocol.codes import Code
 from .services import discover
 from .storage.base import LogRetention

@@ -20,7 +20,7 @@ from msgspec import inspect as mi
 
 from . import protocol
 from .hub.declare import Method, Topic
-from .hub.topics import LatestValue
+from .hub.topic_state import LatestValue
 from .protocol import codec, transfer
 from .protocol.codes import Code
 from .protocol.messages import ClientMessage, ServerMessage

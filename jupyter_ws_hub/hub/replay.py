@@ -19,7 +19,7 @@ from ..protocol.errors import HubError
 from ..protocol.messages import Lagging, Live, Position, PositionMoved, Subscribed
 from ..storage.base import Head, Record, TopicLog
 from .outbox import Outbox, OutboxFull
-from .topics import PIECE_BYTES, Batch, TopicState
+from .topic_state import PIECE_BYTES, Batch, TopicState
 
 PAGE = 16
 MAX_PAGE = 512
@@ -109,6 +109,7 @@ class Subscription:
     def start_unlogged(self, ref: int | None) -> None:
         """Begin with the latest values, on a topic without a log, and go on with what comes now."""
         if not self.stopped:
+            self.state.flush()  # what the snapshot has in it is not to come again
             self._send_snapshot(ref, None)
             self.put(encode(Live(self.state.name)))
             self._live = True
@@ -166,6 +167,7 @@ class Subscription:
 
     async def _refresh(self) -> None:
         await self._outbox.room()
+        self.state.flush()
         self._send_snapshot(None, "lagging")
 
     def _begin_replay(self) -> None:
@@ -181,6 +183,7 @@ class Subscription:
                     await self._on_reset(self, "epoch")
                 else:
                     await self._send_page()
+            self.state.flush()  # the others take what this one has from the log
             self._live = True
             self.put(encode(Live(self.state.name)))
         except HubError as error:

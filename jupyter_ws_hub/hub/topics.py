@@ -7,13 +7,12 @@ announced only after the log has the event.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from ..ports import Runtime
-from ..protocol.codec import encode
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.messages import Event
@@ -21,9 +20,7 @@ from ..storage.base import Draft, Head, LogRetention, Record, TopicLog
 from .declare import Lane, Latest, Topic
 from .publisher import Publisher
 from .router import Router
-
-PIECE_BYTES: Final = 16 * 1024
-"""Envelopes of one batch are joined up to this size: small enough that frames are filled well."""
+from .topic_state import LatestValue, TopicState
 
 MAX_EVENT_BYTES: Final = 512 * 1024
 """The largest payload of an event: what is larger belongs into a file."""
@@ -37,102 +34,6 @@ BREATHE_EVERY: Final = 64
 FOREIGN_PAGE = 500
 RETRY_S = 1.0
 STOP_S = 1.0
-
-
-class LatestValue(msgspec.Struct, frozen=True):
-    """One of the values that a `latest` topic's snapshot lists."""
-
-    kind: str
-    time: int
-    data: msgspec.Raw
-
-
-class Batch(NamedTuple):
-    """Encoded events that belong together: `pieces` are envelopes joined by commas.
-
-    `first` and `last` are the offsets of a run without a hole; both are None where the topic keeps no log.
-    """
-
-    first: int | None
-    last: int | None
-    pieces: Sequence[bytes]
-    size: int
-    """Bytes of all pieces."""
-
-
-def join_pieces(envelopes: Iterable[bytes], piece_bytes: int = PIECE_BYTES) -> list[bytes]:
-    """Join envelopes to pieces of at most `piece_bytes`; one that alone is larger stays alone."""
-    pieces: list[bytes] = []
-    group: list[bytes] = []
-    size = 0
-    for envelope in envelopes:
-        if group and size + len(envelope) > piece_bytes:
-            pieces.append(b",".join(group))
-            group, size = [], 0
-        group.append(envelope)
-        size += len(envelope) + 1
-    if group:
-        pieces.append(b",".join(group))
-    return pieces
-
-
-class Subscriber(Protocol):
-    """Somebody who is told of a topic's events."""
-
-    def offer(self, batch: Batch) -> None:
-        """Take events or not; must neither wait nor raise."""
-        ...
-
-    def catch_up(self) -> None:
-        """The log has more than what was offered: read it."""
-        ...
-
-    def renew(self) -> None:
-        """The log is another one now: tell the client of a reset."""
-        ...
-
-
-class TopicState:
-    """One topic's life on this server; `head` is the newest offset this server has heard of."""
-
-    def __init__(self, key: str, name: str, spec: Topic) -> None:
-        """`key` names the log, `name` is what stands on the wire."""
-        self.key = key
-        self.name = name
-        self.spec = spec
-        self.head = 0
-        self.subscribers: set[Subscriber] = set()
-        self.latest: dict[str, LatestValue] = {}
-
-    def snapshot(self) -> list[LatestValue]:
-        """The latest values, in the order of their keys."""
-        return [self.latest[key] for key in sorted(self.latest)]
-
-    def envelope(self, record: Record, prev: int | None = None) -> bytes:
-        """A logged message as it goes on the wire; `prev` where messages before it are left out."""
-        data = msgspec.Raw(record.data)
-        return encode(Event(self.name, record.offset, record.id, record.kind, record.time_ms, data, prev))
-
-    def announce(self, records: Sequence[Record]) -> None:
-        """Offer what the log has got to all subscribers, unless they were told before."""
-        new = [record for record in records if record.offset > self.head]
-        if not new:
-            return
-        self.head = new[-1].offset
-        if len(new) == self.head - new[0].offset + 1:
-            self._offer(new[0].offset, self.head, join_pieces(map(self.envelope, new)))
-        else:
-            for subscriber in tuple(self.subscribers):
-                subscriber.catch_up()
-
-    def shout(self, event: Event) -> None:
-        """Offer an event that no log keeps."""
-        self._offer(None, None, [encode(event)])
-
-    def _offer(self, first: int | None, last: int | None, pieces: Sequence[bytes]) -> None:
-        batch = Batch(first, last, pieces, sum(map(len, pieces)))
-        for subscriber in tuple(self.subscribers):
-            subscriber.offer(batch)
 
 
 class Topics:
@@ -269,9 +170,7 @@ class Topics:
         """The store is another one now, with other logs: every subscriber of a log is reset."""
         for state in list(self._states.values()):
             if isinstance(state.spec.retain, LogRetention):
-                state.head = 0
-                for subscriber in tuple(state.subscribers):
-                    subscriber.renew()
+                state.renew()
 
     async def stop(self) -> None:
         """End what is under way; what is being stored is."""

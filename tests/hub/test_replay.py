@@ -16,7 +16,7 @@ from jupyter_ws_hub.hub.declare import Topic
 from jupyter_ws_hub.hub.hub import Hub
 from jupyter_ws_hub.hub.replay import PAGE, why_reset
 from jupyter_ws_hub.hub.settings import HubSettings
-from jupyter_ws_hub.hub.topics import LatestValue
+from jupyter_ws_hub.hub.topic_state import LatestValue
 from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError

@@ -12,7 +12,8 @@ import pytest
 from jupyter_ws_hub.hub.declare import Topic
 from jupyter_ws_hub.hub.publisher import TRIM_EVERY
 from jupyter_ws_hub.hub.router import Router
-from jupyter_ws_hub.hub.topics import Batch, Topics, TopicState
+from jupyter_ws_hub.hub.topic_state import Batch, TopicState
+from jupyter_ws_hub.hub.topics import Topics
 from jupyter_ws_hub.protocol.codec import join_frame
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError

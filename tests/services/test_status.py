@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from jupyter_ws_hub.hub.topics import LatestValue
+from jupyter_ws_hub.hub.topic_state import LatestValue
 from jupyter_ws_hub.protocol.messages import Event, Subscribe
 from jupyter_ws_hub.services import status
 from jupyter_ws_hub.services.base import Health, Nothing

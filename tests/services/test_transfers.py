@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from jupyter_ws_hub.hub.topics import LatestValue
+from jupyter_ws_hub.hub.topic_state import LatestValue
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.messages import Event

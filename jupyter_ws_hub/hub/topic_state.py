@@ -1,0 +1,163 @@
+"""One topic's life on this server: who is subscribed, how far its log has come, what its latest values are.
+
+An event is encoded once for all its subscribers, and what comes soon after an event is offered together: a round
+through all of them costs what it costs, however many events it carries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from ..protocol.codec import encode
+from ..protocol.messages import Event
+from ..storage.base import Record
+from .declare import Topic
+
+PIECE_BYTES: Final = 16 * 1024
+"""Envelopes of one batch are joined up to this size: small enough that frames are filled well."""
+
+ROUND_S: Final = 50e-6
+"""For each subscriber so much time lies between two rounds, so that rounds take less than half of the server's time."""
+
+FEW: Final = 8
+"""So many subscribers are told of each event at once."""
+
+MAX_GATHER_S: Final = 0.01
+MAX_GATHERED: Final = 250
+"""What is gathered is offered after so long, or when it is so many events, at the latest."""
+
+
+class LatestValue(msgspec.Struct, frozen=True):
+    """One of the values that a `latest` topic's snapshot lists."""
+
+    kind: str
+    time: int
+    data: msgspec.Raw
+
+
+class Batch(NamedTuple):
+    """Encoded events that belong together: `pieces` are envelopes joined by commas.
+
+    `first` and `last` are the offsets of a run without a hole; both are None where the topic keeps no log.
+    """
+
+    first: int | None
+    last: int | None
+    pieces: Sequence[bytes]
+    size: int
+    """Bytes of all pieces."""
+
+
+def join_pieces(envelopes: Iterable[bytes], piece_bytes: int = PIECE_BYTES) -> list[bytes]:
+    """Join envelopes to pieces of at most `piece_bytes`; one that alone is larger stays alone."""
+    pieces: list[bytes] = []
+    group: list[bytes] = []
+    size = 0
+    for envelope in envelopes:
+        if group and size + len(envelope) > piece_bytes:
+            pieces.append(b",".join(group))
+            group, size = [], 0
+        group.append(envelope)
+        size += len(envelope) + 1
+    if group:
+        pieces.append(b",".join(group))
+    return pieces
+
+
+class Subscriber(Protocol):
+    """Somebody who is told of a topic's events."""
+
+    def offer(self, batch: Batch) -> None:
+        """Take events or not; must neither wait nor raise."""
+        ...
+
+    def catch_up(self) -> None:
+        """The log has more than what was offered: read it."""
+        ...
+
+    def renew(self) -> None:
+        """The log is another one now: tell the client of a reset."""
+        ...
+
+
+class TopicState:
+    """One topic's life on this server; `head` is the newest offset this server has heard of."""
+
+    def __init__(self, key: str, name: str, spec: Topic) -> None:
+        """`key` names the log, `name` is what stands on the wire."""
+        self.key = key
+        self.name = name
+        self.spec = spec
+        self.head = 0
+        self.subscribers: set[Subscriber] = set()
+        self.latest: dict[str, LatestValue] = {}
+        self._gathered: list[bytes] = []
+        self._first = 0
+        """The offset of the first event that was gathered; 0 if none was, or the topic keeps no log."""
+        self._offered_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def snapshot(self) -> list[LatestValue]:
+        """The latest values, in the order of their keys."""
+        return [self.latest[key] for key in sorted(self.latest)]
+
+    def envelope(self, record: Record, prev: int | None = None) -> bytes:
+        """A logged message as it goes on the wire; `prev` where messages before it are left out."""
+        data = msgspec.Raw(record.data)
+        return encode(Event(self.name, record.offset, record.id, record.kind, record.time_ms, data, prev))
+
+    def announce(self, records: Sequence[Record]) -> None:
+        """Offer what the log has got to all subscribers, unless they were told before; soon, if not now."""
+        new = [record for record in records if record.offset > self.head]
+        if not new:
+            return
+        is_run = len(new) == new[-1].offset - new[0].offset + 1
+        if not is_run or (self._first and new[0].offset != self._first + len(self._gathered)):
+            # There is a hole, which the log knows about.
+            self.flush()
+            self.head = new[-1].offset
+            for subscriber in tuple(self.subscribers):
+                subscriber.catch_up()
+            return
+        self._first = self._first or new[0].offset
+        self.head = new[-1].offset
+        self._gather(map(self.envelope, new))
+
+    def shout(self, event: Event) -> None:
+        """Offer an event that no log keeps."""
+        self._gather([encode(event)])
+
+    def _gather(self, envelopes: Iterable[bytes]) -> None:
+        self._gathered.extend(envelopes)
+        loop = asyncio.get_running_loop()
+        gather_s = min((len(self.subscribers) - FEW) * ROUND_S, MAX_GATHER_S)
+        wait_s = self._offered_s + gather_s - loop.time()
+        if gather_s <= 0 or wait_s <= 0 or len(self._gathered) >= MAX_GATHERED:
+            self.flush()
+        elif self._timer is None:
+            self._timer = loop.call_later(wait_s, self.flush)
+
+    def flush(self) -> None:
+        """Offer what was gathered, now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._gathered:
+            return
+        first = self._first or None
+        pieces = join_pieces(self._gathered)
+        batch = Batch(first, first and first + len(self._gathered) - 1, pieces, sum(map(len, pieces)))
+        self._gathered, self._first = [], 0
+        self._offered_s = asyncio.get_running_loop().time()
+        for subscriber in tuple(self.subscribers):
+            subscriber.offer(batch)
+
+    def renew(self) -> None:
+        """The log is another one now: what was gathered of the old one is nothing any more."""
+        self._gathered, self._first, self.head = [], 0, 0
+        for subscriber in tuple(self.subscribers):
+            subscriber.renew()
