@@ -1,17 +1,19 @@
 """Writes labextension/src/protocol/generated.ts from the Python structs: `python -m jupyter_ws_hub.typescript`.
 
-With `--check` nothing is written; the exit code says whether the file is current. A type without a counterpart in
-TypeScript is an error, never `any`.
+`--service <module>:<class> --out <file>` writes the types of another package's service instead, which its browser half
+adds to ours. With `--check` nothing is written; the exit code says whether the file is current. A type without a
+counterpart in TypeScript is an error, never `any`.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import inspect
 import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,12 +27,15 @@ from .protocol import codec, transfer
 from .protocol.codes import Code
 from .protocol.messages import ClientMessage, ServerMessage
 from .services import discover
+from .services.base import Service
 from .storage.base import LogRetention
 
 TARGET = Path(__file__).parent.parent / "labextension" / "src" / "protocol" / "generated.ts"
 
+COMMAND = "jupyter_ws_hub.typescript"
+
 _HEADER = """\
-// Written by `python -m jupyter_ws_hub.typescript` from the Python structs. Do not edit.
+// Written by `python -m {command}` from the Python structs. Do not edit.
 /* eslint-disable */
 """
 
@@ -128,20 +133,26 @@ class Writer:
     def _struct(self, cls: type[msgspec.Struct], sent: bool) -> str:
         info = mi.type_info(cls)
         assert isinstance(info, mi.StructType)
-        lines = [_comment(inspect.getdoc(cls)), f"export type {cls.__name__} = {{"]
+        # Not by inspect.getdoc, which gives msgspec's own text for a struct that has none.
+        lines = [*_comment(inspect.cleandoc(cls.__doc__ or "")), f"export type {cls.__name__} = {{"]
         if info.tag is not None:
             lines.append(f"  {info.tag_field}: '{info.tag}';")
         for field in info.fields:
             mark = "?" if not field.required and (sent or cls.__struct_config__.omit_defaults) else ""
-            lines.append(f"  {field.encode_name}{mark}: {self.expression(field.type, sent=sent)};")
+            lines.append(f"  {_key(field.encode_name)}{mark}: {self.expression(field.type, sent=sent)};")
         return "\n".join([*lines, "};"])
 
 
-def _comment(text: str | None) -> str:
-    lines = (text or "").replace("*/", "* /").splitlines()
+def _comment(text: str, indent: str = "") -> Iterator[str]:
+    lines = text.replace("*/", "* /").splitlines()
     if len(lines) == 1:
-        return f"/** {lines[0]} */"
-    return "\n".join(["/**", *(f" * {line}".rstrip() for line in lines), " */"])
+        yield f"{indent}/** {lines[0]} */"
+    elif lines:
+        yield from (f"{indent}/**", *(f"{indent} * {line}".rstrip() for line in lines), f"{indent} */")
+
+
+def _key(name: str) -> str:
+    return name if name.isidentifier() else f"'{name}'"
 
 
 def _codes() -> Iterator[str]:
@@ -155,25 +166,31 @@ def _codes() -> Iterator[str]:
     yield "export type CodeName = keyof typeof CODES;"
 
 
-def _calls(name: str, document: str, gives: str, methods: Iterable[Method], writer: Writer) -> Iterator[str]:
-    """An interface, so that other extensions can add their own methods to it by module augmentation."""
+def _interface(name: str, document: str, members: Iterable[str]) -> Iterator[str]:
+    """An interface, so that other extensions can add their own members to it by module augmentation."""
     yield f"/** {document} */"
     yield f"export interface {name} {{"
-    for method in methods:
+    yield from members
+    yield "}"
+
+
+def _calls(gives: str, methods: Iterable[Method], writer: Writer) -> Iterator[str]:
+    """Members for the methods that give a `result`, or for those that give each `item`."""
+    for method in sorted(methods, key=lambda method: method.name):
         if method.streamed is (gives == "item"):
-            yield "  " + _comment(method.document).replace("\n", "\n  ")
+            yield from _comment(method.document, "  ")
             yield f"  '{method.name}': {{"
             yield f"    params: {writer.of(method.params, sent=True)};"
             yield f"    {gives}: {writer.of(method.result)};"
             yield "  };"
-    yield "}"
 
 
 def _methods(methods: Iterable[Method], writer: Writer) -> Iterator[str]:
     methods = sorted(methods, key=lambda method: method.name)
-    yield from _calls("Methods", "Every method: what it takes and what it gives.", "result", methods, writer)
+    results, items = _calls("result", methods, writer), _calls("item", methods, writer)
+    yield from _interface("Methods", "Every method: what it takes and what it gives.", results)
     yield "export type MethodName = keyof Methods;"
-    yield from _calls("Streams", "Every method whose reply comes in items.", "item", methods, writer)
+    yield from _interface("Streams", "Every method whose reply comes in items.", items)
     yield "export type StreamName = keyof Streams;"
     yield "/** Methods that may be sent again when it is not known whether they ran. */"
     yield "export const IDEMPOTENT: ReadonlySet<string> = new Set(["
@@ -182,19 +199,16 @@ def _methods(methods: Iterable[Method], writer: Writer) -> Iterator[str]:
 
 
 def _topics(topics: Iterable[Topic], writer: Writer) -> Iterator[str]:
-    yield "/** Every topic, or pattern of topics: its events' kinds and payloads, and its snapshot. */"
-    yield "export interface Topics {"
     for topic in sorted(topics, key=lambda topic: topic.pattern):
         yield f"  '{topic.pattern}': {{"
         yield "    events: {"
         for kind in sorted(topic.events):
-            yield f"      {kind}: {writer.of(topic.events[kind])};"
+            yield f"      {_key(kind)}: {writer.of(topic.events[kind])};"
         yield "    };"
         logged = isinstance(topic.retain, LogRetention)
         snapshot = writer.of(topic.snapshot_type) if topic.snapshot_type is not None else "null"
         yield f"    snapshot: {snapshot if logged else writer.of(list[LatestValue])};"
         yield "  };"
-    yield "}"
 
 
 def _union(name: str, types: tuple[Any, ...], writer: Writer, *, sent: bool) -> str:
@@ -210,35 +224,95 @@ def generate() -> str:
     services = discover(logging.getLogger(__name__), own_only=True)
     writer = Writer()
     constants = [f"export const {name} = {json.dumps(value)};".replace('"', "'") for name, value in _CONSTANTS.items()]
+    topics = _topics((topic for service in services for topic in service.all_topics()), writer)
+    about_topics = "Every topic, or pattern of topics: its events' kinds and payloads, and its snapshot."
     body = [
         _union("ClientMessage", get_args(ClientMessage), writer, sent=True),
         _union("ServerMessage", get_args(ServerMessage), writer, sent=False),
         _union("StreamClientMessage", get_args(transfer.StreamClientMessage), writer, sent=True),
         _union("StreamServerMessage", get_args(transfer.StreamServerMessage), writer, sent=False),
         "\n".join(_methods((method for service in services for method in service.methods()), writer)),
-        "\n".join(_topics((topic for service in services for topic in service.all_topics()), writer)),
+        "\n".join(_interface("Topics", about_topics, topics)),
         _EVENT_TYPES.rstrip(),
     ]
-    parts = [_HEADER.rstrip(), "\n".join(constants), "\n".join(_codes()), *writer.structs(), *body]
+    header = _HEADER.format(command=COMMAND).rstrip()
+    parts = [header, "\n".join(constants), "\n".join(_codes()), *writer.structs(), *body]
     return "\n\n".join(parts) + "\n"
 
 
-def write_or_check(module: str, target: Path, text: str, arguments: list[str] | None = None) -> int:
-    """Write `text` to `target`, or with `--check` compare them; the exit code, 0 if the file is current now."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}")
+def generate_for(names: Sequence[str]) -> str:
+    """The file of another package: the types of its services, each named `<module>:<class>`, added to ours.
+
+    Raises:
+        Unmapped: a type cannot be written, or a name is no service's.
+    """
+    services = [_load(name) for name in names]
+    methods = [method for service in services for method in service.methods()]
+    writer = Writer()
+    members = {
+        "Methods": [*_calls("result", methods, writer)],
+        "Streams": [*_calls("item", methods, writer)],
+        "Topics": [*_topics((topic for service in services for topic in service.all_topics()), writer)],
+    }
+    lines = ["declare module 'jupyter-ws-hub' {"]
+    for name, inner in members.items():
+        if inner:
+            block = "\n".join([f"interface {name} {{", *inner, "}"])
+            lines += [f"  {line}".rstrip() for line in block.splitlines()]
+    header = _HEADER.format(command=" ".join([COMMAND, *(f"--service {name}" for name in names)])).rstrip()
+    # Without an export the file would not be a module, and would declare ours anew instead of adding to it.
+    parts = [header, *writer.structs(), "\n".join([*lines, "}"]), "export {};"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _load(name: str) -> Service:
+    module, _, attribute = name.partition(":")
+    try:
+        kind = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise Unmapped(f"{name} cannot be loaded, it should be <module>:<class>: {error}") from error
+    if not (inspect.isclass(kind) and issubclass(kind, Service)):
+        raise Unmapped(f"{name} is no Service class")
+    return kind()
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m {command}")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is not current")
-    if not parser.parse_args(arguments).check:
+    return parser
+
+
+def _settle(command: str, target: Path, text: str, *, check: bool) -> int:
+    if not check:
         target.write_text(text)
         return 0
     if target.exists() and target.read_text() == text:
         return 0
-    print(f"{target} is not current: run `python -m {module}`.", file=sys.stderr)
+    print(f"{target} is not current: run `python -m {command}`.", file=sys.stderr)
     return 1
 
 
+def write_or_check(command: str, target: Path, text: str, arguments: list[str] | None = None) -> int:
+    """Write `text` to `target`, or with `--check` compare them; the exit code, 0 if the file is current now."""
+    return _settle(command, target, text, check=_parser(command).parse_args(arguments).check)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Write or check the generated TypeScript."""
-    return write_or_check("jupyter_ws_hub.typescript", TARGET, generate(), arguments)
+    """Write or check the generated TypeScript: ours, or what another package's services add to it."""
+    parser = _parser(COMMAND)
+    parser.add_argument("--service", action="append", default=[], metavar="MODULE:CLASS", help="of another package")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where the types of these services go")
+    chosen = parser.parse_args(arguments)
+    if not chosen.service and chosen.out is None:
+        return _settle(COMMAND, TARGET, generate(), check=chosen.check)
+    if not chosen.service or chosen.out is None:
+        parser.error("--service and --out belong together")
+    try:
+        text = generate_for(chosen.service)
+    except Unmapped as error:
+        parser.error(str(error))
+    services = " ".join(f"--service {name}" for name in chosen.service)
+    return _settle(f"{COMMAND} {services} --out {chosen.out}", chosen.out, text, check=chosen.check)
 
 
 if __name__ == "__main__":

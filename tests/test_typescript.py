@@ -9,8 +9,13 @@ import msgspec
 import pytest
 
 from jupyter_ws_hub import typescript
+from jupyter_ws_hub.hub.declare import Latest, Topic
+from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.messages import ClientMessage, ServerMessage
+from jupyter_ws_hub.services.base import Nothing, Service, method
+
+EXAMPLE = Path(__file__).parent / "example"
 
 
 def test_the_generated_file_is_current() -> None:
@@ -81,3 +86,102 @@ def test_two_structs_of_one_name_are_an_error() -> None:
     writer.of(Inner)
     with pytest.raises(typescript.Unmapped, match="Inner"):
         writer.of(other)
+
+
+class Undocumented(msgspec.Struct, frozen=True, rename="kebab"):
+    some_field: int = 0
+
+
+class FirstService(Service):
+    """Belongs to another package."""
+
+    name = "first"
+    topics = (Topic("first", {"a.b": Undocumented}, ("read", "first"), Latest(key="some_field")),)
+
+    @method("first.get", permission=("read", "first"))
+    async def get(self, params: Undocumented, peer: Peer) -> int:
+        """Get."""
+        return params.some_field
+
+
+class SecondService(Service):
+    """Belongs to the same other package."""
+
+    name = "second"
+
+    @method("second.get", permission=("read", "second"))
+    async def get(self, params: Nothing, peer: Peer) -> None:
+        return None
+
+
+def test_the_file_of_another_package_adds_its_services_to_ours() -> None:
+    text = typescript.generate_for([f"{__name__}:FirstService", f"{__name__}:SecondService"])
+    assert f"typescript --service {__name__}:FirstService --service {__name__}:SecondService`" in text
+    struct = "export type Undocumented = {\n  'some-field': number;\n};"
+    assert f"\n\n{struct}\n" in text, "a struct without a docstring has none of msgspec's"
+    # No interface where there is nothing to add: no streams here.
+    assert text.endswith("""
+declare module 'jupyter-ws-hub' {
+  interface Methods {
+    /** Get. */
+    'first.get': {
+      params: Undocumented;
+      result: number;
+    };
+    'second.get': {
+      params: Nothing;
+      result: null;
+    };
+  }
+  interface Topics {
+    'first': {
+      events: {
+        'a.b': Undocumented;
+      };
+      snapshot: Array<LatestValue>;
+    };
+  }
+}
+
+export {};
+""")
+    assert "export type LatestValue = {" in text
+    assert "chat" not in text
+
+
+def test_the_file_of_the_example_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(EXAMPLE)
+    service = "ws_hub_example.service:ExampleService"
+    assert typescript.main(["--check", "--service", service, "--out", str(EXAMPLE / "src" / "generated.ts")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--service", "a:B"], "belong together"),
+        (["--out", "a.ts"], "belong together"),
+        (["--service", "no.such.module:B"], "No module named 'no'"),
+        (["--service", f"{__name__}:Missing"], "has no attribute 'Missing'"),
+        (["--service", __name__], "it should be <module>:<class>"),
+        (["--service", f"{__name__}:Outer"], "is no Service class"),
+    ],
+)
+def test_what_is_no_service_of_another_package_is_refused_and_nothing_written(
+    arguments: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "generated.ts"
+    more = ["--out", str(target)] if "together" not in complaint else []
+    with pytest.raises(SystemExit) as caught:
+        typescript.main([*arguments, *more])
+    assert caught.value.code == 2
+    assert complaint in capsys.readouterr().err
+    assert not target.exists()
+
+
+def test_the_file_of_another_package_is_written_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "generated.ts"
+    arguments = ["--service", f"{__name__}:FirstService", "--out", str(target)]
+    assert typescript.main([*arguments, "--check"]) == 1
+    assert f"python -m jupyter_ws_hub.typescript {' '.join(arguments)}`" in capsys.readouterr().err
+    assert typescript.main(arguments) == 0
+    assert typescript.main([*arguments, "--check"]) == 0

@@ -44,6 +44,7 @@ class Message(msgspec.Struct, frozen=True):
 
     type: str
     ref: int | None = None
+    n: int | None = None
     result: Any = None
     error: ErrorInfo | None = None
     session: str = ""

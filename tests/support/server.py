@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 TOKEN = "test-token"
@@ -37,14 +38,19 @@ class RealServer:
         base_url: str = "/",
         config: str = "",
         extension: bool = True,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Prepare; `config` is appended to the configuration file, `extension=False` leaves the server half off."""
+        """Prepare; `config` is appended to the configuration file, `extension=False` leaves the server half off.
+
+        `environment` is added to this process's.
+        """
         self.base_dir = base_dir
         self.root = base_dir / "root"
         self.data = base_dir / "data"
         self.port = free_port()
         self.base_url = base_url
         self._program = program
+        self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._log = base_dir / "server.log"
         for folder in (self.root, self.data, base_dir / "config", base_dir / "runtime"):
@@ -95,6 +101,7 @@ class RealServer:
         """Start and wait until it answers."""
         environment = {
             **os.environ,
+            **self._environment,
             "JUPYTER_DATA_DIR": str(self.data),
             "JUPYTER_CONFIG_DIR": str(self.base_dir / "config"),
             "JUPYTER_RUNTIME_DIR": str(self.base_dir / "runtime"),
