@@ -40,6 +40,9 @@ from .storage.sqlite.opening import SqliteFile
 from .transfers.store import TransferStore
 from .watchdog import StallMonitor
 
+GC_THRESHOLD = (10_000, 20, 20)
+"""Allocations before the young are looked through (about 0.5 ms), and how many such rounds before the older ones."""
+
 SWEEP_S = 5.0
 UPKEEP_S = 300.0
 STOP_S = 2.0
@@ -96,7 +99,7 @@ class HubApp(HubTraits, ExtensionApp):
         """What the handlers are handed, and what lets time pass for them."""
         identity = Identity(runtime.monotonic, settings.identity_check_s / 4)
         self._parts = Parts(self._hub, self._transfers, settings.owner, self.start_services, runtime.active, identity)
-        self._freeze_gc = settings.freeze_gc
+        self._tune_gc = settings.tune_gc
         self._monitor = StallMonitor(settings.report_stalls_ms, self.log) if settings.report_stalls_ms else None
         self._ticker = Ticker(self._parts.sockets, Checks(settings.identity_check_s, runtime), runtime)
 
@@ -178,8 +181,9 @@ class HubApp(HubTraits, ExtensionApp):
             except Exception as error:
                 self.log.error("The service %r cannot start.", service.name, exc_info=error)
                 self._down[service.name] = f"It could not start: {type(error).__name__}."
-        if self._freeze_gc:
+        if self._tune_gc:
             gc.freeze()
+            gc.set_threshold(*GC_THRESHOLD)
         self._chores = [
             asyncio.create_task(self._every(SWEEP_S, self._sweep)),
             asyncio.create_task(self._every(UPKEEP_S, self._keep_up)),

@@ -26,7 +26,7 @@ class Settings(msgspec.Struct, frozen=True):
     database_retry_s: float
     identity_check_s: float
     report_stalls_ms: float
-    freeze_gc: bool
+    tune_gc: bool
 
 
 def _rate(default_per_s: float, what: str) -> Float[float, float]:
@@ -97,10 +97,10 @@ class HubTraits(HasTraits):
         help="""Seconds after which, at the latest, the user of each open connection is checked again: whether they are
         still logged in (under JupyterHub) and still may use it. 0: only when a connection is opened.""",
     ).tag(config=True)
-    freeze_gc = Bool(
+    tune_gc = Bool(
         True,
-        help="""Take what is in memory when the server has started out of garbage collection: looking through it again
-        and again stops everything, typing too, for 100 ms and more.""",
+        help="""Take what is in memory when the server has started out of garbage collection, and collect less often:
+        looking through everything again and again stops the whole server, typing too, for 100 ms and more.""",
     ).tag(config=True)
     report_stalls_ms = Float(
         0.0,
@@ -175,6 +175,6 @@ class HubTraits(HasTraits):
             full_sync=self.full_sync,
             identity_check_s=self.identity_check_s,
             report_stalls_ms=self.report_stalls_ms,
-            freeze_gc=self.freeze_gc,
+            tune_gc=self.tune_gc,
             database_retry_s=self.database_retry_s,
         )

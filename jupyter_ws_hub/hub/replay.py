@@ -87,6 +87,7 @@ class Subscription:
         self.stopped = False
         self._live = False
         self._renewed = False
+        self._seen_batch = 0
         self._page = PAGE
         self._piece_bytes = min(PIECE_BYTES, outbox.piece_bytes)
         self._replay: asyncio.Task[None] | None = None
@@ -109,10 +110,15 @@ class Subscription:
     def start_unlogged(self, ref: int | None) -> None:
         """Begin with the latest values, on a topic without a log, and go on with what comes now."""
         if not self.stopped:
-            self.state.flush()  # what the snapshot has in it is not to come again
+            self._skip_gathered()
             self._send_snapshot(ref, None)
             self.put(encode(Live(self.state.name)))
             self._live = True
+
+    def _skip_gathered(self) -> None:
+        """What a snapshot has in it is not to come again."""
+        self.state.flush()
+        self._seen_batch = self.state.batches
 
     def _send_snapshot(self, ref: int | None, reason: str | None) -> None:
         snapshot = msgspec.Raw(msgspec.json.encode(self.state.snapshot()))
@@ -158,7 +164,7 @@ class Subscription:
 
     def _offer_unlogged(self, batch: Batch) -> None:
         """Without room, one snapshot of the latest values later stands for all events until then."""
-        if self._replay is not None and not self._replay.done():
+        if batch.number <= self._seen_batch or (self._replay is not None and not self._replay.done()):
             return
         if self._outbox.has_room():
             self._put_all(batch)
@@ -167,7 +173,7 @@ class Subscription:
 
     async def _refresh(self) -> None:
         await self._outbox.room()
-        self.state.flush()
+        self._skip_gathered()
         self._send_snapshot(None, "lagging")
 
     def _begin_replay(self) -> None:

@@ -16,7 +16,7 @@ NULL: Final = msgspec.Raw(b"null")
 """An undecoded nothing."""
 
 
-class Position(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True, gc=False):
     """A place in a topic's log: everything up to and including `offset` has been seen.
 
     `epoch` names one incarnation of the log, `id` is the id of the message at `offset` ("" at offset 0): the anchor
@@ -50,7 +50,7 @@ class Hello(msgspec.Struct, tag="hello", frozen=True):
     """Rises with each socket that the client opens: a hello that was overtaken by a later one is recognised."""
 
 
-class Subscribe(msgspec.Struct, tag="subscribe", frozen=True):
+class Subscribe(msgspec.Struct, tag="subscribe", frozen=True, gc=False):
     """Ask for a topic's events, from a position, from the earliest kept, or from now on."""
 
     ref: int
@@ -65,7 +65,7 @@ class Unsubscribe(msgspec.Struct, tag="unsubscribe", frozen=True):
     topic: str
 
 
-class Request(msgspec.Struct, tag="request", frozen=True):
+class Request(msgspec.Struct, tag="request", frozen=True, gc=False):
     """Call a method of a service; answered by exactly one final reply."""
 
     ref: int
@@ -74,13 +74,13 @@ class Request(msgspec.Struct, tag="request", frozen=True):
     timeout_ms: int | None = None
 
 
-class Cancel(msgspec.Struct, tag="cancel", frozen=True):
+class Cancel(msgspec.Struct, tag="cancel", frozen=True, gc=False):
     """Stop a request that is under way; it is still answered, with `cancelled` or with its result."""
 
     ref: int
 
 
-class Ack(msgspec.Struct, tag="ack", frozen=True):
+class Ack(msgspec.Struct, tag="ack", frozen=True, gc=False):
     """What the client has consumed: frames of this connection, and requests whose outcome it has.
 
     Frames and not bytes: the sender knows how large each was, and a browser sees texts, not their bytes.
@@ -96,13 +96,13 @@ class Ack(msgspec.Struct, tag="ack", frozen=True):
 # Both directions
 
 
-class Ping(msgspec.Struct, tag="ping", frozen=True):
+class Ping(msgspec.Struct, tag="ping", frozen=True, gc=False):
     """Are you there? `t` comes back in the pong."""
 
     t: float = 0
 
 
-class Pong(msgspec.Struct, tag="pong", frozen=True):
+class Pong(msgspec.Struct, tag="pong", frozen=True, gc=False):
     """I am; `t` is the ping's."""
 
     t: float = 0
@@ -160,7 +160,7 @@ class Subscribed(msgspec.Struct, tag="subscribed", frozen=True):
     snapshot: msgspec.Raw = NULL
 
 
-class Event(msgspec.Struct, tag="event", frozen=True, omit_defaults=True):
+class Event(msgspec.Struct, tag="event", frozen=True, gc=False, omit_defaults=True):
     """Something happened in a topic. `offset` is null where the topic has no log."""
 
     topic: str
@@ -193,7 +193,7 @@ class Lagging(msgspec.Struct, tag="lagging", frozen=True):
     topic: str
 
 
-class Reply(msgspec.Struct, tag="reply", frozen=True, omit_defaults=True):
+class Reply(msgspec.Struct, tag="reply", frozen=True, gc=False, omit_defaults=True):
     """The one final answer to a request; `error` if it failed. `ref` is null for an envelope that had none."""
 
     ref: int | None
@@ -201,7 +201,7 @@ class Reply(msgspec.Struct, tag="reply", frozen=True, omit_defaults=True):
     error: ErrorInfo | None = None
 
 
-class Item(msgspec.Struct, tag="item", frozen=True):
+class Item(msgspec.Struct, tag="item", frozen=True, gc=False):
     """Part `n` (0, 1, 2 …) of a streamed reply."""
 
     ref: int

@@ -33,7 +33,7 @@ class StorageFailure(HubError):
         self.damaged = damaged
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A message that has no offset yet."""
 
     id: str
@@ -42,7 +42,7 @@ class Draft(msgspec.Struct, frozen=True):
     data: bytes
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A message at its place in a topic's log."""
 
     offset: int
@@ -52,7 +52,7 @@ class Record(msgspec.Struct, frozen=True):
     data: bytes
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """What a log holds: the offsets `floor + 1` to `offset`, of the incarnation `epoch`.
 
     `id` and `floor_id` are the ids of the messages at `offset` and at `floor` ("" at 0): anchors of positions.

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import dataclass, field
 
 import msgspec
 import pytest
 
-from jupyter_ws_hub.hub.topic_state import FEW, MAX_GATHER_S, MAX_GATHERED, PIECE_BYTES, Batch, TopicState, join_pieces
+from jupyter_ws_hub.hub.topic_state import (
+    AT_A_TIME,
+    FEW,
+    MAX_GATHER_S,
+    MAX_GATHERED,
+    PIECE_BYTES,
+    Batch,
+    TopicState,
+    join_pieces,
+)
 from jupyter_ws_hub.protocol.codec import join_frame
 from jupyter_ws_hub.protocol.messages import Event
 from jupyter_ws_hub.storage.base import Record
 
+from ..support.fakes import turns
 from .client import TOPICS
 
 
@@ -72,10 +83,12 @@ async def test_many_are_told_of_the_first_at_once_and_of_what_comes_soon_after_i
     state, listener = make(300)
     for offset in range(1, 6):
         state.announce(records(offset))
+        await turns(30)
     assert listener.offsets == [1]
     await asyncio.sleep(2 * MAX_GATHER_S)
     assert listener.offsets == [1, 2, 3, 4, 5] and len(listener.batches) == 2
     state.announce(records(6))
+    await turns(30)
     assert listener.offsets[-1] == 6
 
 
@@ -83,7 +96,22 @@ async def test_what_is_gathered_is_bounded() -> None:
     state, listener = make(300)
     state.announce(records(1))
     state.announce(records(*range(2, MAX_GATHERED + 2)))
+    await turns(50)
     assert listener.offsets == list(range(1, MAX_GATHERED + 2))
+
+
+async def test_a_round_through_many_gives_way_to_others_and_batches_keep_their_order() -> None:
+    state, _ = make(10 * AT_A_TIME)
+    listeners = [listener for listener in state.subscribers if isinstance(listener, Listener)]
+    state.announce(records(1))
+    served = [sum(len(listener.batches) for listener in listeners)]
+    state.announce(records(2))
+    state.flush()
+    for _ in range(25):
+        await asyncio.sleep(0)
+        served.append(sum(len(listener.batches) for listener in listeners))
+    assert max(after - before for before, after in itertools.pairwise(served)) == AT_A_TIME
+    assert {tuple(listener.offsets) for listener in listeners} == {(1, 2)}
 
 
 async def test_an_event_is_announced_once() -> None:
@@ -100,6 +128,7 @@ async def test_a_hole_is_left_to_the_log_and_what_was_gathered_before_it_is_offe
     state.announce(records(1))
     state.announce(records(2) if run[0] == 9 else records(1))
     state.announce(records(*run))
+    await turns(60)
     assert listener.offsets == ([1, 2] if run[0] == 9 else [1])
     assert (listener.catches_up, state.head) == (1, run[-1])
 
@@ -118,8 +147,10 @@ async def test_without_a_log_events_are_gathered_as_well() -> None:
     state, listener = make(300)
     for number in range(3):
         state.shout(Event("shouts", None, f"m{number}", "note", 0, msgspec.Raw(b"{}")))
+        await turns(30)
     assert len(listener.offsets) == 1
     state.flush()
+    await turns(30)
     assert listener.offsets == [None] * 3
     state.flush()
     assert len(listener.batches) == 2
@@ -128,11 +159,15 @@ async def test_without_a_log_events_are_gathered_as_well() -> None:
 async def test_another_log_makes_nothing_of_what_was_gathered() -> None:
     state, listener = make(300)
     state.announce(records(1))
+    await turns(30)
     state.announce(records(2))
     state.renew()
     await asyncio.sleep(2 * MAX_GATHER_S)
     assert (listener.offsets, listener.renewed, state.head) == ([1], 1, 0)
     state.announce(records(1))
+    await turns(30)
+    state.flush()
+    await turns(30)
     assert listener.offsets == [1, 1]
 
 

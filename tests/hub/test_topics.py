@@ -98,6 +98,7 @@ async def test_an_event_is_encoded_once_for_all() -> None:
         await topics.publish(
             topic, "value" if topic == "values" else "note", Value("x") if topic == "values" else Note()
         )
+        await turns()
         assert len({id(listener.offered[0].pieces[0]) for listener in listeners}) == 1
 
 
