@@ -136,13 +136,6 @@ class HubTraits(HasTraits):
 
     def freeze(self, server_name: str, default_database: Path) -> Settings:
         """The traits' values now, as the parts take them."""
-        limits = LimitSettings(
-            messages=Rate(self.messages_per_s, self.messages_burst),
-            reads=Rate(self.reads_per_s, self.reads_burst),
-            writes=Rate(self.writes_per_s, self.writes_burst),
-            others=Rate(self.others_per_s, self.others_burst),
-            max_refused=self.max_refused,
-        )
         timing = Timing(self.hello_timeout_s, self.heartbeat_interval_s, self.heartbeat_grace_s)
         hub = HubSettings(
             timing=timing,
@@ -156,7 +149,7 @@ class HubTraits(HasTraits):
             max_topics=self.max_topics,
             max_connections=self.max_connections,
             max_connections_per_user=self.max_connections_per_user,
-            limits=limits,
+            limits=self._limits(),
             session_ttl_s=self.session_ttl_s,
             server_name=server_name,
         )
@@ -177,4 +170,13 @@ class HubTraits(HasTraits):
             report_stalls_ms=self.report_stalls_ms,
             tune_gc=self.tune_gc,
             database_retry_s=self.database_retry_s,
+        )
+
+    def _limits(self) -> LimitSettings:
+        return LimitSettings(
+            messages=Rate(self.messages_per_s, self.messages_burst),
+            reads=Rate(self.reads_per_s, self.reads_burst),
+            writes=Rate(self.writes_per_s, self.writes_burst),
+            others=Rate(self.others_per_s, self.others_burst),
+            max_refused=self.max_refused,
         )

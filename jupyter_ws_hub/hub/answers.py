@@ -149,7 +149,7 @@ class Answers:
         async with aclosing(self._router.stream(method, call.request.params, call.peer)) as items:
             async for data in items:
                 envelope = encode(Item(ref, n, msgspec.Raw(data)))
-                if len(envelope) > BULK_FRAME_BYTES:
+                if len(data) > BULK_FRAME_BYTES:
                     raise HubError(
                         Code.TOO_BIG, f"An item of {method.name} has {len(data)} bytes; the limit is 32 KiB."
                     )
