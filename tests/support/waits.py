@@ -1,0 +1,64 @@
+"""How long somebody waits for answers while something else goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .client import HubClient
+
+PAUSE_S = 0.01
+
+
+class Waits:
+    """Round trips of small requests, one after the other, in seconds."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.round_trips_s: list[float] = []
+
+    @property
+    def median_s(self) -> float:
+        """The median."""
+        return statistics.median(self.round_trips_s)
+
+    @property
+    def longest_but_one_s(self) -> float:
+        """The machine may be shared: one hiccup is forgiven."""
+        return sorted(self.round_trips_s)[-2]
+
+    @property
+    def longest_s(self) -> float:
+        """The longest."""
+        return max(self.round_trips_s)
+
+    def __str__(self) -> str:
+        """For a person."""
+        median, last, longest = (1000 * s for s in (self.median_s, self.longest_but_one_s, self.longest_s))
+        return f"{len(self.round_trips_s)} round trips, median {median:.1f} ms, longest {last:.1f} and {longest:.1f} ms"
+
+
+@asynccontextmanager
+async def waiting(client: HubClient, method: str, params: Any = None, *, at_least: int = 10) -> AsyncIterator[Waits]:
+    """While the block runs, ask again and again, and `at_least` so often; what is answered wrongly is raised."""
+    waits, enough = Waits(), asyncio.Event()
+
+    async def ask() -> None:
+        while not (enough.is_set() and len(waits.round_trips_s) >= at_least):
+            began_s = time.monotonic()
+            await client.request(method, params)
+            waits.round_trips_s.append(time.monotonic() - began_s)
+            await asyncio.sleep(PAUSE_S)
+
+    task = asyncio.create_task(ask())
+    try:
+        yield waits
+        enough.set()
+        await task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
