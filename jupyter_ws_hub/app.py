@@ -45,6 +45,8 @@ GC_THRESHOLD = (10_000, 20, 20)
 
 SWEEP_S = 5.0
 UPKEEP_S = 300.0
+START_S = 2.0
+"""How long connections wait for services to start; who has not by then is down until it has."""
 STOP_S = 2.0
 CLOSE_S = 1.0
 RETRY_AFTER_MS = 1000
@@ -77,6 +79,7 @@ class HubApp(HubTraits, ExtensionApp):
         self._transfers = TransferStore(contents, runtime, settings.transfers)
         self._services = discover(self.log, settings.disabled_services)
         self._down: dict[str, str] = {}
+        self._sick: set[str] = set()
         context = ServiceContext(
             publish=self._publish,
             storage=self._storage,
@@ -90,6 +93,7 @@ class HubApp(HubTraits, ExtensionApp):
         self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
         self._starting: asyncio.Future[None] | None = None
         self._chores: list[asyncio.Task[None]] = []
+        self._starts: list[asyncio.Task[None]] = []
         self._make_endpoints(settings, runtime)
         # The browser half looks for this in the page's configuration to learn that the server half is here.
         page_config = serverapp.web_app.settings.setdefault("page_config_data", {})
@@ -173,14 +177,11 @@ class HubApp(HubTraits, ExtensionApp):
         self._ticker.start()
         if self._monitor is not None:
             self._monitor.start()
-        for service in self._services:
-            if service.name in self._down:
-                continue
-            try:
-                await service.start()
-            except Exception as error:
-                self.log.error("The service %r cannot start.", service.name, exc_info=error)
-                self._down[service.name] = f"It could not start: {type(error).__name__}."
+        self._starts = [
+            asyncio.create_task(self._start(service)) for service in self._services if service.name not in self._down
+        ]
+        if self._starts:
+            await asyncio.wait(self._starts, timeout=START_S)
         if self._tune_gc:
             gc.freeze()
             gc.set_threshold(*GC_THRESHOLD)
@@ -188,6 +189,17 @@ class HubApp(HubTraits, ExtensionApp):
             asyncio.create_task(self._every(SWEEP_S, self._sweep)),
             asyncio.create_task(self._every(UPKEEP_S, self._keep_up)),
         ]
+
+    async def _start(self, service: Service) -> None:
+        """Start one service; it is down until that is done."""
+        self._down[service.name] = "It has not started yet."
+        try:
+            await service.start()
+        except Exception as error:
+            self.log.error("The service %r cannot start.", service.name, exc_info=error)
+            self._down[service.name] = f"It could not start: {type(error).__name__}."
+        else:
+            del self._down[service.name]
 
     async def _every(self, interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -214,8 +226,11 @@ class HubApp(HubTraits, ExtensionApp):
         try:
             health = service.health()
         except Exception as error:
-            self.log.error("The service %r cannot tell how it is.", service.name, exc_info=error)
+            if service.name not in self._sick:  # it is asked each second
+                self._sick.add(service.name)
+                self.log.error("The service %r cannot tell how it is.", service.name, exc_info=error)
             return Health(service.name, "down", f"It failed: {type(error).__name__}.")
+        self._sick.discard(service.name)
         if health.state == "ok" and self._storage.degraded is not None:
             return Health(service.name, "degraded", self._storage.degraded)
         return health
@@ -259,10 +274,17 @@ class HubApp(HubTraits, ExtensionApp):
         for chore in self._chores:
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
+        for start in self._starts:
+            start.cancel()
+        await asyncio.gather(*self._starts, return_exceptions=True)
         if self._starting is not None:
-            for service in self._services:
-                if service.name not in self._down:
-                    await service.stop()
+            await asyncio.gather(*(self._stop(service) for service in self._services if service.name not in self._down))
+
+    async def _stop(self, service: Service) -> None:
+        try:
+            await service.stop()
+        except Exception as error:
+            self.log.error("The service %r cannot stop.", service.name, exc_info=error)
 
     def current_activity(self) -> dict[str, Any] | None:
         """Transfers under way, so that the server is not stopped as idle in the midst of one."""

@@ -149,6 +149,8 @@ class HubConnection:
         """See Line."""
         if lane <= Lane.INTERACTIVE:
             await self._outbox.urgent_room(size)
+        elif lane is Lane.BULK:
+            await self._outbox.bulk_room()
         else:
             await self._outbox.room()
 

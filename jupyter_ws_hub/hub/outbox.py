@@ -21,6 +21,9 @@ WEIGHTS: Final = {Lane.INTERACTIVE: 8, Lane.NORMAL: 4, Lane.BULK: 1}
 BULK_FRAME_BYTES: Final = 32 * 1024
 """At most this much bulk goes into one frame, unless one envelope alone is larger."""
 
+BULK_PART: Final = 8
+"""Bulk may have this part of what normal and bulk data together may have waiting."""
+
 _BRACKETS: Final = 1
 """A frame's brackets and commas are one byte more than one per envelope."""
 
@@ -49,6 +52,7 @@ class Outbox:
         self._on_ready = on_ready
         self._half_bytes = max_bytes // 2
         self._data_bytes = 0
+        self._bulk_bytes = 0
         self._urgent_bytes = 0
         self._window = SendWindow(monotonic())
         self._drained: asyncio.Event | None = None
@@ -73,9 +77,18 @@ class Outbox:
         """Whether normal and bulk data may be put in without waiting: half of their half is free, and `size` fits."""
         return 2 * self._data_bytes < self._half_bytes and self._data_bytes + size <= self._half_bytes
 
+    def has_bulk_room(self) -> bool:
+        """As `has_room` for bulk, which gets a small part: it would take the room of normal data, and so its share."""
+        return BULK_PART * self._bulk_bytes < self._half_bytes and self.has_room()
+
     async def room(self) -> None:
         """Wait until `has_room`, or until the outbox is closed."""
         while not (self.has_room() or self._closed):
+            await self._drain()
+
+    async def bulk_room(self) -> None:
+        """Wait until `has_bulk_room`, or until the outbox is closed."""
+        while not (self.has_bulk_room() or self._closed):
             await self._drain()
 
     def fits(self, size: int) -> bool:
@@ -114,6 +127,7 @@ class Outbox:
             if self._data_bytes + size > self._half_bytes:
                 raise OutboxFull
             self._data_bytes += size
+            self._bulk_bytes += size * (lane is Lane.BULK)
         queue = self._lanes.get(lane)
         if queue is None:
             queue = self._lanes[lane] = deque()
@@ -140,7 +154,7 @@ class Outbox:
             self._lanes.pop(lane, None)
         if last is not None:
             self._lanes.setdefault(Lane.CONTROL, deque()).append(last)
-        self._data_bytes = 0
+        self._data_bytes = self._bulk_bytes = 0
         self._urgent_bytes = sum(map(len, self._lanes.get(Lane.CONTROL, ())))
         self._wake()
         self._on_ready()
@@ -195,4 +209,5 @@ class Outbox:
             self._urgent_bytes -= size
         else:
             self._data_bytes -= size
+            self._bulk_bytes -= size * (lane is Lane.BULK)
         return envelope

@@ -49,6 +49,7 @@ class Workers:
         self._queue: deque[Call] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._waking = False
+        self._giving_way = 0
         self._starter = Starter()
 
     def add(self, call: Call) -> None:
@@ -72,7 +73,7 @@ class Workers:
 
     def wake(self) -> None:
         """See that what was added is run."""
-        if self._waking or not self._queue or len(self._tasks) >= self._limit:
+        if self._waking or self._giving_way or not self._queue or len(self._tasks) >= self._limit:
             return
         self._waking = True
         try:
@@ -104,8 +105,20 @@ class Workers:
         while self._queue:
             await self._serve(self._queue.popleft())
             if perf_counter() - begun_s > SLICE_S:
-                await asyncio.sleep(0)
+                await self._give_way()
                 begun_s = perf_counter()
+
+    async def _give_way(self) -> None:
+        """Let the others run. No further worker begins meanwhile: together they would hold the loop for long."""
+        self._giving_way += 1
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._giving_way -= 1
+        if self._queue and not self._waking:
+            # What this worker serves next may wait; then another one begins.
+            self._waking = True
+            asyncio.get_running_loop().call_soon(self._woken)
 
     async def _serve(self, call: Call) -> None:
         """Run a call; its cancelling ends the call, not the worker."""

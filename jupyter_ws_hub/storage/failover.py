@@ -148,8 +148,8 @@ class FailoverStorage:
     async def _come_back(self, failure: StorageFailure) -> None:
         """Open the file, add to it what memory has, and use it; raises if it takes no writes yet."""
         storage = await asyncio.to_thread(self._reopen, failure)
-        move = Move(self.current, storage, self._carried)
         try:
+            move = Move(self.current, storage, await self._carried_in(storage, failure))
             await move.probe()
             await move.most_messages()
             self._open.clear()
@@ -163,6 +163,13 @@ class FailoverStorage:
                 await asyncio.to_thread(storage.close)
         self._carried = {}
         self._logger.warning("The hub's database can be used again: what memory had is in it.")
+
+    async def _carried_in(self, storage: Storage, failure: StorageFailure) -> Mapping[str, Stored]:
+        """The values that were taken along and need not be put back: a file in a damaged one's place has none."""
+        if not failure.damaged:
+            return self._carried
+        there = await storage.values.dump()
+        return {key: item for key, item in self._carried.items() if key in there}
 
     def on_switched(self, listener: Callable[[], None]) -> None:
         """See Storage."""

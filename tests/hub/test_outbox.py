@@ -305,3 +305,15 @@ async def test_a_closed_outbox_takes_nothing_and_stays_closed() -> None:
     outbox.put(Lane.CONTROL, envelope(Lane.CONTROL, 3))
     assert decode(outbox.frame()) == [(Lane.CONTROL, 1)]
     assert outbox.frame() is None
+
+
+async def test_bulk_leaves_normal_data_its_room() -> None:
+    outbox = make(400_000)
+    while outbox.has_bulk_room():
+        outbox.put(Lane.BULK, envelope(Lane.BULK, 1, 5000))
+    assert outbox.has_room() and outbox.queued_bytes <= 400_000 // 2 // 8 + 6000
+    waiting = asyncio.create_task(outbox.bulk_room())
+    await turns()
+    assert not waiting.done()
+    await drain(outbox)
+    await asyncio.wait_for(waiting, 5)

@@ -166,3 +166,24 @@ async def test_a_bug_is_logged_and_the_rest_is_done(caplog: pytest.LogCaptureFix
     await turns()
     assert shop.ended == [2]
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_workers_of_one_session_that_compute_do_not_go_on_together() -> None:
+    order: list[str] = []
+
+    def busy(name: str) -> Callable[[Call], Awaitable[None]]:
+        async def work(call: Call) -> None:
+            await asyncio.sleep(0)  # every call has a worker of its own
+            order.append(name)
+            compute(0.0006)
+
+        return work
+
+    greedy, modest = Shop(busy("greedy")), Shop(busy("modest"))
+    greedy.add(*range(60))
+    await turns(5)
+    modest.add(*range(5))
+    await turns(600)
+    assert len(order) == 65
+    first = order.index("modest")
+    assert order[first : first + 5 * (LIMIT + 2)].count("modest") == 5

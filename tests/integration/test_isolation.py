@@ -142,7 +142,6 @@ async def test_status_tells_the_truth_of_all_services(server: RealServer) -> Non
     assert {states[name]["state"] for name in well} == {"ok"}
 
 
-@pytest.mark.xfail(reason="all workers of a session give way together, and go on together")
 async def test_a_session_with_much_to_compute_leaves_the_next_one_its_turn(server: RealServer) -> None:
     left = iter(range(10 * MAX_REQUESTS))
     async with two(server) as (busy, beside):
@@ -175,7 +174,6 @@ def start_with(tmp_path: Path) -> Iterator[StartWith]:
         yield start
 
 
-@pytest.mark.xfail(reason="services are started one after the other, without a limit of time")
 async def test_a_service_that_never_starts_keeps_no_other_from_starting(start_with: StartWith) -> None:
     server = await asyncio.to_thread(start_with, TroubleService, SleeperService)
     async with asyncio.timeout(5), HubClient(Address.of(server)) as client:
@@ -184,14 +182,12 @@ async def test_a_service_that_never_starts_keeps_no_other_from_starting(start_wi
         assert states["sleeper"] != "ok" and states["trouble"] == "ok"
 
 
-@pytest.mark.xfail(reason="what one service's stop raises keeps the others from being stopped")
 def test_a_service_that_does_not_stop_keeps_no_other_from_stopping(start_with: StartWith) -> None:
     server = start_with(TroubleService, SickService)  # in the order of their names
     server.stop()
     assert "'sick'" in server.log_text and STOPPED in server.log_text
 
 
-@pytest.mark.xfail(reason="its failure is logged each second, with the stack")
 def test_a_service_that_is_sick_does_not_fill_the_log(start_with: StartWith) -> None:
     server = start_with(SickService)
     time.sleep(3.5)  # the status is looked at each second

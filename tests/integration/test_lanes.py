@@ -107,7 +107,6 @@ async def test_a_slow_line_full_of_data_leaves_requests_quick(server: RealServer
         assert ITEMS * ITEM_BYTES + EVENTS * EVENT_BYTES > 0.6 * LINE_BYTES_PER_S * max(load.bulk_s, load.events_s)
 
 
-@pytest.mark.xfail(reason="bulk fills the room that normal needs: both wait for it, and get it in turns")
 async def test_a_stream_takes_its_share_of_a_slow_line_and_leaves_events_theirs(server: RealServer) -> None:
     fault = Fault(down=Way(bytes_per_s=LINE_BYTES_PER_S, piece_bytes=16384))
     async with FaultProxy(server.port, fault) as proxy, HubClient(Address.of(server, proxy.port)) as client:

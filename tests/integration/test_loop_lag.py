@@ -179,7 +179,6 @@ async def test_the_loop_is_hardly_late_under_every_load_at_once(server: RealServ
     assert best_ms < LAG_MS, "\n".join(report)
 
 
-@pytest.mark.xfail(reason="what the server has loaded at its start is gone over at each full collection")
 async def test_a_full_garbage_collection_is_short(server: RealServer) -> None:
     async with HubClient(Address.of(server)) as client:
         took_ms = min([await client.request("gauge.collect") for _ in range(3)])
