@@ -1,8 +1,8 @@
 """The send window of one connection: how much normal and bulk data may be under way that the client has not consumed.
 
 Kernel and proxy buffers would otherwise take megabytes, and an urgent message would wait behind them. The window is
-what the path carries in its own round trip and 100 ms more: the rate is measured as in BBR (Cardwell et al. 2016,
-delivery rate and smallest round trip), so a slow line queues 100 ms and a fast one is not held back. It knows no
+what the path carries in its round trip, a quarter of it and 10 ms more: the rate is measured as in BBR (Cardwell et al. 2016,
+delivery rate and smallest round trip), so that little queues and a fast line is not held back. It knows no
 clock: times are arguments.
 """
 
@@ -16,8 +16,11 @@ from ..protocol.errors import RemoteProtocolError
 
 MIN_WINDOW_BYTES: Final = 64 * 1024
 MAX_WINDOW_BYTES: Final = 8 * 1024 * 1024
-QUEUE_S: Final = 0.1
+QUEUE_S: Final = 0.01
 """How long what the window lets through may queue on its way."""
+
+GAIN: Final = 1.25
+"""More than a round trip, so that the window grows until the path is full, also where 10 ms are little."""
 
 RATE_DECAY: Final = 0.95
 """The measured rate forgets so much per acknowledgement: a line that has become slower is believed soon."""
@@ -48,7 +51,7 @@ class SendWindow:
         """How much may be under way now."""
         if not self._rate:
             return MIN_WINDOW_BYTES
-        wanted = self._rate * (QUEUE_S + self._round_trip_s)
+        wanted = self._rate * (QUEUE_S + GAIN * self._round_trip_s)
         return int(min(max(wanted, MIN_WINDOW_BYTES), MAX_WINDOW_BYTES))
 
     @property
