@@ -1,8 +1,8 @@
 """The send window of one connection: how much normal and bulk data may be under way that the client has not consumed.
 
 Kernel and proxy buffers would otherwise take megabytes, and an urgent message would wait behind them. The window is
-what the path carries in its round trip, a quarter of it and 10 ms more: the rate is measured as in BBR (Cardwell et al. 2016,
-delivery rate and smallest round trip), so that little queues and a fast line is not held back. It knows no
+what the path carries in its round trip, a quarter of it and 10 ms more: the rate is measured as in BBR (Cardwell et
+al. 2016, delivery rate and smallest round trip), so that little queues and a fast line is not held back. It knows no
 clock: times are arguments.
 """
 
