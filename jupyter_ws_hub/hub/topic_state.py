@@ -21,8 +21,8 @@ from .declare import Topic
 PIECE_BYTES: Final = 16 * 1024
 """Envelopes of one batch are joined up to this size: small enough that frames are filled well."""
 
-ROUND_S: Final = 50e-6
-"""For each subscriber so much time lies between two rounds, so that rounds take less than half of the server's time."""
+ROUND_S: Final = 20e-6
+"""For each subscriber so much time lies between the beginnings of two rounds, about what its share of one costs."""
 
 FEW: Final = 8
 """So many subscribers are told of each event at once."""
@@ -30,7 +30,7 @@ FEW: Final = 8
 AT_A_TIME: Final = 16
 """Subscribers that are served in one turn of the event loop: about half a millisecond."""
 
-MAX_GATHER_S: Final = 0.012
+MAX_GATHER_S: Final = 0.01
 MAX_GATHERED: Final = 250
 """What is gathered is offered after so long, or when it is so many events, at the latest."""
 
