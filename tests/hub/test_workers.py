@@ -70,19 +70,21 @@ async def test_calls_begin_in_order_and_no_more_run_than_allowed() -> None:
     assert sorted(shop.ended) == shop.begun
 
 
-async def test_calls_that_never_wait_are_done_at_once_in_one_task() -> None:
-    tasks: set[asyncio.Task[None]] = set()
+async def test_calls_that_never_wait_are_done_at_once_and_leave_no_task() -> None:
+    seen: list[asyncio.Task[None] | None] = []
 
     async def note(call: Call) -> None:
-        assert call.task is not None
-        tasks.add(call.task)
+        seen.append(call.task)
 
     shop = Shop(note)
+    before = asyncio.all_tasks()
     for ref in range(10):
         shop.add(ref)
         assert len(shop.ended) == ref + 1
-    assert len(tasks) == 1
+    assert None not in seen
     assert shop.workers.stop() == set()
+    await turns()
+    assert asyncio.all_tasks() == before
 
 
 async def test_one_that_hangs_does_not_hold_back_the_others() -> None:
