@@ -5,7 +5,6 @@ A handler feeds it frames and time and writes what `frame` gives; it never waits
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from ..ports import Peer
@@ -28,6 +27,7 @@ from ..protocol.messages import (
 )
 from ..protocol.session import PingDue, ServerSession
 from .answers import error_reply
+from .chores import Chores
 from .commons import Commons
 from .declare import Lane
 from .limits import RequestLimits
@@ -72,7 +72,7 @@ class HubConnection:
             refuse=lambda ref, error: self.send(Lane.CONTROL, error_reply(ref, error)),
             fail=self.fail,
         )
-        self._waiting: set[asyncio.Task[None]] = set()
+        self._chores = Chores(self._failed)
         self._opening: list[ClientMessage | Malformed] | None = None
         """What has come while the session is looked for."""
         self._ticked_s = now_s
@@ -159,13 +159,14 @@ class HubConnection:
         if lane > Lane.INTERACTIVE or self._outbox.fits(len(envelope)):
             self.send(lane, envelope)
         else:
-            task = asyncio.create_task(self._reply_later(lane, envelope))
-            self._waiting.add(task)
-            task.add_done_callback(self._waiting.discard)
+            self._chores.start(self._reply_later(lane, envelope))
 
     async def _reply_later(self, lane: Lane, envelope: bytes) -> None:
         await self._outbox.urgent_room(len(envelope))
         self.send(lane, envelope)
+
+    def _failed(self, bug: BaseException) -> None:
+        self._runtime.logger.error("Something on a connection failed", exc_info=bug)
 
     def fail(self, error: HubError) -> None:
         """End the connection for a reason of the code table; the client is told before the close frame."""
@@ -190,7 +191,7 @@ class HubConnection:
         self._closing_since_s = self._runtime.monotonic()
         self._machine.close()
         self._subscriptions.close()
-        for task in self._waiting:
+        for task in self._chores.tasks:
             task.cancel()
         if self._session is not None:
             self._sessions.release(self._session, self)
@@ -246,9 +247,7 @@ class HubConnection:
     def _open(self, hello: Hello) -> None:
         if self._sessions.must_restore(hello):
             self._opening = []
-            task = asyncio.create_task(self._restore(hello))
-            self._waiting.add(task)
-            task.add_done_callback(self._waiting.discard)
+            self._chores.start(self._restore(hello))
         else:
             self._welcome(hello)
 

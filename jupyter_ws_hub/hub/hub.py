@@ -70,9 +70,10 @@ class Hub:
         """
         if len(self._connections) >= self.settings.max_connections:
             raise HubError(Code.BUSY, "This server has too many connections.", retry_after_ms=FULL_RETRY_MS)
-        of_user = sum(connection.peer.principal == peer.principal for connection in self._connections)
-        if 0 < self.settings.max_connections_per_user <= of_user:
-            raise HubError(Code.BUSY, f"This user has {of_user} connections already.", retry_after_ms=FULL_RETRY_MS)
+        if self.settings.max_connections_per_user:
+            of_user = sum(connection.peer.principal == peer.principal for connection in self._connections)
+            if of_user >= self.settings.max_connections_per_user:
+                raise HubError(Code.BUSY, f"This user has {of_user} connections already.", retry_after_ms=FULL_RETRY_MS)
         connection = HubConnection(self._commons, peer, on_ready, self._connections.discard)
         self._connections.add(connection)
         return connection

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Final
 
 from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.messages import Request
 from .answers import Answers, Line, error_reply
+from .chores import Chores
 from .declare import Lane
 from .outcomes import Outcomes
 from .records import Restored, SessionRecord, SessionRecords, fingerprint
@@ -65,7 +65,7 @@ class HubSession:
         self._version = 0
         self._ran_at: str | None = None
         self._saving: asyncio.Lock | None = None
-        self._chores: set[asyncio.Task[None]] = set()
+        self._chores = Chores(self._not_stored)
         if restored is not None:
             self._take(restored)
 
@@ -83,7 +83,7 @@ class HubSession:
     def rotate(self, token: str) -> str:
         """Make `token` the session's next one; the ones before stay good until `confirm`: a welcome may get lost."""
         self._tokens = [*self._tokens[:1], *self._tokens[1:][-MAX_TOKENS:], fingerprint(token)]
-        self._chore(self._save())
+        self._chores.start(self._save())
         return token
 
     def confirm(self) -> None:
@@ -179,7 +179,7 @@ class HubSession:
         """The client has the outcome of every request up to `done_ref`, and of those in `also`."""
         refs = self._outcomes.settle(done_ref, also)
         if refs and self._stored_ref:
-            self._chore(self._records.forget(self.id, refs))
+            self._chores.start(self._records.forget(self.id, refs))
 
     async def beat(self, now_s: float) -> None:
         """Say that this server lives while requests run that must not run twice."""
@@ -189,7 +189,7 @@ class HubSession:
     async def close(self, *, forget: bool) -> None:
         """Stop what runs. `forget`: the session is over for good; else another server may go on with it."""
         self._active.clear()
-        tasks = self._workers.stop() | self._chores
+        tasks = self._workers.stop() | self._chores.tasks
         if tasks:
             await asyncio.wait(tasks)
         if forget and self._version:
@@ -229,7 +229,7 @@ class HubSession:
         self._started_ref = ref
         await self._records.beat(self._runtime.monotonic())
         # Not cancelled with the call: what version the record has must be known to whoever deletes it.
-        await asyncio.shield(self._chore(self._save(ref)))
+        await asyncio.shield(self._chores.start(self._save(ref)))
         return None
 
     def _is_idempotent(self, request: Request) -> bool:
@@ -285,17 +285,9 @@ class HubSession:
             self._version = await self._records.save(self.id, record, self._version)
             self._stored_ref = started_ref
 
-    def _chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do something to its end, whoever waits; a store that fails costs a resume after a restart, no more."""
-        task = asyncio.create_task(work)
-        self._chores.add(task)
-        task.add_done_callback(self._did)
-        return task
-
-    def _did(self, task: asyncio.Task[None]) -> None:
-        self._chores.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._runtime.logger.warning("A session could not be stored: %s", error)
+    def _not_stored(self, error: BaseException) -> None:
+        """It costs a resume after a restart, no more."""
+        self._runtime.logger.warning("A session could not be stored: %s", error)
 
 
 def _unknown_outcome(request: Request) -> HubError:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..ports import Peer, Runtime
 from ..protocol.codes import Code
@@ -12,6 +11,7 @@ from ..protocol.errors import HubError
 from ..protocol.messages import Heartbeat, Hello, Limits, Welcome
 from ..storage.base import KeyValue
 from .answers import Line
+from .chores import Chores
 from .records import SessionRecords
 from .router import Router
 from .session import HubSession
@@ -45,7 +45,7 @@ class Sessions:
         self._sessions: dict[str, HubSession] = {}
         self._holders: dict[str, Holder] = {}
         self._restoring: dict[str, asyncio.Task[None]] = {}
-        self._chores: set[asyncio.Task[None]] = set()
+        self._chores = Chores(self._failed)
         self._ending: set[str] = set()
 
     def __len__(self) -> int:
@@ -127,7 +127,7 @@ class Sessions:
         """Free a session at once."""
         if self._sessions.pop(session.id, None) is not None:
             self._ending.add(session.id)
-            self._chore(self._close(session))
+            self._chores.start(self._close(session))
 
     async def _close(self, session: HubSession) -> None:
         try:
@@ -142,7 +142,7 @@ class Sessions:
         for session in list(self._sessions.values()):
             if session.detached_s is not None and session.detached_s < oldest_s:
                 self.end(session)
-        self._chore(self._beat(now_s))
+        self._chores.start(self._beat(now_s))
 
     async def _beat(self, now_s: float) -> None:
         try:
@@ -154,17 +154,10 @@ class Sessions:
     async def stop(self) -> None:
         """Stop all that runs. The records stay: after a restart the clients go on with their sessions."""
         for session in self._sessions.values():
-            self._chore(session.close(forget=False))
+            self._chores.start(session.close(forget=False))
         self._sessions.clear()
-        if self._chores:
-            await asyncio.wait(set(self._chores), timeout=STOP_S)
+        if ending := self._chores.tasks:
+            await asyncio.wait(ending, timeout=STOP_S)
 
-    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._chores.add(task)
-        task.add_done_callback(self._did)
-
-    def _did(self, task: asyncio.Task[None]) -> None:
-        self._chores.discard(task)
-        if not task.cancelled() and (bug := task.exception()) is not None:
-            self._runtime.logger.error("A session did not end well", exc_info=bug)
+    def _failed(self, bug: BaseException) -> None:
+        self._runtime.logger.error("A session did not end well", exc_info=bug)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import time
 from collections import Counter
@@ -15,8 +14,9 @@ from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.services.base import Nothing, Service, method
 from jupyter_ws_hub.watchdog import NOT_SEEN, Stall, StallMonitor
 
+from .lags import LagMeter
+
 READ: Final = ("read", "status")
-SAMPLE_S: Final = 0.002
 STALL_MS: Final = 10.0
 
 
@@ -54,58 +54,34 @@ class GaugeService(Service):
 
     async def start(self) -> None:
         """Look at the garbage collector."""
-        self._lags: list[float] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._meter = LagMeter()
         self._monitor: _Monitor | None = None
-        self._gc_began_s = self._gc_max_s = 0.0
-        gc.callbacks.append(self._on_gc)
 
     async def stop(self) -> None:
         """Look at nothing any more."""
-        gc.callbacks.remove(self._on_gc)
-        self._end()
+        self._meter.close()
+        self._end_monitor()
 
-    def _end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+    def _end_monitor(self) -> None:
         if self._monitor is not None:
             self._monitor.stop()
-
-    def _on_gc(self, phase: str, info: dict[str, int]) -> None:
-        if phase == "start":
-            self._gc_began_s = time.monotonic()
-        else:
-            self._gc_max_s = max(self._gc_max_s, time.monotonic() - self._gc_began_s)
 
     @method("gauge.begin", permission=READ, idempotent=True)
     async def begin(self, params: Nothing, peer: Peer) -> Nothing:
         """Measure from now on."""
-        self._end()
-        self._lags, self._gc_max_s = [], 0.0
+        self._end_monitor()
         self._monitor = _Monitor(self.context.runtime.logger)
         self._monitor.start()
-        self._sample(0.0)
+        self._meter.begin()
         return params
-
-    def _sample(self, due_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        now_s = loop.time()
-        if due_s:
-            self._lags.append(1000 * (now_s - due_s))
-        self._timer = loop.call_at(now_s + SAMPLE_S, self._sample, now_s + SAMPLE_S)
 
     @method("gauge.read", permission=READ, idempotent=True)
     async def read(self, params: Nothing, peer: Peer) -> Lag:
         """What was measured; measure no more."""
-        self._end()
-        lags = sorted(self._lags) or [0.0]
+        self._end_monitor()
         monitor = self._monitor
         return Lag(
-            len(lags),
-            lags[len(lags) // 2],
-            lags[len(lags) * 99 // 100],
-            lags[-1],
-            1000 * self._gc_max_s,
+            *self._meter.end(),
             0 if monitor is None else monitor.seen.total(),
             {} if monitor is None else dict(monitor.seen.most_common(12)),
             None if monitor is None else monitor.longest,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import ClassVar, Final
@@ -14,11 +13,11 @@ from jupyter_ws_hub.hub.declare import Lane
 from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.services.base import Nothing, Service, Topic, method
 from jupyter_ws_hub.storage.base import Draft, LogRetention
+from tests.support.lags import LagMeter
 
 READ: Final = ("read", "status")
 LARGE: Final = LogRetention(count=10_000_000, bytes=10**12, age_s=7 * 86400.0)
 FILL_BATCH: Final = 1000
-LAG_SAMPLE_S: Final = 0.002
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -86,22 +85,11 @@ class BenchService(Service):
 
     async def start(self) -> None:
         """No lags have been seen."""
-        self._lags: list[float] = []
-        self._sampling: asyncio.TimerHandle | None = None
-        self._gc_began = self._gc_max_s = 0.0
-        gc.callbacks.append(self._on_gc)
+        self._meter = LagMeter()
 
     async def stop(self) -> None:
         """Sample no more."""
-        gc.callbacks.remove(self._on_gc)
-        if self._sampling is not None:
-            self._sampling.cancel()
-
-    def _on_gc(self, phase: str, info: dict[str, int]) -> None:
-        if phase == "start":
-            self._gc_began = time.monotonic()
-        else:
-            self._gc_max_s = max(self._gc_max_s, time.monotonic() - self._gc_began)
+        self._meter.close()
 
     @method("bench.echo", permission=READ, idempotent=True)
     async def echo(self, params: Text, peer: Peer) -> Text:
@@ -173,22 +161,10 @@ class BenchService(Service):
     @method("bench.lag_start", permission=READ, idempotent=True)
     async def lag_start(self, params: Nothing, peer: Peer) -> Nothing:
         """Begin to look at the event loop."""
-        self._lags, self._gc_max_s = [], 0.0
-        self._sample(0.0)
+        self._meter.begin()
         return Nothing()
-
-    def _sample(self, due: float) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if due:
-            self._lags.append(1000 * (now - due))
-        due = now + LAG_SAMPLE_S
-        self._sampling = loop.call_at(due, self._sample, due)
 
     @method("bench.lag_stop", permission=READ, idempotent=True)
     async def lag_stop(self, params: Nothing, peer: Peer) -> Lag:
         """Look no longer; what was seen."""
-        if self._sampling is not None:
-            self._sampling.cancel()
-        lags = sorted(self._lags) or [0.0]
-        return Lag(len(lags), lags[len(lags) // 2], lags[len(lags) * 99 // 100], lags[-1], 1000 * self._gc_max_s)
+        return Lag(*self._meter.end())
