@@ -23,7 +23,7 @@ from msgspec import inspect as mi
 from . import protocol
 from .hub.declare import Method, Topic
 from .hub.topic_state import LatestValue
-from .protocol import codec, transfer
+from .protocol import codec, terminal, transfer
 from .protocol.codes import Code
 from .protocol.messages import ClientMessage, ServerMessage
 from .services import discover
@@ -50,6 +50,9 @@ _CONSTANTS: dict[str, object] = {
     "MAX_CHUNK_PAYLOAD_BYTES": codec.MAX_CHUNK_PAYLOAD_BYTES,
     "BLOCK_BYTES": transfer.BLOCK_BYTES,
     "WINDOW_BYTES": transfer.WINDOW_BYTES,
+    "TERMINAL_WINDOW_BYTES": terminal.WINDOW_BYTES,
+    "TERMINAL_MAX_DATA_BYTES": terminal.MAX_DATA_BYTES,
+    **{f"TERMINAL_{kind.name}": kind.value for kind in terminal.FrameType},
 }
 
 _EVENT_TYPES = """\

@@ -11,6 +11,20 @@ export const MAX_CHUNK_FRAME_BYTES = 65536;
 export const MAX_CHUNK_PAYLOAD_BYTES = 65520;
 export const BLOCK_BYTES = 4194304;
 export const WINDOW_BYTES = 4194304;
+export const TERMINAL_WINDOW_BYTES = 262144;
+export const TERMINAL_MAX_DATA_BYTES = 65536;
+export const TERMINAL_DATA = 0;
+export const TERMINAL_WELCOME = 1;
+export const TERMINAL_ACK = 2;
+export const TERMINAL_INPUT_ACK = 3;
+export const TERMINAL_SIZE = 4;
+export const TERMINAL_PING = 5;
+export const TERMINAL_PONG = 6;
+export const TERMINAL_REPLAY = 7;
+export const TERMINAL_GAP = 8;
+export const TERMINAL_EXIT = 9;
+export const TERMINAL_BYE = 10;
+export const TERMINAL_ERROR = 11;
 
 /** The code table: what can go wrong, its close code, and whether trying again can help. */
 export const CODES = {
