@@ -247,7 +247,8 @@ class TerminalClient:
         late = self._ack_due_s is not None and now_s >= self._ack_due_s
         return self._acknowledgeable - self._acked >= (1 if late else self._window // ACK_FRACTION)
 
-    def _alarm_s(self) -> float | None:
+    @property
+    def alarm_s(self) -> float | None:
         """When a second connection is wanted, if nothing comes until then."""
         alarms = [
             min(max(since_s, self._heard_s) + patience_s, since_s + PATIENCE * patience_s)
@@ -258,14 +259,14 @@ class TerminalClient:
 
     def wants_second(self, now_s: float) -> bool:
         """Whether the current connection is so silent that another one is to be tried beside it."""
-        alarm_s = self._alarm_s()
+        alarm_s = self.alarm_s
         return self._connected and alarm_s is not None and now_s >= alarm_s
 
     def next_s(self, now_s: float) -> float | None:
         """When `frames` or `wants_second` have something new to say, if nothing else happens before."""
         if not self._connected:
             return None
-        alarm_s = self._alarm_s()
+        alarm_s = self.alarm_s
         times = [
             self._ack_due_s,
             self._ping_due_s if self._pinged_s is None else None,
