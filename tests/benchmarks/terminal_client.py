@@ -97,6 +97,13 @@ class TerminalClient:
             self._socket.sendall(answer)
         return data
 
+    def watch(self, until_s: float) -> None:
+        """Look at the terminal until then, by CLOCK_MONOTONIC, or until it is closed."""
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            while not self.speaker.ended and (left_s := until_s - time.monotonic()) > 0:
+                self._socket.settimeout(left_s)
+                self.read()
+
     def settle(self) -> None:
         """Acknowledge what was seen."""
         if answer := self.speaker.settle():

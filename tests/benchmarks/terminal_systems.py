@@ -6,8 +6,9 @@ import json
 import shutil
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from tests.support.server import TOKEN
 
@@ -21,8 +22,7 @@ TTYD: Final = "ttyd"
 TIMEOUT_S: Final = 30.0
 
 
-@dataclass(frozen=True)
-class System:
+class System(msgspec.Struct, frozen=True):
     """A server of terminals; all give the same shell."""
 
     port: int
@@ -30,6 +30,11 @@ class System:
     dialect: Dialect
     path: str
     """Of a terminal, with `{}` for its name."""
+
+    @property
+    def hub(self) -> bool:
+        """Whether it is a server with the extension, and spoken to in our protocols."""
+        return self.dialect == "binary"
 
     def new(self) -> Endpoint:
         """Make a terminal; with ttyd each connection has one of its own."""
