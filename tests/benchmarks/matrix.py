@@ -10,13 +10,13 @@ import random
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from .harness import Bar, Bench, Figure, percentile
-from .lab import worker
+from .lab import Lab, worker
 from .loads import BIG, BIG_BYTES, HUB, MANY, MANY_FILES, STOCK, Done
 from .terminal_client import TerminalClient
 from .terminal_echo import LETTERS
@@ -89,13 +89,15 @@ def measure(system: System, kinds: Sequence[str]) -> tuple[list[float], list[Don
         return laps, [load.answer(Done) for load in loads]
 
 
-def furnish(root: Path) -> None:
-    """Put a large file (without blocks on the disk) and a large directory where the server shows them."""
-    with (root / BIG).open("wb") as file:
-        file.truncate(BIG_BYTES)
-    (root / MANY).mkdir()
-    for number in range(MANY_FILES):
-        (root / MANY / f"file{number:06}.txt").touch()
+def furnish(root: Path, kinds: Sequence[str]) -> None:
+    """Put what these loads need where the server shows it: a large file (without blocks on the disk), many small."""
+    if "download" in kinds:
+        with (root / BIG).open("wb") as file:
+            file.truncate(BIG_BYTES)
+    if "listing" in kinds:
+        (root / MANY).mkdir()
+        for number in range(MANY_FILES):
+            (root / MANY / f"file{number:06}.txt").touch()
 
 
 class Cell:
@@ -122,22 +124,27 @@ class Cell:
 
 
 def run(bench: Bench) -> list[Figure]:
-    """Each round has fresh servers; a cell is measured with both, one right after the other."""
+    """A cell is measured with both servers, one right after the other; each cell has fresh ones."""
     own = {name: Cell() for name in CELLS}
     theirs = {name: Cell() for name in CELLS}
     for number in range(bench.rounds):
-        their_system = stock(bench.lab)
-        furnish(bench.lab.root)
-        our_system = ours(bench.lab)
-        furnish(bench.lab.root)
         for name, kinds in CELLS.items():
-            own[name].add(*measure(our_system, kinds))
+            own[name].add(*_fresh(bench.lab, ours, kinds))
             known = [kind for kind in kinds if kind in STOCK]
             if known or not kinds:
-                theirs[name].add(*measure(their_system, known))
+                theirs[name].add(*_fresh(bench.lab, stock, known))
             bench.say(f"round {number + 1}, {name}: p99 / worst in ms {_tail(own[name])}, stock {_tail(theirs[name])}")
-        bench.lab.close()
     return [figure for name in CELLS for figure in figures(name, own[name], theirs[name])]
+
+
+def _fresh(lab: Lab, start: Callable[[Lab], System], kinds: Sequence[str]) -> tuple[list[float], list[Done]]:
+    """Measure with a server that was just started: one that stands still may do so for good."""
+    system = start(lab)
+    try:
+        furnish(lab.root, kinds)
+        return measure(system, kinds)
+    finally:
+        lab.close()
 
 
 def _tail(cell: Cell) -> str:
