@@ -1,7 +1,11 @@
 /**
  * One socket in memory with both its ends: the client's (ITransport) and the server's (give, end, cut).
  */
-import { ITransport, ITransportEvents } from '../connections/transport';
+import {
+  IAddress,
+  ITransport,
+  ITransportEvents
+} from '../connections/transport';
 
 export type Frame = string | Uint8Array;
 
@@ -32,7 +36,8 @@ export class FakeSocket implements ITransport {
     readonly protocol: string,
     private readonly _events: ITransportEvents,
     private readonly _line: ILine,
-    private readonly _serve: IServe
+    private readonly _serve: IServe,
+    readonly address: IAddress = {}
   ) {
     this._opening = setTimeout(
       () => _line.browserGivesUp && this.cut(),
