@@ -25,7 +25,7 @@ export function frameOf(
 ): Uint8Array {
   const bytes = [type];
   for (const field of fields) {
-    if (field instanceof Uint8Array) {
+    if (ArrayBuffer.isView(field)) {
       bytes.push(...field);
     } else {
       const [count, value] = field;
