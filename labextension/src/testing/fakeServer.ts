@@ -27,6 +27,7 @@ export class FakeServer implements ILine {
   latencyMs = 1;
   silent = false;
   refusing = false;
+  refuses = (_: FakeSocket): boolean => false;
   browserGivesUp = true;
   /** These go out with `welcome`. */
   heartbeat = { interval_ms: 25_000, grace_ms: 10_000 };
@@ -62,7 +63,7 @@ export class FakeServer implements ILine {
     };
     const socket = new FakeSocket(
       ...([path, this.select(subprotocol ?? ''), events] as const),
-      ...([this, serve, address] as const)
+      ...([this, serve, address, subprotocol ?? ''] as const)
     );
     this.sockets.push(socket);
     return socket;

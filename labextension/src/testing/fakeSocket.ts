@@ -20,6 +20,8 @@ export interface ILine {
   silent: boolean;
   /** Upgrades are refused; a browser tells no more than 1006. */
   refusing: boolean;
+  /** Some are. */
+  refuses(socket: FakeSocket): boolean;
   /** The browser gives up by itself what does not open. */
   browserGivesUp: boolean;
 }
@@ -37,14 +39,16 @@ export class FakeSocket implements ITransport {
     private readonly _events: ITransportEvents,
     private readonly _line: ILine,
     private readonly _serve: IServe,
-    readonly address: IAddress = {}
+    readonly address: IAddress = {},
+    /** The subprotocol that the client has offered. */
+    readonly offered = ''
   ) {
     this._opening = setTimeout(
       () => _line.browserGivesUp && this.cut(),
       OPEN_TIMEOUT_MS
     );
     this._later(() => {
-      if (_line.refusing) {
+      if (_line.refusing || _line.refuses(this)) {
         this._end(1006, '', false);
       } else {
         clearTimeout(this._opening);

@@ -1,0 +1,394 @@
+import { BinaryRig, setHidden } from '../../testing/binaryRig';
+import { pick, seeded } from '../../testing/random';
+import { pass, until } from '../../testing/tools';
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+
+afterEach(() => {
+  setHidden(false);
+  jest.restoreAllMocks();
+  jest.useRealTimers();
+});
+
+const TEXT = ['é', '€', '😀', '\u001b[1m', 'ordinary ', '\r\n'];
+
+/** Text with many characters of several bytes. */
+function someText(random: () => number, pieces: number): string {
+  return Array.from({ length: pieces }, () => TEXT[pick(random, 6)]).join('');
+}
+
+describe('A terminal whose connection breaks', () => {
+  it('goes on without a word on the screen', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.terminal.write('before');
+    await pass(100);
+    for (let n = 0; n < 3; n++) {
+      rig.server.last.cut();
+      rig.terminal.write(` while away ${n}`);
+      await rig.back();
+    }
+    expect(rig.screen).toBe('before while away 0 while away 1 while away 2');
+    expect([rig.clears, rig.opens, rig.closes]).toEqual([1, 1, []]);
+    expect(rig.messages.filter(([type]) => type === 'setup').length).toBe(1);
+  });
+
+  it('is tried again at once, then in growing pauses, without an end', async () => {
+    const rig = await new BinaryRig().ready();
+    await pass(5000);
+    rig.server.refusing = true;
+    rig.server.last.cut();
+    await pass(3);
+    expect(rig.server.sockets.length).toBe(2);
+    await pass(600_000);
+    expect(rig.server.sockets.length).toBeGreaterThan(90);
+    rig.server.refusing = false;
+    await rig.back();
+    expect(rig.closes).toEqual([]);
+  });
+
+  it('comes back at once when the browser is online or looked at again', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.server.refusing = true;
+    rig.server.last.cut();
+    await pass(60_000);
+    rig.server.refusing = false;
+    rig.socket.hurry();
+    await pass(5);
+    expect(rig.status.state).toBe('connected');
+  });
+
+  it('cut in the middle of a character shows it whole', async () => {
+    const rig = await new BinaryRig().ready();
+    for (const byte of new TextEncoder().encode('€😀é')) {
+      rig.terminal.write([byte]);
+      await pass(10);
+      rig.server.last.cut();
+      await rig.back();
+    }
+    expect(rig.screen).toBe('€😀é');
+  });
+
+  it('gets what was typed meanwhile, in order', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.type('a');
+    rig.server.last.cut();
+    [...'bcd'].forEach(key => rig.type(key));
+    expect(rig.socket.bufferedAmount).toBe(4);
+    await rig.back();
+    expect(rig.terminal.typed).toBe('abcd');
+    expect(rig.socket.bufferedAmount).toBe(0);
+  });
+
+  it('gets nothing twice when only the acknowledgement was lost', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.type('rm x\r');
+    await pass(1);
+    expect(rig.terminal.typed).toBe('rm x\r');
+    rig.server.last.cut();
+    await rig.back();
+    expect(rig.terminal.typed).toBe('rm x\r');
+  });
+
+  it('tells its last size again', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.resize(24, 80);
+    await pass(10);
+    rig.server.last.cut();
+    rig.resize(30, 90);
+    await rig.back();
+    expect(rig.server.last.address.query).toMatchObject({
+      ...{ rows: '30', columns: '90' }
+    });
+  });
+
+  it('loses and doubles nothing over random cuts, in both directions', async () => {
+    for (let seed = 0; seed < 12; seed++) {
+      const random = seeded(seed);
+      const rig = await new BinaryRig(({ terminal }) => {
+        terminal.frameBytes = 1 + pick(random, 40);
+        terminal.inputRoom = 80 + pick(random, 200);
+      }).ready();
+      let [written, typed] = ['', ''];
+      for (let n = 0; n < 60; n++) {
+        const output = someText(random, pick(random, 30));
+        const key = random() < 0.1 ? '\x03' : someText(random, 2);
+        rig.terminal.write(output);
+        written += output;
+        if (key !== '\x03' || rig.socket.bufferedAmount === 0) {
+          rig.type(key);
+          typed += key;
+        }
+        await pass(pick(random, 12));
+        if (random() < 0.4) {
+          rig.server.last.cut();
+        }
+      }
+      await until('all was taken', () => rig.socket.bufferedAmount === 0);
+      await pass(1000);
+      expect(rig.screen).toBe(written);
+      expect(rig.terminal.typed).toBe(typed);
+      expect([rig.clears, rig.terminal.violations]).toEqual([1, []]);
+      rig.socket.close();
+    }
+  });
+
+  it('on a server that forgot the client says what may be lost, and sends the rest', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.terminal.isDeaf = true;
+    rig.type('€ lost');
+    await pass(10);
+    rig.server.last.cut();
+    rig.terminal.clients.clear();
+    rig.type('kept');
+    await rig.back();
+    const [client] = rig.terminal.clients.values();
+    expect(client?.input.slice(8)).toEqual([...Buffer.from('kept')]);
+    expect(rig.notices).toEqual([
+      {
+        ...{ name: '1', level: 'warning' },
+        text: 'The last 6 characters that you typed may be lost.'
+      }
+    ]);
+  });
+
+  it('for too long shows what there is still, on a cleared screen', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.terminal.write('old €'.slice(0, 4));
+    // The first byte of a character, whose rest is lost.
+    rig.terminal.write([0xe2]);
+    await pass(100);
+    rig.server.last.cut();
+    rig.terminal.write('lost kept');
+    rig.terminal.ringStart = 10;
+    await rig.back();
+    expect([rig.screen, rig.clears]).toEqual(['kept', 2]);
+  });
+
+  it('counts on after a gap', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.terminal.write('abc');
+    await pass(100);
+    rig.terminal.output.push(...Buffer.from('lost'));
+    rig.terminal.gap(7);
+    rig.terminal.write('kept');
+    await pass(100);
+    expect([rig.screen, rig.clears]).toEqual(['kept', 2]);
+    rig.server.last.cut();
+    await rig.back();
+    expect([rig.screen, rig.clears]).toEqual(['kept', 2]);
+    expect(rig.terminal.violations).toEqual([]);
+  });
+
+  it('takes 1 MiB of what is typed meanwhile, and says so when it is more', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.server.refusing = true;
+    rig.server.last.cut();
+    const half = 'x'.repeat(512 * 1024);
+    [half, half, 'y', 'z'].forEach(text => rig.type(text));
+    expect(rig.notices).toEqual([
+      { name: '1', level: 'error', text: expect.stringMatching(/not taken/) }
+    ]);
+    expect(rig.status.lastError).toMatch(/not taken/);
+    rig.server.refusing = false;
+    await rig.back();
+    await until('all was taken', () => rig.socket.bufferedAmount === 0);
+    expect(rig.terminal.typed === half + half).toBe(true);
+    rig.type('again');
+    await pass(10);
+    expect(rig.terminal.typed.endsWith('xagain')).toBe(true);
+    expect(rig.terminal.violations).toEqual([]);
+  });
+
+  it('lets Ctrl-C through to a program that reads nothing', async () => {
+    const rig = await new BinaryRig(({ terminal }) => {
+      terminal.inputRoom = 1000;
+    }).ready();
+    rig.terminal.isStuck = true;
+    rig.type('p'.repeat(100_000));
+    await pass(100);
+    rig.type('\x03');
+    rig.type('ls\r');
+    await pass(100);
+    expect(rig.terminal.typed).toBe(`${'p'.repeat(936)}\x03ls\r`);
+    expect(rig.terminal.payloads.map(({ length }) => length)).toEqual([
+      936, 1, 3
+    ]);
+    expect(rig.terminal.violations).toEqual([]);
+  });
+});
+
+describe('A connection that does not answer', () => {
+  it('gets another one beside it when input is not acknowledged within 2 s', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.terminal.isDeaf = true;
+    rig.type('a');
+    await pass(1990);
+    expect(rig.server.sockets.length).toBe(1);
+    rig.terminal.isDeaf = false;
+    await pass(50);
+    expect(rig.server.sockets.length).toBe(2);
+    await pass(10);
+    expect(rig.server.sockets.map(({ isOver }) => isOver)).toEqual([
+      true,
+      false
+    ]);
+    expect([rig.terminal.typed, rig.status.state, rig.clears]).toEqual([
+      ...['a', 'connected', 1]
+    ]);
+    expect(rig.closes).toEqual([]);
+  });
+
+  it('gets another one when no pong comes within 3 s', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.terminal.isSilentToPings = true;
+    await pass(5000 + 3000 + 50);
+    expect(rig.server.sockets.length).toBe(2);
+    expect(rig.statuses.map(({ state }) => state)).toContain('reconnecting');
+    await pass(20);
+    expect(rig.status.state).toBe('connected');
+  });
+
+  it('is pinged every 5 s while the page is visible, and not while it is hidden', async () => {
+    const rig = await new BinaryRig().ready();
+    const pings = () => rig.terminal.types.filter(type => type === 5).length;
+    const before = pings();
+    await pass(20_000);
+    expect(pings() - before).toBe(4);
+    setHidden(true);
+    await pass(20_000);
+    expect(pings() - before).toBe(4);
+    setHidden(false);
+    await pass(10);
+    expect(pings() - before).toBe(5);
+  });
+
+  it('and output that came on the first one meanwhile is not shown twice', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.terminal.isDeaf = true;
+    rig.terminal.write('one ');
+    await pass(100);
+    rig.type('a');
+    await until('a second one', () => rig.server.sockets.length === 2);
+    rig.terminal.write('two ');
+    await pass(1);
+    rig.terminal.write('three');
+    await pass(100);
+    expect([rig.screen, rig.clears]).toEqual(['one two three', 1]);
+    expect(rig.terminal.violations).toEqual([]);
+  });
+
+  it('that answers after all keeps its place, if the other one has not opened', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.terminal.isDeaf = true;
+    rig.server.refusing = true;
+    rig.type('a');
+    await pass(2600);
+    expect(rig.status.state).toBe('reconnecting');
+    rig.terminal.read();
+    await pass(10);
+    expect(rig.status.state).toBe('connected');
+    const attempts = rig.server.sockets.length;
+    await pass(20_000);
+    expect([rig.server.sockets.length, rig.server.sockets[0]?.isOver]).toEqual([
+      attempts,
+      false
+    ]);
+  });
+
+  it('is live again within 3 s after a black hole of 10 s', async () => {
+    for (let phase = 0; phase < 5000; phase += 271) {
+      const rig = await new BinaryRig(({ server }) => {
+        server.browserGivesUp = false;
+      }).ready();
+      await pass(phase);
+      rig.server.silent = true;
+      rig.type('typed into the hole');
+      await pass(10_000);
+      rig.server.silent = false;
+      rig.terminal.write('there');
+      await pass(3000);
+      expect([rig.screen, rig.terminal.typed]).toEqual([
+        ...['there', 'typed into the hole']
+      ]);
+      rig.socket.close();
+      expect(jest.getTimerCount()).toBe(0);
+    }
+  });
+
+  it('behind a network that is only slow is reached all the same', async () => {
+    const rig = new BinaryRig(({ server }) => {
+      server.latencyMs = 2000;
+    });
+    await until('it is open', () => rig.opens === 1);
+    expect(rig.server.sockets.length).toBeLessThanOrEqual(8);
+  });
+
+  it('of which a late attempt took the place comes back', async () => {
+    const rig = await new BinaryRig().ready();
+    rig.server.silent = true;
+    rig.type('a');
+    await pass(8000);
+    rig.server.silent = false;
+    await rig.back();
+    // An attempt that was given up in the hole arrives now.
+    rig.server.last.end(4504, 'superseded');
+    await pass(10);
+    await rig.back();
+    expect([rig.closes, rig.terminal.typed]).toEqual([[], 'a']);
+  });
+
+  it('and is superseded by somebody else for no reason of ours is over', async () => {
+    const rig = await new BinaryRig().ready();
+    await pass(10_000);
+    rig.server.last.end(4504, 'superseded');
+    await pass(60_000);
+    expect(rig.closes).toMatchObject([{ code: 4504 }]);
+    expect(rig.server.sockets.length).toBe(1);
+  });
+});
+
+describe('A page that is hidden', () => {
+  it('acknowledges on receipt, and tells the server that nobody looks', async () => {
+    const rig = await new BinaryRig(({ screens }) => {
+      // A hidden page parses nothing.
+      screens.find = () => ({ isVisible: true, whenParsed: () => undefined });
+    }).ready();
+    rig.resize(24, 80);
+    setHidden(true);
+    rig.terminal.write('x'.repeat(1_000_000));
+    await pass(1000);
+    expect(rig.screen.length).toBe(1_000_000);
+    expect(rig.terminal.mostUnderWay).toBeLessThanOrEqual(262_144);
+    expect(rig.terminal.sizes.map(({ visible }) => visible)).toEqual([
+      true,
+      false
+    ]);
+    setHidden(false);
+    await pass(10);
+    expect(rig.terminal.sizes.pop()?.visible).toBe(true);
+  });
+
+  it('does not hammer on a server that is away', async () => {
+    const rig = await new BinaryRig().ready();
+    setHidden(true);
+    rig.server.refusing = true;
+    rig.server.last.cut();
+    await pass(60_000);
+    const before = rig.server.sockets.length;
+    await pass(600_000);
+    expect(rig.server.sockets.length - before).toBeLessThanOrEqual(21);
+  });
+
+  it('finds out that the server is gone', async () => {
+    const rig = await new BinaryRig().ready();
+    setHidden(true);
+    rig.server.silent = true;
+    await pass(60_000);
+    rig.server.silent = false;
+    await pass(40_000);
+    expect(rig.server.sockets.length).toBeGreaterThan(1);
+    expect(rig.status.state).toBe('connected');
+  });
+});
