@@ -100,12 +100,14 @@ export class TerminalClient {
     if (this._epoch !== null && welcome.epoch !== this._epoch) {
       throw HubError.of('not_found', 'Another terminal has this name now.');
     }
+    // A new client clears whatever its screen shows: "Refresh Terminal" gives us one that is full.
+    const isBack = this._epoch !== null;
     this._epoch = welcome.epoch;
     this._isWelcome = true;
     this._isReadOnly = welcome.read_only;
     this._window = welcome.window;
     this._out.length = 0;
-    const events = this._place(welcome);
+    const events = this._place(welcome, isBack);
     const { accepted, input_limit: limit, fresh } = welcome;
     const characters = this._input.resume(accepted, limit, fresh);
     if (characters > 0) {
@@ -211,11 +213,11 @@ export class TerminalClient {
   }
 
   /** Where the output goes on. */
-  private _place(welcome: IWelcome): TerminalEvent[] {
+  private _place(welcome: IWelcome, isBack: boolean): TerminalEvent[] {
     const { start } = welcome;
     this._brought = this._acked = start;
     // A connection beside the first began before the first one's last output came: that is not shown twice.
-    const resumed = welcome.resumed && start <= this._have;
+    const resumed = isBack && welcome.resumed && start <= this._have;
     const events: TerminalEvent[] = [{ type: 'welcome', resumed }];
     if (!resumed) {
       this._generation += 1;

@@ -155,6 +155,12 @@ describe('Output', () => {
     expect(short(client.receive(data('abc')))).toEqual(['abc@10']);
   });
 
+  it('of a new client clears whatever its screen shows, also from the very start', () => {
+    const client = new TerminalClient('me');
+    const events = client.begin(welcome({ flags: RESUMED | FRESH }));
+    expect(short(events)).toEqual(['welcome', 'clear']);
+  });
+
   it('goes on after a break without clearing', () => {
     const client = begun();
     client.receive(data('abc'));
