@@ -170,7 +170,10 @@ export class BinaryTerminal implements ITerminalMode, ILinksOwner {
     const { generation } = this._client;
     switch (event.type) {
       case 'output':
-        this._output.write(event.payload, generation, event.byteOffset);
+        this._output.write(
+          ...([event.payload, generation, event.byteOffset] as const),
+          event.isPast
+        );
         break;
       case 'clear':
         this._output.clear(generation, event.byteOffset);

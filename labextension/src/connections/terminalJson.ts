@@ -14,6 +14,7 @@ import {
   SERVICE,
   stdout
 } from './terminalMode';
+import { Refusals } from './terminalRefusals';
 import { Ask } from './transport';
 
 const SETUP_BEGIN = '["setup"';
@@ -21,8 +22,6 @@ const DISCONNECT_BEGIN = '["disconnect"';
 const SET_SIZE_BEGIN = '["set_size"';
 /** What may be typed while the connection is away. */
 const MAX_TYPED_CHARACTERS = 256 * 1024;
-/** So many refused upgrades of a terminal that is there: a proxy does not let our endpoint through. */
-const REFUSALS = 2;
 /** Where the stock endpoint is. */
 const STOCK = ['terminals', 'websocket'] as const;
 
@@ -32,6 +31,7 @@ export class JsonTerminal implements ITerminalMode, IKept {
     private readonly _holder: ITerminalHolder,
     private readonly _isStock: boolean
   ) {
+    this._refusals = new Refusals(_holder);
     const { connect, book } = _holder.options;
     const [root, path] = STOCK;
     this._keeper = new Keeper(
@@ -124,25 +124,22 @@ export class JsonTerminal implements ITerminalMode, IKept {
 
   /** An upgrade was refused: is it the user, is the terminal gone, or is our endpoint out of reach? */
   private async _ask(): ReturnType<Ask> {
-    const { options, name } = this._holder;
-    const verdict = await options.ask();
-    if (verdict !== 'retry') {
+    const verdict = await this._refusals.ask(false);
+    if (verdict !== 'foreign') {
       return verdict;
     }
-    const exists = await options.exists(name);
-    this._refusals += exists === true ? 1 : 0;
-    if (this._refusals >= REFUSALS && !this._wasOpened && !this._isStock) {
+    if (!this._wasOpened && !this._isStock) {
       this._keeper.close();
       this._holder.foreign();
     }
-    return exists === false ? 'gone' : 'retry';
+    return 'retry';
   }
 
+  private readonly _refusals: Refusals;
   private readonly _keeper: Keeper;
   private readonly _typed: string[] = [];
   private _typedCharacters = 0;
   private _size: string | null = null;
-  private _refusals = 0;
   private _wasOpened = false;
   private _ready = false;
   /** The holder has had its setup. */

@@ -8,6 +8,7 @@ import { CODES, TERMINAL_SUBPROTOCOL } from '../protocol/generated';
 import { terminalBackoffMs } from './backoff';
 import { StatusChange } from './status';
 import { ITerminalHolder, SERVICE } from './terminalMode';
+import { Refusals } from './terminalRefusals';
 import { ITransport } from './transport';
 
 /** What the owner is asked and told. */
@@ -37,8 +38,6 @@ const WAIT_MS = 15_000;
 /** In a tab that nobody looks at, attempts come so rarely after the first ones. */
 const HIDDEN_MS = 30_000;
 const HIDDEN_ATTEMPTS = 8;
-/** So many refused upgrades of a terminal that is there: the server half is too old, or a proxy is in the way. */
-const REFUSALS = 2;
 /** An attempt that was given up may reach the server so much later, and take the place of a newer one. */
 const LATE_MS = 60_000;
 /** What an attempt under way is worth when the network has come back. */
@@ -58,7 +57,9 @@ export class TerminalLinks {
   constructor(
     private readonly _holder: ITerminalHolder,
     private readonly _owner: ILinksOwner
-  ) {}
+  ) {
+    this._refusals = new Refusals(_holder);
+  }
 
   get bufferedAmount(): number {
     return this._current?.transport?.bufferedAmount ?? 0;
@@ -289,19 +290,9 @@ export class TerminalLinks {
     return !mayReconnect(code);
   }
 
-  /** An upgrade was refused: is it the user, is the terminal gone, or does something not know our endpoint? */
+  /** An upgrade was refused. */
   private async _ask(): Promise<void> {
-    if (this._isAsking) {
-      return;
-    }
-    this._isAsking = true;
-    const { options, name } = this._holder;
-    const verdict = await options.ask();
-    const exists =
-      verdict === 'retry' && !this._wasOpened
-        ? await options.exists(name)
-        : null;
-    this._isAsking = false;
+    const verdict = await this._refusals.ask(this._wasOpened);
     if (this._isOver) {
       return;
     }
@@ -313,13 +304,10 @@ export class TerminalLinks {
     } else if (verdict === 'wait' && this._timer !== null) {
       this._stopTimer();
       this._schedule(WAIT_MS);
-    } else if (verdict === 'gone' || exists === false) {
-      this.end(CODES.not_found.number, 'The terminal is gone.');
-    } else if (exists === true) {
-      this._refusals += 1;
-      if (this._refusals >= REFUSALS && !this._wasOpened) {
-        this._isForeign();
-      }
+    } else if (verdict === 'gone') {
+      this.end(CODES.not_found.number, 'It has ended.');
+    } else if (verdict === 'foreign' && !this._wasOpened) {
+      this._isForeign();
     }
   }
 
@@ -386,6 +374,7 @@ export class TerminalLinks {
     }
   }
 
+  private readonly _refusals: Refusals;
   private _current: ILink | null = null;
   private _attempt: ILink | null = null;
   /** Runs until the next attempt. */
@@ -400,9 +389,7 @@ export class TerminalLinks {
   /** Attempts since it was connected, for the status. */
   private _attempts = 0;
   private _abandonedMs = -Infinity;
-  private _refusals = 0;
   private _isSuspect = false;
-  private _isAsking = false;
   /** Somebody has spoken our protocol. */
   private _wasOpened = false;
   private _wasLive = false;

@@ -54,13 +54,21 @@ export interface IOutputOwner {
 export class TerminalOutput {
   constructor(private readonly _owner: IOutputOwner) {}
 
-  /** Output that ends at a byte offset; characters may be cut anywhere. */
-  write(payload: Uint8Array, generation: number, byteOffset: number): void {
+  /**
+   * Output that ends at a byte offset; characters may be cut anywhere. `isExact`: it matters when just this is parsed, not
+   * only that it is in a while.
+   */
+  write(
+    payload: Uint8Array,
+    generation: number,
+    byteOffset: number,
+    isExact = false
+  ): void {
     const text = this._decoder.decode(payload, { stream: true });
     if (text !== '') {
       this._owner.message(stdout(text));
     }
-    this._written(generation, byteOffset);
+    this._written(generation, byteOffset, isExact);
   }
 
   /** Clear the screen: what follows does not go on from what it shows. */
@@ -82,12 +90,16 @@ export class TerminalOutput {
     this._open.forEach(({ guard }) => clearTimeout(guard));
   }
 
-  private _written(generation: number, byteOffset: number): void {
+  private _written(
+    generation: number,
+    byteOffset: number,
+    isExact = false
+  ): void {
     const far = byteOffset - this._marked >= MARK_BYTES;
     const anew = generation !== this._generation;
     this._generation = generation;
     this._end = byteOffset;
-    if (far || anew || this._open.size === 0) {
+    if (isExact || far || anew || this._open.size === 0) {
       this._mark();
     }
   }

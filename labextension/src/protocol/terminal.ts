@@ -23,8 +23,13 @@ export type TerminalEvent =
   | { type: 'welcome'; resumed: boolean }
   /** The screen is cleared; what follows is counted from here. */
   | { type: 'clear'; byteOffset: number }
-  /** Output, up to and without `byteOffset`. */
-  | { type: 'output'; payload: Uint8Array; byteOffset: number }
+  /** Output, up to and without `byteOffset`; `isPast`: all of it is history. */
+  | {
+      type: 'output';
+      payload: Uint8Array;
+      byteOffset: number;
+      isPast: boolean;
+    }
   /** So many characters that were typed may be lost. */
   | { type: 'lost'; characters: number }
   /** Input was taken. */
@@ -271,7 +276,8 @@ export class TerminalClient {
 
   private _piece(payload: Uint8Array): TerminalEvent {
     this._have += payload.length;
-    return { type: 'output', payload, byteOffset: this._have };
+    const isPast = this._have <= this._replayUntil;
+    return { type: 'output', payload, byteOffset: this._have, isPast };
   }
 
   private _gap(until: number): TerminalEvent[] {
