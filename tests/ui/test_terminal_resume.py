@@ -15,7 +15,11 @@ CONFIG = """
 c.LabApp.expose_app_in_browser = True
 c.ServerApp.terminado_settings = {'shell_command': ['/bin/bash', '--norc']}
 """
+FOREIGN = """
+c.TerminalsExtensionApp.terminal_manager_class = 'jupyter_server_terminals.terminalmanager.TerminalManager'
+"""
 PROMPT = "ready>"
+ENVIRONMENT = {"PS1": f"{PROMPT} "}
 WAIT_MS = 20_000
 MARKED = ".lm-TabBar-tab.jp-WsHub-reconnecting"
 
@@ -47,7 +51,7 @@ COUNT = f"""() => {{
 @pytest.fixture
 def exposed_lab(start_server: Callable[..., RealServer]) -> RealServer:
     """A real JupyterLab whose page shows its application to scripts."""
-    return start_server(program="lab", prepare=quiet_lab, config=CONFIG, environment={"PS1": f"{PROMPT} "})
+    return start_server(program="lab", prepare=quiet_lab, config=CONFIG, environment=ENVIRONMENT)
 
 
 async def screen(window: Window) -> str:
@@ -140,4 +144,21 @@ async def test_the_status_of_the_shell_is_shown(exposed_lab: RealServer, open_wi
     await window.page.wait_for_selector("text=/Terminal .*: exited with status 3/", timeout=WAIT_MS)
     await window.state("terminal", "idle")
     await window.screenshot("terminal-exited")
+    assert window.errors == []
+
+
+async def test_another_terminal_manager_is_spoken_to_in_json(
+    start_server: Callable[..., RealServer], open_window: Opener
+) -> None:
+    lab = start_server(program="lab", prepare=quiet_lab, config=CONFIG + FOREIGN, environment=ENVIRONMENT)
+    window = await open_window(lab)
+    await open_terminal(window)
+    await window.page.keyboard.type("echo $((6*7))\n")
+    await shows(window, f"\n42\n{PROMPT}")
+    assert "client=" not in window.sockets_to("/ws/terminal/")[-1]
+    assert not window.sockets_to("/terminals/websocket/")
+    window.proxy.cut_all()
+    await window.state("terminal", "reconnecting")
+    await window.page.keyboard.type("echo again\n")
+    await shows(window, f"\nagain\n{PROMPT}")
     assert window.errors == []

@@ -223,9 +223,6 @@ export class BinaryTerminal implements ITerminalMode, ILinksOwner {
 
   private readonly _show = (): void => {
     this._client.show(this._isSeen());
-    if (document.visibilityState !== 'hidden') {
-      this._watch.probe();
-    }
     this._flush();
   };
 

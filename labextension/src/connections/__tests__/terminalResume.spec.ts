@@ -265,6 +265,8 @@ describe('A connection that does not answer', () => {
     await pass(20_000);
     expect(pings() - before).toBe(4);
     setHidden(false);
+    // As the manager does when the page is shown.
+    rig.socket.hurry();
     await pass(10);
     expect(pings() - before).toBe(5);
   });
