@@ -16,7 +16,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from ..protocol.codes import Code
+from ..protocol.codes import NORMAL_CLOSURE, Code
 from ..protocol.errors import RemoteProtocolError
 from ..protocol.terminal import WINDOW_BYTES
 from ..protocol.terminal_client import Event, TerminalClient
@@ -190,11 +190,12 @@ class TerminalLink:
         return False
 
     async def _read(self, socket: ClientConnection) -> int:
-        """Hand on what comes until the connection ends; returns the close code."""
+        """Hand on what comes until the program or the connection ends; returns the close code."""
         try:
-            while True:
+            while self._client.exit is None:
                 self._hand_on(await socket.recv())
                 self._woken.set()
+            return NORMAL_CLOSURE
         except ConnectionClosed as closed:
             return close_code(closed)
 

@@ -37,6 +37,7 @@ from .terminal import (
     encode,
 )
 from .terminal_input import InputQueue
+from .terminal_opening import MAX_BYTE_OFFSET, Opening
 
 ACK_DELAY_S: Final = 0.05
 ACK_FRACTION: Final = 8
@@ -77,7 +78,9 @@ Event: TypeAlias = Output | Joined | Cleared | Replay | Size | Exit | Error
 class TerminalClient:
     """One client of one terminal, over all its connections."""
 
-    def __init__(self, client_id: str, *, window: int = WINDOW_BYTES, history: int | None = None, keys: bool = True):
+    def __init__(
+        self, client_id: str, *, window: int = WINDOW_BYTES, history: int = MAX_BYTE_OFFSET, keys: bool = True
+    ):
         """`client_id` is random and kept in memory only; `history` bounds the past; `keys`: see `InputQueue`."""
         self.epoch: str | None = None
         self.have = 0
@@ -110,18 +113,18 @@ class TerminalClient:
 
     def query(self) -> dict[str, str]:
         """The parameters of the next connection; its size is told by them."""
-        window = max(MIN_WINDOW_BYTES, self._wanted_window - self.backlog)
-        fields = {"client": self._id, "have": str(self.have), "sent": str(self.input.highest), "window": str(window)}
-        if self.epoch is not None:
-            fields["epoch"] = self.epoch
-        elif self._history is not None:
-            fields["history"] = str(self._history)
         self._told_size = self._size
-        return fields | {
-            "rows": str(self._size.rows),
-            "columns": str(self._size.columns),
-            "visible": str(int(self._size.visible)),
-        }
+        return Opening(
+            client=self._id,
+            epoch=self.epoch,
+            have=self.have,
+            sent=self.input.highest,
+            rows=self._size.rows,
+            columns=self._size.columns,
+            visible=self._size.visible,
+            window=max(MIN_WINDOW_BYTES, self._wanted_window - self.backlog),
+            history=self._history if self.epoch is None else MAX_BYTE_OFFSET,
+        ).to_query()
 
     def receive(self, frame: bytes, now_s: float) -> list[Event]:
         """What a frame of the current connection, or the WELCOME of a new one, means.

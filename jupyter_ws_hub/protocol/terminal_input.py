@@ -49,7 +49,12 @@ class InputQueue:
     @property
     def room(self) -> int:
         """How many bytes `feed` takes now."""
-        return max(0, self._bound - len(self._bytes))
+        return max(0, self._bound - self.unread)
+
+    @property
+    def unread(self) -> int:
+        """How many bytes the terminal has not taken."""
+        return len(self._bytes)
 
     def feed(self, data: bytes) -> int:
         """Take input and say how many bytes were taken: fewer than there are where the bound is reached.

@@ -75,17 +75,17 @@ class ModelConnection:
         self.terminal = terminal
         self.outgoing: deque[bytes] = deque()
         self.superseded = self.left = self.exited = False
-        self.window = int(query["window"])
+        self.window = int(query.get("window", 256 * 1024))
         identity = query["client"]
         fresh = identity not in terminal.clients
-        self.known = terminal.clients.setdefault(identity, Known(int(query["sent"])))
+        self.known = terminal.clients.setdefault(identity, Known(int(query.get("sent", 0))))
         if self.known.connection is not None:
             self.known.connection.superseded = True
         self.known.connection = self
-        have, head = int(query["have"]), len(terminal.output)
+        have, head = int(query.get("have", 0)), len(terminal.output)
         self.resumed = "epoch" in query and terminal.tail <= have <= head
         self.sent = self.acked = have if self.resumed else terminal.tail
-        terminal.sizes.append((int(query["rows"]), int(query["columns"])))
+        terminal.sizes.append((int(query.get("rows", 0)), int(query.get("columns", 0))))
         self.put(
             wire.Welcome(
                 epoch=terminal.epoch,

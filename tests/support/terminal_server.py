@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -24,6 +25,7 @@ from jupyter_ws_hub.protocol.codes import Code
 from .terminal_model import ModelConnection, ModelTerminal
 
 TOKEN = "model-token"
+EXIT = re.compile(rb"exit ([0-9]+)[\r\n]")
 
 
 @dataclass
@@ -55,9 +57,9 @@ class Running:
         if self.echoes:
             self.model.output += self.model.input[self.echoed :]
             self.echoed = len(self.model.input)
-        line = bytes(self.model.input).rpartition(b"exit ")[2]
-        if b"exit " in self.model.input and line[-1:] in {b"\n", b"\r"} and self.model.ended is None:
-            self.model.exit(int(line))
+        found = EXIT.search(self.model.input)
+        if found is not None and self.model.ended is None:
+            self.model.exit(int(found[1]))
         self.tell()
 
 
