@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_ws_hub import __version__
+from jupyter_ws_hub.cli import terminal
 from jupyter_ws_hub.cli.main import main
 
 
@@ -17,6 +18,17 @@ def test_a_failure_is_a_sentence_and_a_status(
     monkeypatch.delenv("JUPYTER_SERVER_URL", raising=False)
     assert main(["terminal"]) == 1
     assert capsys.readouterr().err.startswith("jupyter ws-hub: No Jupyter server of yours runs")
+
+
+def test_ctrl_c_before_a_terminal_is_there_leaves_quietly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(terminal, "request", interrupted)
+    assert main(["terminal", "--url", "http://localhost:1/"]) == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ..support.address import until
+from ..support.pty_child import PtyChild
 from ..support.server import TOKEN, RealServer
 
 Start = Callable[..., RealServer]
@@ -75,6 +78,39 @@ def test_a_new_terminal_may_begin_in_a_folder(command: Command) -> None:
     folder = command.server.root / "a folder"
     folder.mkdir()
     assert b"/a folder" in command("--cwd", "a folder", given=b"pwd; exit\n").stdout
+
+
+async def test_who_detaches_finds_everything_again_with_the_size_of_the_window(command: Command) -> None:
+    arguments = [
+        "-m",
+        "jupyter_ws_hub.cli",
+        "terminal",
+        "mine",
+        "--create",
+        "--url",
+        command.server.url,
+        "--token",
+        TOKEN,
+    ]
+    async with PtyChild(arguments) as child:
+        child.type(b"stty size; x=kept; PS1='rea''dy> '\r")
+        await child.wait_for(b"24 80\r\n")
+        child.resize(40, 120)
+        child.kill(signal.SIGWINCH)
+        child.type(b"sleep 0.2; stty size\r")
+        await child.wait_for(b"40 120\r\n")
+        child.type(b"~.")
+        assert await child.wait() == 0
+        assert child.modes == child.before
+    async with PtyChild(arguments) as child:
+        await child.wait_for(b"40 120\r\n")
+        child.type(b"echo it is $x; cat\r")
+        await child.wait_for(b"it is kept\r\n")
+        child.type(b"\x03")
+        await until(lambda: child.output.endswith(b"ready> "), "the prompt")
+        child.type(b"exit 6\r")
+        assert await child.wait() == 6
+        assert child.modes == child.before
 
 
 def test_a_wrong_token_is_refused(command: Command) -> None:
