@@ -24,7 +24,7 @@ from ..support.server import TOKEN, RealServer
 from ..support.terminal_user import TerminalUser, attached
 
 CONFIG = """
-c.HubApp.terminal_ring_bytes = 32 * 1024 * 1024
+c.HubTerminalManager.ring_bytes = 32 * 1024 * 1024
 c.ServerApp.terminado_settings = {"shell_command": ["/bin/sh"]}
 """
 """The ring keeps all of it: what is printed while nobody is connected is not lost, however long that takes."""
@@ -48,6 +48,7 @@ class Report:
     connections: int = 0
     ended_early: int = 0
     """How many of the two programs were done before the last cut: none should be."""
+    gaps: int = 0
     output_bytes: int = 0
     input_bytes: int = 0
     digests: dict[str, str] = field(default_factory=dict)
@@ -151,6 +152,7 @@ class TerminalStorm:
         expected = "".join(f"{number}\n" for number in range(1, lines + 1)).encode()
         report.connections = self._printer.link.connections + self._typist.link.connections
         report.output_bytes, report.input_bytes = len(printed), self._file.stat().st_size
+        report.gaps = self._printer.cleared + self._typist.cleared
         report.digests = {
             "printed": sha256(expected),
             "on the screen": sha256(printed),
