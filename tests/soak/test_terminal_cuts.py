@@ -20,7 +20,7 @@ LINES = 2_000_000
 async def test_1000_cuts_lose_no_byte_and_double_none(start_server: Callable[..., RealServer]) -> None:
     server = start_server(config=NO_LAB + CONFIG)
     async with terminal_storm(server, seed=1) as its:
-        report = await its.run(CUTS, LINES, pause_s=0.12)
+        report = await its.run(CUTS, LINES, pause_s=0.06)
     print(f"\n{report}\n{report.digests}")
     assert report.cuts.total() == CUTS and report.connections > CUTS and (report.ended_early, report.gaps) == (0, 0)
     assert report.digests["on the screen"] == report.digests["printed"]
