@@ -88,6 +88,7 @@ async def test_ctrl_c_gets_through_a_paste_that_nobody_reads(start_server: Start
         )
         pasting.cancel()
         assert user.link.send(b"\x03") == 1
+        await until(lambda: user.output.endswith((b"# ", b"$ ")), "the prompt")  # a shell drops what is typed before
         await answer(user, 2)
 
 
