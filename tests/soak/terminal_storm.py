@@ -85,7 +85,7 @@ class TerminalStorm:
 
     async def run(self, cuts: int, lines: int, *, pause_s: float) -> Report:
         """Cut so often while `seq 1 lines` is printed and something is typed; then let both end."""
-        total = int(cuts * 4 * pause_s / KEY_PAUSE_S) * KEYS
+        total = int(cuts * 10 * pause_s / KEY_PAUSE_S) * KEYS
         await self._command(self._printer, b"stty -echo -opost; PS1=; echo BE''GIN; seq 1 %d; exit 7\n" % lines)
         await self._command(self._typist, b"stty raw -echo; echo BE''GIN; head -c %d > typed; exit 8\n" % total)
         self._proxy.fault = Fault(down=Way(bytes_per_s=BYTES_PER_S, piece_bytes=4096))
