@@ -33,8 +33,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
 
 
 @asynccontextmanager
-async def joined(address: Address, name: str) -> AsyncIterator[ClientConnection]:
-    socket = await address.open(f"ws/terminal/{name}")
+async def joined(address: Address, name: str, endpoint: str = "ws/terminal") -> AsyncIterator[ClientConnection]:
+    socket = await address.open(f"{endpoint}/{name}")
     try:
         yield socket
     finally:
