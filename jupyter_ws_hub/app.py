@@ -37,6 +37,7 @@ from .storage.failover import FailoverStorage
 from .storage.filesystem import is_shared
 from .storage.memory import MemoryStorage
 from .storage.sqlite.opening import SqliteFile
+from .terminals.place import of_which_kind, put_in_place
 from .transfers.store import TransferStore
 from .watchdog import StallMonitor
 
@@ -62,6 +63,11 @@ class HubApp(HubTraits, ExtensionApp):
 
     name = "jupyter_ws_hub"
     load_other_extensions = True
+
+    def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Also give the server our terminal manager; it makes its own only when all extensions are linked."""
+        super()._link_jupyter_server_extension(serverapp)
+        put_in_place(serverapp)
 
     def initialize_settings(self) -> None:
         """Build all parts; nothing runs yet."""
@@ -102,7 +108,15 @@ class HubApp(HubTraits, ExtensionApp):
     def _make_endpoints(self, settings: Settings, runtime: Runtime) -> None:
         """What the handlers are handed, and what lets time pass for them."""
         identity = Identity(runtime.monotonic, settings.identity_check_s / 4)
-        self._parts = Parts(self._hub, self._transfers, settings.owner, self.start_services, runtime.active, identity)
+        self._parts = Parts(
+            hub=self._hub,
+            transfers=self._transfers,
+            owner=settings.owner,
+            start=self.start_services,
+            active=runtime.active,
+            may_watch=settings.allow_watching_terminals,
+            identity=identity,
+        )
         self._tune_gc = settings.tune_gc
         self._monitor = StallMonitor(settings.report_stalls_ms, self.log) if settings.report_stalls_ms else None
         self._ticker = Ticker(self._parts.sockets, Checks(settings.identity_check_s, runtime), runtime)
@@ -172,6 +186,7 @@ class HubApp(HubTraits, ExtensionApp):
         await asyncio.shield(self._starting)
 
     async def _start_all(self) -> None:
+        of_which_kind(self._serverapp().web_app.settings.get("terminal_manager"), self.log)
         self._hub.start()
         self._storage.on_switched(self._hub.topics.renew)
         self._ticker.start()

@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True):
     full_sync: bool
     database_retry_s: float
     identity_check_s: float
+    allow_watching_terminals: bool
     report_stalls_ms: float
     tune_gc: bool
 
@@ -97,6 +98,11 @@ class HubTraits(HasTraits):
         help="""Seconds after which, at the latest, the user of each open connection is checked again: whether they are
         still logged in (under JupyterHub) and still may use it. 0: only when a connection is opened.""",
     ).tag(config=True)
+    allow_watching_terminals = Bool(
+        False,
+        help="""Let users who may read, but not execute, terminals look on at them over /ws/terminal; what they type is
+        refused. The stock endpoint lets nobody look on.""",
+    ).tag(config=True)
     tune_gc = Bool(
         True,
         help="""Take what is in memory when the server has started out of garbage collection, and collect less often:
@@ -167,6 +173,7 @@ class HubTraits(HasTraits):
             keep_messages=self.keep_messages,
             full_sync=self.full_sync,
             identity_check_s=self.identity_check_s,
+            allow_watching_terminals=self.allow_watching_terminals,
             report_stalls_ms=self.report_stalls_ms,
             tune_gc=self.tune_gc,
             database_retry_s=self.database_retry_s,

@@ -244,11 +244,16 @@ class PlatformAdapter:
                 id=model["name"],
                 name=model["name"],
                 state="running",
-                connections=len(manager.terminals[model["name"]].clients),
+                connections=_connections(manager.terminals[model["name"]]),
                 last_activity=str(model["last_activity"]),
             )
             for model in manager.list()
         ]
+
+
+def _connections(pty: Any) -> int:
+    """Clients of a terminal; of those that speak our binary protocol only our own PTYs know."""
+    return len(pty.clients) + len(getattr(pty, "viewers", ()))
 
 
 def is_own_provider(provider: IdentityProvider) -> bool:

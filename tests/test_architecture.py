@@ -114,7 +114,8 @@ def test_frames_are_written_in_one_place() -> None:
 def state(path: Path) -> Iterator[str]:
     """What a module keeps between calls: containers that are no constants or are changed, and other state."""
     constants: set[str] = set()
-    for node in (n for s in TREES[path].body if not isinstance(s, ast.ClassDef | ast.FunctionDef) for n in ast.walk(s)):
+    scopes = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for node in (n for s in TREES[path].body if not isinstance(s, scopes) for n in ast.walk(s)):
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
             continue
         maker = getattr(node.value, "func", None)

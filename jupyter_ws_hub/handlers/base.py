@@ -1,5 +1,4 @@
 """The base of all our WebSocket handlers: who may connect, how frames go out, how a socket ends.
-
 No native pings: Jupyter's and Tornado's settings for them contradict each other, and a ping timeout closes with 1000,
 which JupyterLab takes for the end of a terminal. The protocols have heartbeats of their own.
 """
@@ -9,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, ClassVar
 
 from jupyter_server.auth.decorator import ws_authenticated
@@ -24,24 +23,14 @@ from ..identity import login_of
 from ..ports import Peer
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
+from .framing import binary_messages, text_message
 from .parts import Parts
 
 MAX_REASON_BYTES = 123
 """A close frame carries at most this much reason (RFC 6455, 5.5)."""
 
-
 UNSENT_BYTES = 32 * 1024
 TCP_NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-
-
-def text_frame(payload: bytes) -> bytes:
-    """A whole text message as a server sends it: one frame, not masked (RFC 6455, 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return b"\x81" + bytes([size]) + payload
-    if size < 1 << 16:
-        return b"\x81\x7e" + size.to_bytes(2) + payload
-    return b"\x81\x7f" + size.to_bytes(8) + payload
 
 
 class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
@@ -49,7 +38,7 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     subprotocol: ClassVar[str | None] = None
     """The subprotocol that a client must ask for; None where it asks for none."""
-    permission: ClassVar[tuple[str, str] | None] = None
+    permission: tuple[str, str] | None = None
     """Action and resource without which the upgrade itself is refused."""
 
     auth_resource = "ws_hub"
@@ -84,11 +73,15 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     @ws_authenticated
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Upgrade, if the user may; else an HTTP status that says why."""
-        if self.permission is not None and not await self.peer.authorize(*self.permission):
+        if not await self.may_open():
             raise HTTPError(403, "This user may not open this connection.")
         await self.parts.start()
         await self.before_open(*args)
         await super().get(*args, **kwargs)
+
+    async def may_open(self) -> bool:
+        """Whether the user may open this kind of connection."""
+        return self.permission is None or await self.peer.authorize(*self.permission)
 
     async def before_open(self, *args: str) -> None:
         """Look up what the URL names; raises HTTPError where it is not there."""
@@ -157,11 +150,18 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         For whoever writes one frame after the other and looks at the future: `write_message` would decode, encode and
         begin a task for each.
         """
+        return self._write(text_message(payload))
+
+    def write_binary(self, payloads: Sequence[bytes]) -> asyncio.Future[None] | None:
+        """Write binary frames, as `write_text` does."""
+        return self._write(binary_messages(payloads))
+
+    def _write(self, frames: bytes) -> asyncio.Future[None] | None:
         connection = self.ws_connection
         if connection is None or connection.is_closing() or connection.stream is None:
             return None
         try:
-            return connection.stream.write(text_frame(payload))
+            return connection.stream.write(frames)
         except StreamClosedError:
             return None
 
@@ -177,11 +177,11 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
             with contextlib.suppress(OSError):  # no TCP socket, or a system without it: only slower to react
                 stream.socket.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
-    def end(self, code: int, reason: str) -> None:
+    def end(self, code: int | None, reason: str) -> None:
         """Close with a code of the table. Idempotent; the reason is cut to what a close frame can carry."""
         short = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
         self.parts.sockets.discard(self)
-        self.close(code, short)
+        self.close(code, short or None)
 
     def refuse(self, error: HubError) -> None:
         """Close for an error."""

@@ -50,9 +50,11 @@ class Parts:
     """Awaited before the first use: starts the services unless they run."""
     active: Callable[[], None]
     """Tell the server of a person's activity."""
+    may_watch: bool
+    """Whether users who may read terminals, but not use them, may look on."""
     identity: Identity
     """Who the users of open sockets are, asked again."""
     flows: Flows = field(default_factory=Flows)
-    """What pauses terminals whose clients do not keep up."""
+    """What pauses terminals of a manager that is not ours."""
     sockets: set[OpenSocket] = field(default_factory=set)
     """All open sockets."""

@@ -1,70 +1,127 @@
-"""`/ws/terminal/<name>`: a socket on a terminal of the server's own terminal manager, with terminado's protocol."""
+"""`/ws/terminal/<name>`: a socket on a terminal of the server's own terminal manager.
+
+With our subprotocol the binary protocol, without one terminado's. Over a manager that is not ours, terminado's alone.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from jupyter_server._tz import utcnow
 from tornado.web import HTTPError
 
-from ..protocol.codes import Code
+from ..protocol import TERMINAL_SUBPROTOCOL
 from ..protocol.errors import HubError
+from ..protocol.terminal import FrameType
+from ..protocol.terminal_opening import parse_opening
+from ..terminals.binary_client import BinaryClient
+from ..terminals.flow import Flow
 from ..terminals.json_client import JsonClient
+from ..terminals.place import is_ours, named
 from .base import HubSocket
-
-ACTIVITY_INTERVAL_S = 1.0
+from .parts import Parts
+from .terminal_activity import TerminalActivity
 
 
 class TerminalHandler(HubSocket):
     """One client of one terminal."""
 
     permission = ("execute", "terminals")
-    client: JsonClient | None = None
-    _active_s = float("-inf")
+    client: JsonClient | BinaryClient | None = None
+    terminal: Any = None
+    _read_only = False
+
+    def initialize(self, parts: Parts) -> None:
+        """See HubSocket."""
+        super().initialize(parts)
+        self._activity = TerminalActivity(self.settings, parts.active)
 
     @property
     def max_message_size(self) -> int:
-        """What terminado takes."""
-        return 10 * 1024 * 1024
+        """What terminado takes; of binary frames far more than may come, so that the answer is in our words."""
+        return 1024 * 1024 if self._offers_binary else 10 * 1024 * 1024
+
+    @property
+    def manager(self) -> Any:
+        """The server's terminal manager; None where terminals are off."""
+        return self.settings.get("terminal_manager")
+
+    @property
+    def _offers_binary(self) -> bool:
+        """Whether the binary protocol will be spoken."""
+        offered = self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+        return TERMINAL_SUBPROTOCOL in map(str.strip, offered) and is_ours(self.manager)
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """The binary one, where it is offered and can be spoken."""
+        return TERMINAL_SUBPROTOCOL if self._offers_binary else None
+
+    async def may_open(self) -> bool:
+        """Also those who may only look on, where that is allowed."""
+        if await super().may_open():
+            return True
+        self._read_only = self.parts.may_watch and self._offers_binary
+        self.permission = ("read", "terminals")
+        return self._read_only and await super().may_open()
 
     async def before_open(self, *args: str) -> None:
-        """The terminal must be there: this endpoint makes none."""
-        manager = self.settings.get("terminal_manager")
-        if manager is None:
+        """This endpoint makes no terminal. A binary client is told of a missing one by a close code."""
+        if self.manager is None:
             raise HTTPError(404, "This server has no terminals.")
-        if args[0] not in manager.terminals:
+        if not self._offers_binary and args[0] not in self.manager.terminals:
             raise HTTPError(404, f"There is no terminal {args[0]!r}.")
 
     def opened(self, *args: str) -> None:
         """Join the terminal."""
-        self.manager: Any = self.settings["terminal_manager"]
-        terminal = self.manager.terminals.get(args[0])
-        if terminal is None:
-            self.refuse(HubError(Code.NOT_FOUND, "The terminal has ended."))
-            return
-        self.terminal = terminal
-        self.client = JsonClient(
-            terminal, self.manager, self.send, self.end, self._active, self.parts.flows.of(terminal)
-        )
-        self.client.start()
-
-    def _active(self) -> None:
-        """Input and output count as activity, as at the stock endpoint, at most once a second."""
-        now_s = time.monotonic()
-        if now_s - self._active_s >= ACTIVITY_INTERVAL_S:
-            self._active_s = now_s
-            self.terminal.last_activity = self.settings["terminal_last_activity"] = utcnow()
-            self.parts.active()
-
-    async def received(self, message: str | bytes) -> None:
-        """Forward; the next frame is read when the terminal has taken this one."""
-        if self.client is None:
-            return
         try:
-            await self.client.receive(message)
+            if self.selected_subprotocol is None:
+                self.terminal = named(self.manager, args[0])
+                self.client = JsonClient(self.terminal, self.manager, self.send, self.end, self._active, self._flow)
+                self.client.start()
+            else:
+                given = {name: last.decode("latin-1") for name, (*_, last) in self.request.arguments.items()}
+                opening = parse_opening(given)
+                self.terminal = named(self.manager, args[0], opening.epoch)
+                principal = self.peer.principal
+                self.client = self.terminal.attach(principal, opening, self._write_out, self.end, self._read_only)
         except HubError as error:
             self.refuse(error)
+
+    @property
+    def _flow(self) -> Flow:
+        flow: Flow = self.terminal if is_ours(self.manager) else self.parts.flows.of(self.terminal)
+        return flow
+
+    def _write_out(self, frames: Sequence[bytes]) -> Any:
+        if frames[-1][0] == FrameType.DATA:
+            self._active()
+        return self.write_binary(frames)
+
+    def _active(self) -> None:
+        self._activity.note(self.terminal)
+
+    def received(self, message: str | bytes) -> Awaitable[None] | None:
+        """Forward; of terminado's protocol the next message is read when the terminal has taken this one."""
+        try:
+            taken = self.client.receive(message) if self.client is not None else None
+        except HubError as error:
+            self.refuse(error)
+            return None
+        if message and message[0] == FrameType.DATA:
+            self._active()
+        return None if taken is None else self._take(taken)
+
+    async def _take(self, taken: Awaitable[None]) -> None:
+        try:
+            await taken
+        except HubError as error:
+            self.refuse(error)
+
+    def tick(self) -> None:
+        """Let time pass."""
+        if self.client is not None:
+            self.client.tick(time.monotonic())
 
     def ended(self) -> None:
         """Leave the terminal."""

@@ -1,16 +1,19 @@
-"""Pauses a PTY while none of its clients keeps up, as a pipe would: the program waits, and nobody loses output.
+"""Pauses a PTY while its clients do not keep up, as a pipe would: the program waits, and nobody loses output.
 
-It works with any terminal manager that reads its PTYs by the IOLoop, as terminado's do. While a client is attached that
-this module knows nothing of (one of the stock endpoint), nothing is paused.
+A client says by itself how it keeps up: `is_behind`, it takes nothing more now; `holds_up`, it makes progress and would
+lose output if the others went on. A client that says nothing (one of the stock endpoint) takes everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from tornado.ioloop import IOLoop
+
+PROGRESS_BYTES: Final = 64 * 1024
+PROGRESS_S: Final = 2.0
 
 
 class Flow(Protocol):
@@ -21,8 +24,37 @@ class Flow(Protocol):
         ...
 
 
+def must_wait(clients: Iterable[Any]) -> bool:
+    """Whether a PTY with these clients is to be paused. Without a client it goes on: nobody may ever come."""
+    all_behind = any_client = False
+    for client in clients:
+        if getattr(client, "holds_up", False):
+            return True
+        is_behind = getattr(client, "is_behind", False)
+        all_behind = is_behind and (all_behind or not any_client)
+        any_client = True
+    return any_client and all_behind
+
+
+class Progress:
+    """Whether a client takes output at a rate that is worth waiting for: 64 KiB in 2 s, or all there is."""
+
+    def __init__(self, now_s: float) -> None:
+        """A new client is given its time."""
+        self.is_made = True
+        self._since_s, self._taken = now_s, 0
+
+    def note(self, now_s: float, taken: int, waiting: int) -> bool:
+        """Called about once a second with how much was taken in all, and how much waits; whether 2 s have passed."""
+        if now_s - self._since_s < PROGRESS_S:
+            return False
+        self.is_made = taken - self._taken >= min(PROGRESS_BYTES, waiting)
+        self._since_s, self._taken = now_s, taken
+        return True
+
+
 class PtyFlow:
-    """One PTY's reading. Clients that have `is_behind` true do not keep up."""
+    """One PTY's reading."""
 
     def __init__(self, clients: list[Any], pause: Callable[[], None], resume: Callable[[], None]) -> None:
         """`clients` is the PTY's own list, which changes."""
@@ -32,8 +64,8 @@ class PtyFlow:
         self.paused = False
 
     def check(self) -> None:
-        """See Flow. Without a client the PTY goes on: a program must not wait for somebody who may never come."""
-        wanted = bool(self._clients) and all(getattr(client, "is_behind", False) for client in self._clients)
+        """See Flow."""
+        wanted = must_wait(self._clients)
         if wanted != self.paused:
             self.paused = wanted
             if wanted:
@@ -43,13 +75,13 @@ class PtyFlow:
 
 
 class Flows:
-    """The flows of a server's PTYs; a PTY's is forgotten with it."""
+    """The flows of PTYs of a manager that is not ours; a PTY's is forgotten with it."""
 
     def __init__(self) -> None:
         """There are none yet."""
         self._flows: WeakKeyDictionary[Any, PtyFlow] = WeakKeyDictionary()
 
-    def of(self, pty: Any) -> PtyFlow:
+    def of(self, pty: Any) -> Flow:
         """The flow of one of terminado's PtyWithClients; on its event loop."""
         flow = self._flows.get(pty)
         if flow is None:

@@ -10,11 +10,12 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any, Protocol
 
-from ..protocol.codes import NORMAL_CLOSURE, Code
+from ..protocol.codes import Code
 from ..protocol.errors import HubError, RemoteProtocolError
-from .flow import Flow
+from .flow import Flow, Progress
 
 MAX_PENDING_CHARACTERS = 2 * 1024 * 1024
 """A client that lets more wait than this, while others keep up, is closed; it comes back and gets the history."""
@@ -43,7 +44,10 @@ class Pty(Protocol):
 class Manager(Protocol):
     """What is used of terminado's terminal managers."""
 
-    blocking_io_executor: Any
+    @property
+    def blocking_io_executor(self) -> Any:
+        """Where input is written that may have to wait."""
+        ...
 
     def client_disconnected(self, websocket: Any) -> None:
         """Told when a client is gone."""
@@ -66,7 +70,7 @@ class JsonClient:
         pty: Pty,
         manager: Manager,
         write: Callable[[str], Awaitable[bool]],
-        end: Callable[[int, str], None],
+        end: Callable[[int | None, str], None],
         active: Callable[[], None],
         flow: Flow | None = None,
     ) -> None:
@@ -79,6 +83,8 @@ class JsonClient:
         self._active = active
         self._flow = flow
         self.is_behind = False
+        self._progress = Progress(monotonic())
+        self._taken_characters = 0
         self._history = ""
         self._pending: deque[str] = deque()
         self._pending_characters = 0
@@ -114,6 +120,12 @@ class JsonClient:
         self._farewell = True
         self._end(int(Code.SLOW_CONSUMER), reason)
 
+    @property
+    def holds_up(self) -> bool:
+        """Whether it makes progress, and would be closed if the others went on; see flow.py."""
+        much = self._pending_characters > MAX_PENDING_CHARACTERS // 2
+        return much and self._progress.is_made
+
     def _check_flow(self) -> None:
         limit = CAUGHT_UP_CHARACTERS if self.is_behind else BEHIND_CHARACTERS
         self.is_behind = self._pending_characters > limit
@@ -135,7 +147,7 @@ class JsonClient:
             elif self._farewell:
                 if self.terminal is None:
                     await self._write(json.dumps(["disconnect", 1]))
-                    self._end(NORMAL_CLOSURE, "the terminal has ended")
+                    self._end(None, "")  # as terminado ends it
                 return
             else:
                 self._wake.clear()
@@ -154,13 +166,15 @@ class JsonClient:
     async def _write_in_time(self, text: str) -> bool:
         try:
             async with asyncio.timeout(STALL_S):
-                return await self._write(text)
+                alive = await self._write(text)
+                self._taken_characters += len(text)
+                return alive
         except TimeoutError:
             self._give_up(f"This client has taken nothing for {STALL_S:g} s.")
             return False
 
     async def receive(self, frame: str | bytes) -> None:
-        """Take a message from the client; returns when the terminal has taken its input.
+        """Take a message from the client; returns when the terminal has taken its input. Other kinds are ignored.
 
         Raises:
             RemoteProtocolError: it is no message of terminado's protocol.
@@ -180,8 +194,8 @@ class JsonClient:
         elif kind == "set_size" and all(isinstance(n, int) and 0 < n < 65536 for n in arguments[:2]):
             self.size = (arguments[0], arguments[1])
             self.terminal.resize_to_smallest()
-        else:
-            raise RemoteProtocolError(Code.BAD_FRAME, f"A terminal takes no such message as {kind!r:.80}.")
+        elif kind in ("stdin", "set_size"):
+            raise RemoteProtocolError(Code.BAD_FRAME, f"A terminal takes no such message as {frame!r:.80}.")
 
     def _decode(self, frame: str | bytes) -> tuple[str, list[Any]]:
         try:
@@ -194,6 +208,11 @@ class JsonClient:
         if message[0] == "set_size" and len(message) <= least:
             raise RemoteProtocolError(Code.BAD_FRAME, "set_size needs rows and columns.")
         return message[0], message[1:]
+
+    def tick(self, now_s: float) -> None:
+        """Time passes, about a second of it. Terminado's protocol has no heartbeat."""
+        if self._progress.note(now_s, self._taken_characters, self._pending_characters) and self._flow is not None:
+            self._flow.check()
 
     def closed(self) -> None:
         """The socket is gone: leave the terminal. Idempotent."""

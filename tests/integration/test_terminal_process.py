@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from tests.support.client import WAIT_S, Address, until
 from tests.support.proxy import Fault, FaultProxy, Way
@@ -91,7 +92,7 @@ async def test_a_terminal_works_through_a_network_that_splits_delays_and_cuts(se
             # The end is told through the proxy too.
             await send(near, "exit\r")
             frames = await read_to_end(far)
-            assert (frames[-1], far.close_code) == ('["disconnect", 1]', 1000)
+            assert (frames[-1], far.close_code) == ('["disconnect", 1]', CloseCode.NO_STATUS_RCVD)
     assert "Traceback" not in server.log_text
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_ws_hub.protocol.codes import NORMAL_CLOSURE, Code
+from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError, RemoteProtocolError
 from jupyter_ws_hub.terminals.json_client import MAX_PENDING_CHARACTERS, JsonClient
 
@@ -73,7 +73,7 @@ class Socket:
         self.blocking_io_executor = ThreadPoolExecutor(1)
         self.disconnected: list[Any] = []
         self.frames: list[str] = []
-        self.ends: list[tuple[int, str]] = []
+        self.ends: list[tuple[int | None, str]] = []
         self.activity = 0
         self.broken = False
         self.taking = asyncio.Event()
@@ -204,7 +204,7 @@ async def test_a_long_history_is_sent_and_not_held_against_the_client() -> None:
         assert socket.output.endswith("more")
 
 
-async def test_the_end_of_the_terminal_comes_after_its_last_output_and_is_a_normal_one() -> None:
+async def test_the_end_of_the_terminal_comes_after_its_last_output_and_has_no_code_as_terminados() -> None:
     async with joined() as socket:
         await socket.settled()
         socket.taking.clear()
@@ -220,7 +220,7 @@ async def test_the_end_of_the_terminal_comes_after_its_last_output_and_is_a_norm
             json.dumps(["stdout", "last words"]),
             '["disconnect", 1]',
         ]
-        assert [code for code, _ in socket.ends] == [NORMAL_CLOSURE]
+        assert socket.ends == [(None, "")]
 
 
 async def test_the_end_is_told_once_and_after_it_nothing_is_sent() -> None:
@@ -313,22 +313,26 @@ BAD = """
     ["set_size", 24, 65536]
     ["set_size", 24.5, 80]
     ["set_size", 1e999, 80]
-    ["stdout", "x"]
-    ["setup", {}]
-    [1, 2]
-    [null, null]
-    [["stdin"], "x"]
 """
+
+UNKNOWN = ['["stdout", "x"]', '["setup", {}]', "[1, 2]", "[null, null]", '[["stdin"], "x"]', '[{"stdin": "x"}, "x"]']
 
 
 @pytest.mark.parametrize("frame", [*map(str.strip, BAD.strip().splitlines()), "", b'["stdin", "x"]', "[" * 100_000])
-async def test_a_message_that_terminado_does_not_know_breaks_the_protocol(frame: str | bytes) -> None:
+async def test_a_message_that_terminado_cannot_take_breaks_the_protocol(frame: str | bytes) -> None:
     async with joined() as socket:
         with pytest.raises(RemoteProtocolError) as caught:
             await socket.client.receive(frame)
         assert caught.value.code is Code.BAD_FRAME
         assert len(caught.value.message) < 300
         assert socket.pty.ptyproc.input == [] and socket.client.size == (None, None)
+
+
+@pytest.mark.parametrize("frame", UNKNOWN)
+async def test_a_message_of_another_kind_is_ignored_as_by_terminado(frame: str) -> None:
+    async with joined() as socket:
+        await socket.client.receive(frame)
+        assert socket.pty.ptyproc.input == [] and socket.client.size == (None, None) and socket.ends == []
 
 
 async def test_what_comes_after_the_end_of_the_terminal_is_ignored() -> None:
