@@ -18,9 +18,14 @@ PLAIN_SHELL = NO_LAB + "c.ServerApp.terminado_settings = {'shell_command': ['/bi
 
 @pytest.fixture(scope="module")
 def terminal_server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[RealServer]:
-    """One server for all tests of a file, with the file's own CONFIG if it has one; it may not log a traceback."""
+    """One server for all tests of a file, with the file's own CONFIG if it has one; it may not log a traceback.
+
+    Its shells start in its root, where they otherwise would not, so that a test finds what they write.
+    """
     folder = tmp_path_factory.mktemp("server")
-    config = PLAIN_SHELL + getattr(request.module, "CONFIG", "")
+    shell = ["/bin/sh", "-c", f"cd '{folder}/root' && exec /bin/sh"]
+    config = f"{NO_LAB}c.ServerApp.terminado_settings = {{'shell_command': {shell}}}\n"
+    config += getattr(request.module, "CONFIG", "")
     with installed(folder / "plugin", GaugeService):
         server = RealServer(folder, config=config)
         try:

@@ -111,7 +111,7 @@ async def test_what_follows_the_known_fields_is_ignored(address: Address) -> Non
 
 async def test_input_beyond_the_limit_is_too_big(terminal_server: RealServer, address: Address) -> None:
     async with nobody_notices(address, terminal_server) as near, TerminalClient(address, near.name) as enemy:
-        await near.start("sleep 1000")
+        await near.start_sleep()
         piece = b"\n" * wire.MAX_DATA_BYTES
         for _ in range(400):  # 25 MB
             if enemy.close_code is not None:

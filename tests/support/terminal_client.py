@@ -70,6 +70,13 @@ class TerminalClient:
         assert self._socket is not None
         return self._socket
 
+    def twin(self) -> TerminalClient:
+        """The same client once more, as its second connection beside the first would be made; not connected."""
+        other = TerminalClient(self.address, self.name, client=self.client, acks=self.acks)
+        other.welcome, other.sent, other.typed = self.welcome, self.sent, self.typed[:]
+        other.base = other.received = other.mark = self.received
+        return other
+
     @property
     def is_reading(self) -> bool:
         """Whether what the server sends is read."""
@@ -265,6 +272,12 @@ class TerminalClient:
         """Have the shell run `after`, and then a program that stays; returns when `after` has run, at `mark`."""
         mark = uuid4().hex[:6]
         self.type(f"{after}; printf go''-{mark}; {program}\r".encode())
+        await self.until(f"go-{mark}".encode())
+
+    async def start_sleep(self, *, after: str = "true") -> None:
+        """Have the shell run `after`, and then a program that never reads; returns when it has the terminal."""
+        mark = uuid4().hex[:6]
+        self.type(f"{after}; sh -c 'printf go\"\"-{mark}; exec sleep 1000'\r".encode())
         await self.until(f"go-{mark}".encode())
 
     async def start_raw(self, program: str) -> None:
