@@ -16,11 +16,9 @@ from ..protocol.errors import HubError
 from ..protocol.terminal import FrameType
 from ..protocol.terminal_opening import parse_opening
 from ..terminals.binary_client import BinaryClient
-from ..terminals.flow import Flow
 from ..terminals.json_client import JsonClient
-from ..terminals.place import is_ours, named
+from ..terminals.place import flow_of, is_ours, named
 from .base import HubSocket
-from .parts import Parts
 from .terminal_activity import TerminalActivity
 
 
@@ -31,11 +29,6 @@ class TerminalHandler(HubSocket):
     client: JsonClient | BinaryClient | None = None
     terminal: Any = None
     _read_only = False
-
-    def initialize(self, parts: Parts) -> None:
-        """See HubSocket."""
-        super().initialize(parts)
-        self._activity = TerminalActivity(self.settings, parts.active)
 
     @property
     def max_message_size(self) -> int:
@@ -74,10 +67,12 @@ class TerminalHandler(HubSocket):
 
     def opened(self, *args: str) -> None:
         """Join the terminal."""
+        self._activity = TerminalActivity(self.settings, self.parts.active)
         try:
             if self.selected_subprotocol is None:
                 self.terminal = named(self.manager, args[0])
-                self.client = JsonClient(self.terminal, self.manager, self.send, self.end, self._active, self._flow)
+                flow = flow_of(self.manager, self.terminal, self.parts.flows)
+                self.client = JsonClient(self.terminal, self.manager, self.send, self.end, self._active, flow)
                 self.client.start()
             else:
                 given = {name: last.decode("latin-1") for name, (*_, last) in self.request.arguments.items()}
@@ -87,11 +82,6 @@ class TerminalHandler(HubSocket):
                 self.client = self.terminal.attach(principal, opening, self._write_out, self.end, self._read_only)
         except HubError as error:
             self.refuse(error)
-
-    @property
-    def _flow(self) -> Flow:
-        flow: Flow = self.terminal if is_ours(self.manager) else self.parts.flows.of(self.terminal)
-        return flow
 
     def _write_out(self, frames: Sequence[bytes]) -> Any:
         if frames[-1][0] == FrameType.DATA:

@@ -180,10 +180,10 @@ class BinaryClient:
 
     def _output(self) -> list[bytes]:
         """The next frames of the output, if any."""
-        ring = self._terminal.ring
-        if self._cursor < ring.start:
+        ring, credit = self._terminal.ring, self._window - (self._cursor - self._acked)
+        if self._cursor < ring.start and credit > 0:
             return self._gap()
-        size = min(ring.head - self._cursor, self._window - (self._cursor - self._acked), wire.MAX_DATA_BYTES)
+        size = min(ring.head - self._cursor, credit, wire.MAX_DATA_BYTES)
         if size <= 0:
             return self._exit()
         frames = [self._input_ack()] if self._ack_due is not None else []

@@ -11,6 +11,7 @@ from traitlets.config import Config
 
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
+from .flow import Flow, Flows
 
 EXTENSION = "jupyter_server_terminals"
 SECTION, TRAIT = "TerminalsExtensionApp", "terminal_manager_class"
@@ -56,3 +57,9 @@ def named(manager: Any, name: str, epoch: str | None = None) -> Any:
     if terminal is None:
         raise HubError(Code.NOT_FOUND, f"The terminal {name!r} has ended.")
     return terminal
+
+
+def flow_of(manager: Any, terminal: Any, flows: Flows) -> Flow:
+    """What pauses a terminal: ours do it by themselves."""
+    flow: Flow = terminal if is_ours(manager) else flows.of(terminal)
+    return flow

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from jupyter_ws_hub.handlers import terminal_activity
 from jupyter_ws_hub.handlers.terminal_activity import TerminalActivity
 
 
 def test_it_is_noted_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [100.0]
-    monkeypatch.setattr(terminal_activity.time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
     settings: dict[str, Any] = {}
     told: list[float] = []
     terminal = SimpleNamespace(last_activity=None)
