@@ -14,7 +14,7 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: lab test test-python test-js test-ui soak bench conformance check types format wheel-test browser clean help
+.PHONY: lab test test-python test-js test-ui soak bench matrix conformance check types format wheel-test browser clean help
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ test-ui: .make/labextension browser ## Run the browser tests
 
 bench: .make/env ## Run the benchmarks, side by side with peers (BENCH_ARGS="echo fanout --rounds 7" is passed on)
 	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+matrix: .make/env ## Type in a terminal while the server does all sorts of other things, beside stock Jupyter
+	$(BIN)/python -m tests.benchmarks matrix --rounds 3 $(BENCH_ARGS)
 
 conformance: .make/env ## Run the Autobahn cases against our WebSocket base class
 	$(BIN)/python -m pip install -q "kosoku>=0.1,<0.2"

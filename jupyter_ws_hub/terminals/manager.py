@@ -46,7 +46,7 @@ class _AtOnce(Executor):
 
 def _process_of(function: Callable[..., Any], args: tuple[Any, ...]) -> HubPtyProcess | None:
     """The process that something was written to: by its own method, or by that of a terminado socket."""
-    owner = args[0] if args else getattr(function, "__self__", None)
+    owner = getattr(function, "__self__", args[0] if args else None)
     process = owner if isinstance(owner, HubPtyProcess) else getattr(getattr(owner, "terminal", None), "ptyproc", None)
     return process if isinstance(process, HubPtyProcess) else None
 

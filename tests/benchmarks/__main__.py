@@ -14,7 +14,9 @@ from . import report
 from .harness import Bench, Benchmark, Figure
 from .lab import Lab, install_plugin, raise_file_limit
 
-NAMES: Final = ("echo", "pipeline", "fanout", "steady", "interactive", "replay", "memory", "idle", "publish")
+CONNECTION: Final = ("echo", "pipeline", "fanout", "steady", "interactive", "replay", "memory", "idle", "publish")
+TERMINALS: Final = ("terminal_echo", "terminal_flood", "terminal_idle", "terminal_share", "matrix")
+NAMES: Final = (*CONNECTION, *TERMINALS)
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,13 +42,15 @@ class Figure(msgspec.Struct, frozen=True):
         """What the bar is about: our median, or its ratio to or difference from the peer's; None without a bar."""
         if self.bar is None or self.bar.of == "value":
             return None if self.bar is None else self.value
-        theirs = statistics.median(self.theirs)
-        return self.value / theirs if self.bar.of == "ratio" else self.value - theirs
+        return self.ratio if self.bar.of == "ratio" else self.value - statistics.median(self.theirs)
 
     @property
     def ratio(self) -> float | None:
-        """Our median over the peer's."""
-        return self.value / statistics.median(self.theirs) if self.theirs else None
+        """Our median over the peer's; infinite where the peer's is zero."""
+        if not self.theirs:
+            return None
+        theirs = statistics.median(self.theirs)
+        return self.value / theirs if theirs else math.inf
 
     @property
     def verdict(self) -> Literal["reached", "missed", ""]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from jupyter_ws_hub.config import HubTraits
-from tests.support.server import RealServer
+from tests.support.server import RealServer, free_port
 
 from .plugin.service import BenchService
 from .receivers import Order, Receipt
@@ -22,6 +24,7 @@ from .wire import Target
 
 ROOT: Final = Path(__file__).parents[2]
 STOP_S: Final = 10.0
+Answer = TypeVar("Answer")
 MANY: Final = 20_000
 """Connections that the server under test may take."""
 
@@ -77,8 +80,17 @@ class Lab:
         room = {name: MANY for name in ("max_connections", "max_connections_per_user")}
         # What one client may ask for in a second is bounded by default; here it is measured what the server can do.
         room |= {name: 0 for name in HubTraits.class_trait_names(config=True) if name.endswith("_per_s")}
-        lines = [f"c.HubApp.{name} = {value!r}" for name, value in {**room, **traits}.items()]
-        server = RealServer(self.folder / f"hub{len(self._servers)}", config="\n".join(lines))
+        return self._server([f"c.HubApp.{name} = {value!r}" for name, value in {**room, **traits}.items()])
+
+    def stock(self) -> Target:
+        """Start a server without the extension."""
+        return self._server([], extension=False)
+
+    def _server(self, lines: list[str], *, extension: bool = True) -> Target:
+        # The same small shell in all terminals that are compared.
+        lines = [*lines, "c.ServerApp.terminado_settings = {'shell_command': ['/bin/sh']}"]
+        folder = self.folder / f"hub{len(self._servers)}"
+        server = RealServer(folder, config="\n".join(lines), extension=extension)
         self._servers.append(server)
         server.start()
         return Target(server.port)
@@ -97,6 +109,26 @@ class Lab:
             self._peers[kind] = process, int(process.stdout.readline())
         return Target(self._peers[kind][1], path, hub=False)
 
+    def program(self, kind: str, command: Callable[[int], list[str]]) -> Target:
+        """A peer that is a program of its own: `command` is given its port. Returns when it listens."""
+        port = free_port()
+        process = subprocess.Popen(command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+        self._peers[kind] = process, port
+        deadline_s = time.monotonic() + STOP_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=STOP_S).close()
+                return Target(port, hub=False)
+            except ConnectionRefusedError:
+                if process.poll() is not None or time.monotonic() > deadline_s:
+                    raise RuntimeError(f"{kind} does not listen") from None
+                time.sleep(0.02)
+
+    @property
+    def root(self) -> Path:
+        """The folder that the server that was started last shows."""
+        return self._servers[-1].root
+
     def peer_pid(self, kind: str) -> int:
         """The process of a peer that was started."""
         return self._peers[kind][0].pid
@@ -111,25 +143,49 @@ class Lab:
         self._servers.clear()
 
 
-class Receivers:
-    """A process of clients that are connected."""
+class Worker:
+    """A module of this package in a process of its own: it reads an order, says "ready", and tells what came of it."""
 
-    def __init__(self, order: Order) -> None:
-        """Start them and wait until they are ready."""
-        command = [sys.executable, "-m", "tests.benchmarks.receivers"]
+    def __init__(self, module: str, order: msgspec.Struct) -> None:
+        """Start it and wait until it is ready."""
+        command = [sys.executable, "-m", f"{__package__}.{module}"]
+        self._module = module
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        assert self._process.stdin is not None
-        self._process.stdin.write(msgspec.json.encode(order).decode() + "\n")
-        self._process.stdin.flush()
+        self._tell(msgspec.json.encode(order).decode())
         self._line("ready")
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
 
     def _line(self, expected: str = "") -> str:
         assert self._process.stdout is not None
         line = self._process.stdout.readline().strip()
         if not line or (expected and line != expected):
             self.close()
-            raise RuntimeError(f"the receivers failed: {line!r}")
+            raise RuntimeError(f"{self._module} failed: {line!r}")
         return line
+
+    def go(self) -> None:
+        """Let it begin, if it waits for that."""
+        self._tell("")
+
+    def answer(self, kind: type[Answer]) -> Answer:
+        """Wait for what came of it."""
+        return msgspec.json.decode(self._line(), type=kind)
+
+    def close(self) -> None:
+        """End the process."""
+        _end(self._process)
+
+
+class Receivers(Worker):
+    """A process of clients that are connected."""
+
+    def __init__(self, order: Order) -> None:
+        """Start them and wait until they are ready."""
+        super().__init__("receivers", order)
 
     def receipt(self) -> Receipt:
         """Wait until all has come.
@@ -137,14 +193,20 @@ class Receivers:
         Raises:
             RuntimeError: it has not, in the time that was ordered.
         """
-        receipt = msgspec.json.decode(self._line(), type=Receipt)
+        receipt = self.answer(Receipt)
         if receipt.timed_out:
             raise RuntimeError(f"not all came: {receipt.events} events, the fewest for one client {receipt.fewest}")
         return receipt
 
-    def close(self) -> None:
-        """End the process."""
-        _end(self._process)
+
+@contextmanager
+def worker(module: str, order: msgspec.Struct) -> Iterator[Worker]:
+    """A worker that is ended at the end of the block."""
+    process = Worker(module, order)
+    try:
+        yield process
+    finally:
+        process.close()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import sqlite3
+import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -47,7 +48,7 @@ def table(figures: Mapping[str, Sequence[Figure]], failures: Mapping[str, str]) 
             ours = f"{number(figure.value)} {figure.unit} ({number(min(figure.ours))} to {number(max(figure.ours))})"
             peer = ratio = ""
             if figure.ratio is not None:
-                peer = f"{figure.peer}: {number(figure.value / figure.ratio)}"
+                peer = f"{figure.peer}: {number(statistics.median(figure.theirs))}"
                 ratio = f"{figure.ratio:.2f}"
             what = f"{figure.what}; {figure.note}" if figure.note else figure.what
             rows.append(f"| {name} | {what} | {ours} | {peer} | {ratio} | {_target(figure)} | {figure.verdict} |")

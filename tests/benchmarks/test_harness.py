@@ -25,6 +25,11 @@ def test_a_verdict_is_about_medians(bar: Bar | None, verdict: str) -> None:
     assert Figure("x", "s", [1000, 30, 0], "peer", [20, 0, 1000], bar).verdict == verdict
 
 
+def test_a_peer_may_have_nothing() -> None:
+    assert Figure("x", "s", [1], "peer", [0], Bar("≤", 0.5, "ratio")).verdict == "missed"
+    assert "peer: 0 | inf" in table({"a": [Figure("x", "s", [1], "peer", [0])]}, {})
+
+
 def test_the_table_has_failures_too() -> None:
     rows = table({"a": [Figure("x", "s", [3, 1, 2])]}, {"b": "it | broke"}).splitlines()[2:]
     assert rows == ["| a | x | 2 s (1 to 3) |  |  |  |  |", "| b | it / broke | | | | | failed |"]

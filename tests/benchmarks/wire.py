@@ -35,26 +35,37 @@ class Target:
 
     def handshake(self) -> bytes:
         """The upgrade request."""
-        lines = [
-            f"GET {self.path} HTTP/1.1",
-            f"Host: 127.0.0.1:{self.port}",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}",
-            "Sec-WebSocket-Version: 13",
-            *([f"Authorization: token {TOKEN}", f"Sec-WebSocket-Protocol: {HUB_SUBPROTOCOL}"] if self.hub else []),
-        ]
-        return "\r\n".join([*lines, "", ""]).encode()
+        return upgrade_request(self.port, self.path, HUB_SUBPROTOCOL if self.hub else "", authorized=self.hub)
+
+
+def upgrade_request(port: int, path: str, subprotocol: str = "", *, authorized: bool = True) -> bytes:
+    """A client's first bytes: no compression is offered; with the server's token if `authorized`."""
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}",
+        "Sec-WebSocket-Version: 13",
+        *([f"Authorization: token {TOKEN}"] if authorized else []),
+        *([f"Sec-WebSocket-Protocol: {subprotocol}"] if subprotocol else []),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def text_frame(payload: bytes) -> bytes:
     """A text message from a client, in one frame."""
+    return client_frame(0x81, payload)
+
+
+def client_frame(first: int, payload: bytes) -> bytes:
+    """A client's frame with this first byte (FIN and opcode), masked with zeros."""
     size = len(payload)
     if size < 126:
-        return struct.pack(">BBxxxx", 0x81, 0x80 | size) + payload
+        return struct.pack(">BBxxxx", first, 0x80 | size) + payload
     if size < 1 << 16:
-        return struct.pack(">BBHxxxx", 0x81, 0xFE, size) + payload
-    return struct.pack(">BBQxxxx", 0x81, 0xFF, size) + payload
+        return struct.pack(">BBHxxxx", first, 0xFE, size) + payload
+    return struct.pack(">BBQxxxx", first, 0xFF, size) + payload
 
 
 def hub_frame(envelopes: Iterable[bytes]) -> bytes:

@@ -31,6 +31,8 @@ class FileClient:
         self.op = op
         self.data = bytearray()
         """What a download has got so far; a new `download` goes on behind it."""
+        self.sent_bytes = 0
+        """How much all uploads have sent."""
         self.welcomes: list[transfer.StreamWelcome] = []
         self._socket: ClientConnection | None = None
 
@@ -86,6 +88,7 @@ class FileClient:
                 piece = data[at : min(at + MAX_CHUNK_PAYLOAD_BYTES, limit, end)]
                 await self._send(encode_chunk(at, piece))
                 at += len(piece)
+                self.sent_bytes += len(piece)
             if stop_at is not None:
                 return None
             await self._send(transfer.encode_stream(transfer.Finish(len(data), root_of(data))))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.ioloop import IOLoop
 
-from jupyter_ws_hub.terminals.flow import Flows, PtyFlow
+from jupyter_ws_hub.terminals.flow import PROGRESS_BYTES, PROGRESS_S, Flows, Progress, PtyFlow
 
 from ..support.fakes import turns
 
@@ -21,6 +21,7 @@ class Client:
     """A client of ours."""
 
     is_behind: bool = False
+    holds_up: bool = False
 
 
 class StockClient:
@@ -120,3 +121,22 @@ async def test_a_pty_that_is_closed_meanwhile_is_not_minded(registered: bool) ->
     flow.check()
     client.is_behind = False
     flow.check()
+
+
+def test_one_that_would_lose_output_and_makes_progress_holds_up_the_rest() -> None:
+    fast, slow = Client(), Client()
+    flow, _, calls = make(fast, slow)
+    slow.holds_up = True
+    flow.check()
+    slow.holds_up = False
+    flow.check()
+    assert calls == ["pause", "resume"]
+
+
+def test_progress_is_a_rate_or_all_there_is() -> None:
+    progress = Progress(0.0)
+    assert progress.is_made and not progress.note(1.9, 0, PROGRESS_BYTES)
+    assert progress.note(PROGRESS_S, PROGRESS_BYTES - 1, PROGRESS_BYTES) and not progress.is_made
+    assert progress.note(2 * PROGRESS_S, 2 * PROGRESS_BYTES, PROGRESS_BYTES) and progress.is_made
+    assert progress.note(3 * PROGRESS_S, 2 * PROGRESS_BYTES, 0) and progress.is_made
+    assert progress.note(4 * PROGRESS_S, 2 * PROGRESS_BYTES, 1) and not progress.is_made

@@ -1,0 +1,131 @@
+"""One attempt at a connection to a terminal, and what its failure or its end means.
+
+It knows no client state: `terminal_link` decides when to try, and what to do with what comes.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final, TypeAlias
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.typing import Subprotocol
+
+from ..protocol import TERMINAL_SUBPROTOCOL
+from ..protocol.codes import Code, may_reconnect
+from ..protocol.terminal import MAX_DATA_BYTES
+from .servers import Server
+
+CLOSE_S: Final = 1.0
+ABNORMAL: Final = 1006
+FAILURES: Final = (OSError, EOFError, TimeoutError, ConnectionClosed, InvalidHandshake, InvalidURI)
+"""What an attempt may fail with."""
+
+Opened: TypeAlias = tuple[ClientConnection, str | bytes]
+"""A connection and its first message."""
+
+
+class Why(Enum):
+    """Why there are no more connections."""
+
+    EXITED = "exited"
+    DETACHED = "detached"
+    GONE = "gone"
+    REFUSED = "refused"
+    BROKEN = "broken"
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """The end, with a sentence for a person."""
+
+    why: Why
+    message: str = ""
+
+
+class Over(Exception):
+    """There are no more connections."""
+
+    def __init__(self, why: Why, message: str = "") -> None:
+        """Say why."""
+        super().__init__(message)
+        self.ending = Ending(why, message)
+
+
+async def open_terminal(server: Server, name: str, query: Mapping[str, str]) -> Opened:
+    """Connect and wait for the first message, without a limit in time.
+
+    Raises:
+        Over: the server does not speak this protocol.
+        FAILURES: no connection; `check_failure` says whether another attempt makes sense.
+    """
+    host = urlsplit(server.url).hostname or ""
+    socket = await connect(
+        f"{server.ws_url}ws/terminal/{quote(name, safe='')}?{urlencode(query)}",
+        subprotocols=[Subprotocol(TERMINAL_SUBPROTOCOL)],
+        additional_headers={"Authorization": f"token {server.token}"} if server.token else {},
+        compression=None,
+        proxy=None if host in {"localhost", "127.0.0.1", "::1"} else True,
+        open_timeout=None,
+        ping_interval=None,
+        close_timeout=CLOSE_S,
+        max_size=2 * MAX_DATA_BYTES,
+    )
+    try:
+        if socket.subprotocol is None:
+            raise Over(Why.BROKEN, "The server speaks no version of the terminal protocol that this client knows.")
+        return socket, await socket.recv()
+    except BaseException:
+        drop(socket)
+        raise
+
+
+def drop(socket: ClientConnection | None) -> None:
+    """End a connection without a word: it is not needed, or nobody hears. Idempotent."""
+    if socket is not None:
+        socket.transport.abort()
+
+
+def close_code(closed: ConnectionClosed) -> int:
+    """The code of the other side, or 1006 where it said nothing."""
+    return closed.rcvd.code if closed.rcvd is not None else ABNORMAL
+
+
+def check_failure(error: Exception, *, known: bool) -> None:
+    """Return where another attempt may have more success; `known`: this terminal was there before.
+
+    Raises:
+        Over: otherwise.
+    """
+    if isinstance(error, ConnectionClosed):
+        code = close_code(error)
+        if code != Code.SUPERSEDED:
+            check_close(code)
+    elif isinstance(error, InvalidStatus):
+        status = error.response.status_code
+        if status in {401, 403} or 300 <= status < 400:
+            raise Over(Why.REFUSED, f"The server refuses this login or what it may do ({status}).") from error
+        if status == 404 and not known:
+            raise Over(Why.BROKEN, "The server has no such endpoint: is jupyter_ws_hub on there?") from error
+    elif isinstance(error, InvalidURI | ssl.SSLCertVerificationError) and not known:
+        raise Over(Why.BROKEN, str(error)) from error
+
+
+def check_close(code: int) -> None:
+    """Return where a client comes back after a close with this code.
+
+    Raises:
+        Over: it does not.
+    """
+    if may_reconnect(code):
+        return
+    meaning = {row.value: row.meaning for row in Code}.get(code, "it gives no reason")
+    if code in {Code.UNAUTHENTICATED, Code.FORBIDDEN}:
+        raise Over(Why.REFUSED, f"The server says: {meaning}.")
+    if code == Code.NOT_FOUND:
+        raise Over(Why.GONE, "The terminal is gone: it has ended, or the server was started anew.")
+    raise Over(Why.BROKEN, f"The server has closed the connection for good: {meaning} ({code}).")

@@ -1,0 +1,55 @@
+"""The probe of the matrix: a server that stands still must be seen in the 99th percentile too."""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+import pytest
+
+from . import matrix
+from .harness import percentile
+from .loads import Done
+from .terminal_client import TerminalClient
+
+
+class StandsStill:
+    """A terminal that answers at once, but once waits."""
+
+    def __init__(self) -> None:
+        self.key = b""
+        self.waits = True
+
+    def type(self, data: bytes) -> None:
+        self.key = data
+
+    def see(self, timeout_s: float) -> bytes:
+        if self.waits:
+            time.sleep(0.2)
+        self.waits = False
+        return self.key
+
+    def settle(self) -> None: ...
+
+
+def test_keys_that_could_not_be_typed_in_time_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix, "PAUSE_S", (0.001, 0.001))
+    laps = matrix.probe(cast(TerminalClient, StandsStill()), 0.4)
+    # Half of the time it stood still: half of the keys waited, from all of it to none.
+    assert 40 <= percentile(laps, 75) <= 160
+    assert max(laps) >= 190
+
+
+def test_a_cell_tells_what_the_load_has_done() -> None:
+    cell = matrix.Cell()
+    cell.add([1, 2], [Done(5, "MB"), Done(0, "listings", "RuntimeError: no")])
+    assert cell.percentiles == {50: [2], 99: [2], 100: [2]}
+    assert cell.note("beside") == "beside 5 MB, 0 listings, RuntimeError: no"
+
+
+def test_a_cell_of_files_has_no_target_yet() -> None:
+    own, theirs = matrix.Cell(), matrix.Cell()
+    own.add([20], [])
+    files, flood = (matrix.figures(name, own, theirs)[0] for name in ("1 GB goes up", "another terminal floods"))
+    assert (files.verdict, files.note) == ("", "target joins later")
+    assert (flood.verdict, flood.theirs) == ("missed", [])
