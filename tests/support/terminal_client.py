@@ -174,7 +174,7 @@ class TerminalClient:
 
     async def _write(self, socket: ClientConnection) -> None:
         with suppress(ConnectionClosed):
-            while True:
+            while self.close_code is None:
                 await self._wake.wait()
                 self._wake.clear()
                 while self.sent < (end := min(len(self.typed), self.limit, self.sent + wire.MAX_DATA_BYTES)):
@@ -191,6 +191,7 @@ class TerminalClient:
                     self._news.notify_all()
         except ConnectionClosed:
             self.close_code = socket.close_code
+            self._wake.set()
         finally:
             async with self._news:
                 self._news.notify_all()
