@@ -17,7 +17,7 @@ from ..protocol.terminal_opening import Opening
 from .flow import Progress
 from .input_queue import MAX_BACKLOG_BYTES
 from .process import ExitStatus
-from .queries import blank_queries, whole_sequences
+from .queries import MAX_SEQUENCE_BYTES, blank_queries, whole_sequences
 from .ring import ByteRing
 from .sizes import NO_EXTENT, Extent, Vote
 from .text import after_line
@@ -156,9 +156,15 @@ class BinaryClient:
         self.pump()
 
     @property
+    def _credit(self) -> int:
+        """Output bytes that may be sent now. Of history none rather than a part of a query, which would be missed."""
+        credit = self._window - (self._cursor - self._acked)
+        return credit if credit >= min(MAX_SEQUENCE_BYTES, self._replay_until - self._cursor) else 0
+
+    @property
     def is_behind(self) -> bool:
         """Whether it takes nothing more now."""
-        return self._cursor - self._acked >= self._window or (
+        return self._credit <= 0 or (
             self._in_flight and self._terminal.ring.head - self._cursor > wire.MAX_DATA_BYTES
         )
 
@@ -180,7 +186,7 @@ class BinaryClient:
 
     def _output(self) -> list[bytes]:
         """The next frames of the output, if any."""
-        ring, credit = self._terminal.ring, self._window - (self._cursor - self._acked)
+        ring, credit = self._terminal.ring, self._credit
         if self._cursor < ring.start and credit > 0:
             return self._gap()
         size = min(ring.head - self._cursor, credit, wire.MAX_DATA_BYTES)

@@ -75,6 +75,20 @@ async def test_a_query_is_overwritten_for_a_client_that_has_just_come(address: A
             assert late.output[again - late.base :][: len(data)] == data
 
 
+@pytest.mark.parametrize("window", [16 * 1024, 16 * 1024 + 1, 64 * 1024 + 3, 256 * 1024])
+async def test_no_query_slips_through_where_a_frame_or_a_window_ends(address: Address, window: int) -> None:
+    async with on_new_terminal(address) as first:
+        await first.run("printf '%0.sx\\033[6n' $(seq 1 60000)", 30)
+        late = TerminalClient(address, first.name, acks=False)
+        await late.connect(window=window)
+        while late.received < first.received:
+            await late.wait_for(lambda: late.received > late.acked, "more of the past")
+            await late.acknowledge()
+        assert late.output.count(b"x\0\0\0\0") == 60_000
+        assert b"\x1b[6n" not in late.output
+        await late.drop()
+
+
 async def test_what_asks_nothing_is_kept(address: Address) -> None:
     data = b"x".join(HARMLESS)
     async with on_new_terminal(address) as first:
