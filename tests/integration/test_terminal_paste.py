@@ -63,7 +63,7 @@ async def taken(client: TerminalClient) -> None:
     """As much of what was typed as may be sent is taken, though nobody reads."""
 
     def it_is() -> bool:
-        return client.accepted == client.sent == min(len(client.typed), client.limit)
+        return client.accepted == client.sent == client.allowed
 
     await client.wait_for(it_is, "the input to be taken")
 

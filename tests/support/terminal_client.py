@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from jupyter_ws_hub.protocol import TERMINAL_SUBPROTOCOL
 from jupyter_ws_hub.protocol import terminal as wire
+from jupyter_ws_hub.protocol.terminal_input import RESERVE_BYTES
 
 from .address import NET_ERRORS, WAIT_S, Address
 
@@ -69,6 +70,11 @@ class TerminalClient:
         """The socket of the newest connection."""
         assert self._socket is not None
         return self._socket
+
+    @property
+    def allowed(self) -> int:
+        """Up to where input may be sent; some of the limit is kept for keys that make signals."""
+        return min(len(self.typed), self.limit - RESERVE_BYTES)
 
     def twin(self) -> TerminalClient:
         """The same client once more, as its second connection beside the first would be made; not connected."""
@@ -177,7 +183,7 @@ class TerminalClient:
             while self.close_code is None:
                 await self._wake.wait()
                 self._wake.clear()
-                while self.sent < (end := min(len(self.typed), self.limit, self.sent + wire.MAX_DATA_BYTES)):
+                while self.sent < (end := min(self.allowed, self.sent + wire.MAX_DATA_BYTES)):
                     piece = bytes(self.typed[self.sent : end])
                     self.sent = end
                     await socket.send(wire.encode(wire.Data(piece)))
