@@ -164,9 +164,7 @@ class BinaryClient:
     @property
     def is_behind(self) -> bool:
         """Whether it takes nothing more now."""
-        return self._credit <= 0 or (
-            self._in_flight and self._terminal.ring.head - self._cursor > wire.MAX_DATA_BYTES
-        )
+        return self._credit <= 0 or (self._in_flight and self._terminal.ring.head - self._cursor > wire.MAX_DATA_BYTES)
 
     @property
     def holds_up(self) -> bool:

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.terminal import Data
-from tests.support.client import WAIT_S, Address
+from tests.support.client import WAIT_S, Address, until
 from tests.support.proxy import Fault, FaultProxy, Side, Way
 from tests.support.server import RealServer
 from tests.support.terminal_client import TerminalClient
@@ -121,6 +121,50 @@ async def test_a_newer_connection_takes_the_older_one_s_place(address: Address) 
             assert new.welcome and new.welcome.resumed and not new.welcome.fresh
             assert new.welcome.accepted == old.sent
             assert b"still-here" in await new.run("echo still-''here")
+
+
+async def test_who_comes_back_again_and_again_leaves_no_sockets_behind(
+    terminal_server: RealServer, address: Address
+) -> None:
+    """Each time the network goes silent, so the server cannot tell the older connections, which take nothing more."""
+    async with on_new_terminal(address) as near, TerminalClient(address, near.name) as far:
+        await near.run("true")
+        near.type(b"sh -c 'while sleep 0.01; do seq 1 2000; done'\r")
+        descriptors = terminal_server.descriptors
+        async with FaultProxy(terminal_server.port) as proxy:
+            far.address = Address.of(terminal_server, proxy.port)
+            for _ in range(40):
+                await far.reconnect()
+                await far.reach(far.received + 1)
+                for link in proxy.links:
+                    link.stall()
+            assert len(proxy.links) >= 40
+            await far.drop()
+            far.address = address
+            await far.reconnect()
+            await far.reach(far.received + 1)
+            await until(lambda: terminal_server.descriptors <= descriptors + 1, "the old sockets to be closed")
+            await near.press(b"\x03")
+            assert b"alive-4" in await near.run("echo alive-$((2 + 2))")
+
+
+async def test_two_connections_of_one_client_that_fight_lose_nothing(address: Address) -> None:
+    async with on_new_terminal(address) as one:
+        await one.start_raw("cat")
+        one.type(b"".join(b"%d," % n for n in range(3000)))
+        for _ in range(30):
+            welcome = await one.connect()
+            assert welcome.resumed and not welcome.fresh
+            two = one.twin()
+            await two.connect()
+            assert await one.wait_closed() == Code.SUPERSEDED
+            await two.drop()
+            one.sent = max(one.sent, two.sent)  # what its other connection has sent is sent by it
+        await one.connect()
+        begin = one.mark
+        await one.until(b",2999,")
+        assert one.output[begin - one.base :] == one.typed[-len(one.output[begin - one.base :]) :]
+        assert one.output.endswith(b"".join(b"%d," % n for n in range(3000)))
 
 
 async def test_frames_of_a_superseded_connection_are_thrown_away(terminal_server: RealServer, address: Address) -> None:
