@@ -28,6 +28,9 @@ INPUT_ACK_S: Final = 0.02
 LIMIT_STEP_BYTES: Final = 64 * 1024
 """The client is told of room for its input in steps of this, or when all of it is there again."""
 
+PAST_SLICE_BYTES: Final = 16 * 1024
+"""History is looked through in slices of this, some 0.5 ms each, and the rest of the server has its turn in between."""
+
 GAP_TAIL_BYTES: Final = 256 * 1024
 """How much of the end a client gets that has missed more than the ring holds."""
 
@@ -192,7 +195,7 @@ class BinaryClient:
             return self._exit()
         frames = [self._input_ack()] if self._ack_due is not None else []
         if self._cursor < self._replay_until:
-            data = ring.read(self._cursor, min(size, self._replay_until - self._cursor))
+            data = ring.read(self._cursor, min(size, self._replay_until - self._cursor, PAST_SLICE_BYTES))
             data = blank_queries(data[: whole_sequences(data)])
         else:
             data = ring.read(self._cursor, size)
@@ -221,7 +224,7 @@ class BinaryClient:
         elif self._said_goodbye:
             self._left = True
             self._end(NORMAL_CLOSURE, "the terminal has ended")
-        elif not written.done():
+        elif not written.done() or self._cursor < self._replay_until:
             self._in_flight = True
             written.add_done_callback(self._written)
 
