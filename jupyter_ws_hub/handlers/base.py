@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from jupyter_server.auth.decorator import ws_authenticated
 from jupyter_server.base.handlers import JupyterHandler
@@ -36,7 +36,7 @@ TCP_NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     """A WebSocket of this extension."""
 
-    subprotocol: ClassVar[str | None] = None
+    subprotocol: str | None = None
     """The subprotocol that a client must ask for; None where it asks for none."""
     permission: tuple[str, str] | None = None
     """Action and resource without which the upgrade itself is refused."""

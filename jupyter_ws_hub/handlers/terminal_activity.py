@@ -12,17 +12,17 @@ INTERVAL_S = 1.0
 
 
 class TerminalActivity:
-    """Of one connection. `settings` are the server's; `active` tells it that a person did something."""
+    """Of one connection to a terminal."""
 
-    def __init__(self, settings: MutableMapping[str, Any], active: Callable[[], None]) -> None:
-        """Nothing has happened yet."""
-        self._settings, self._active = settings, active
+    def __init__(self, terminal: Any, settings: MutableMapping[str, Any], active: Callable[[], None]) -> None:
+        """`settings` are the server's; `active` tells it that a person did something."""
+        self._terminal, self._settings, self._active = terminal, settings, active
         self._noted_s = float("-inf")
 
-    def note(self, terminal: Any) -> None:
+    def note(self) -> None:
         """Something came or went."""
         now_s = time.monotonic()
         if now_s - self._noted_s >= INTERVAL_S:
             self._noted_s = now_s
-            terminal.last_activity = self._settings["terminal_last_activity"] = utcnow()
+            self._terminal.last_activity = self._settings["terminal_last_activity"] = utcnow()
             self._active()

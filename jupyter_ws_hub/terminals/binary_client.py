@@ -284,10 +284,10 @@ class BinaryClient:
         if known.accepted + len(payload) > known.limit:
             raise RemoteProtocolError(Code.TOO_BIG, f"Input beyond byte {known.limit} was not allowed yet.")
         known.accepted += len(payload)
+        self._terminal.feed(payload)  # first of all
         self._active_s = self._ticked_s
         if self._ack_due is None:
             self._ack_due = asyncio.get_running_loop().call_later(INPUT_ACK_S, self._acknowledge)
-        self._terminal.feed(payload)
 
     def _limit(self) -> int:
         return max(self.known.limit, self.known.accepted + MAX_BACKLOG_BYTES - self._terminal.backlog)

@@ -84,7 +84,7 @@ class HubPty(PtyWithClients):
     # Reading
 
     def start_reading(self, on_output: Callable[[], None], on_end: Callable[[], None]) -> None:
-        """Read from now on. `on_output` is called before output is handed on, `on_end` when there is no more."""
+        """Read from now on. `on_output` is called for each piece of output, `on_end` when there is no more."""
         self._on_output, self._on_end = on_output, on_end
         asyncio.get_running_loop().add_reader(self._descriptor, self._readable)
         self.ptyproc.when_exited(self._linger)
@@ -116,13 +116,13 @@ class HubPty(PtyWithClients):
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
 
     def _take(self, data: bytes) -> None:
-        self._on_output()
         self._text.before()
         self.ring.append(data)
         for viewer in self.viewers:
             viewer.pump()
         if self.clients:
             self._text.output(data)
+        self._on_output()
         if self.viewers or self.clients:
             self.check()
 

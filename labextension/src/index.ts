@@ -4,7 +4,7 @@
 import { chat } from './chat/plugin';
 import { connectionManager, transferManager } from './connections/plugin';
 import { panel } from './panel/plugin';
-import { terminalManager } from './terminals/plugin';
+import { terminalManager, terminalScreens } from './terminals/plugin';
 
 export { HubError } from './protocol/errors';
 // Types only, and all of them: so `declare module 'jupyter-ws-hub'` reaches the interfaces that others add to.
@@ -14,6 +14,7 @@ export * from './tokens';
 export default [
   connectionManager,
   terminalManager,
+  terminalScreens,
   transferManager,
   panel,
   chat

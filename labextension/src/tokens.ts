@@ -105,7 +105,9 @@ export interface IConnectionManager {
 
   /**
    * A terminal that exists, by its name: `/ws/terminal/<terminalId>`, with terminado's JSON messages. It reconnects by
-   * itself; then the screen is cleared and written anew. It closes when the terminal has ended or was given up.
+   * itself, and goes on where it was: with what the terminal has written meanwhile, and with what was sent meanwhile. Where
+   * output is lost the screen is cleared (`ESC c`). It closes when the terminal has ended (after a `disconnect`) or was
+   * given up.
    */
   connectTerminal(terminalId: string): Promise<WebSocket>;
 

@@ -53,12 +53,11 @@ class Done(msgspec.Struct, frozen=True):
 class HubTransfer:
     """A large file, up or down over file streams, again and again."""
 
-    unit = "MB"
-
     def __init__(self, order: Order) -> None:
         """Have what is to be sent."""
         self.amount = 0.0
         self._up = order.kind == "upload"
+        self.unit = "MB up" if self._up else "MB down"
         self._port = order.system.port
         self._client = BlockingClient(Target(self._port))
         self._ref = 0
@@ -92,7 +91,7 @@ class HubTransfer:
 class StockUpload:
     """A large file, up in pieces as JupyterLab sends them."""
 
-    unit = "MB"
+    unit = "MB up"
 
     def __init__(self, order: Order) -> None:
         """Have a piece."""
@@ -114,7 +113,7 @@ class StockUpload:
 class StockDownload:
     """A large file, down by a plain request."""
 
-    unit = "MB"
+    unit = "MB down"
 
     def __init__(self, order: Order) -> None:
         """Nothing has come."""
@@ -202,7 +201,7 @@ STOCK: Final[Mapping[str, Callable[[Order], Load]]] = {
 
 
 def _overtime(number: int, frame: FrameType | None) -> None:
-    raise TimeoutError("the server does not answer")
+    raise TimeoutError("what was begun was not finished in time")
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """The independence matrix: how long a key in a terminal takes while the server does something else as well.
 
 The probe runs here; loads run in processes of their own, and with lowered priority, as do the programs they start: on
-few cores it is then the server that makes a key wait, and not what loads it.
+few cores it is then the server that makes a key wait, and not what loads it. As a control every other key goes to a
+bare PTY: what that waits is the machine's doing.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from .harness import Bar, Bench, Figure, percentile
 from .lab import Lab, worker
 from .loads import BIG, BIG_BYTES, HUB, MANY, MANY_FILES, STOCK, Done
-from .terminal_client import TerminalClient
-from .terminal_echo import LETTERS
+from .terminal_client import BarePty, TerminalClient, Typist
+from .terminal_echo import LETTERS, press
 from .terminal_loads import Order
 from .terminal_systems import System, ours, stock
 
@@ -48,17 +49,28 @@ CELLS: Final[Mapping[str, Sequence[str]]] = {
 }
 
 
-def probe(client: TerminalClient, seconds: float) -> list[float]:
-    """Milliseconds from each key to its echo, at times that were set before.
+class Laps(NamedTuple):
+    """Milliseconds from keys to their echoes."""
+
+    echo: list[float]
+    control: list[float]
+    """The same keys in a bare PTY, in between."""
+
+
+def probe(client: TerminalClient, control: Typist, seconds: float) -> Laps:
+    """Type keys at times that were set before.
 
     A key that could not be typed in time, because the one before had not come back, counts from when it was due: else
     a server that stands still for seconds would spoil one key of hundreds.
     """
-    laps: list[float] = []
+    laps = Laps([], [])
     due_s = time.perf_counter()
     until_s = due_s + seconds
     number = 0
     while (due_s := due_s + random.uniform(*PAUSE_S)) < until_s:
+        if due_s - time.perf_counter() > PAUSE_S[0] / 2:
+            time.sleep(PAUSE_S[0] / 2)
+            laps.control.append(press(control, LETTERS[0]))
         began_s = due_s
         if (early_s := due_s - time.perf_counter()) > 0:
             time.sleep(early_s)
@@ -69,25 +81,27 @@ def probe(client: TerminalClient, seconds: float) -> list[float]:
         try:
             seen = client.see(ANSWER_S)
         except TimeoutError:
-            return [*laps, 1000 * (time.perf_counter() - began_s)]
-        laps.append(1000 * (time.perf_counter() - began_s))
+            until_s = 0.0
+            seen = key
+        laps.echo.append(1000 * (time.perf_counter() - began_s))
         if seen != key:
             raise RuntimeError(f"typed {key!r}, saw {seen!r}")
         client.settle()
     return laps
 
 
-def measure(system: System, kinds: Sequence[str]) -> tuple[list[float], list[Done]]:
+def measure(system: System, kinds: Sequence[str]) -> tuple[Laps, list[Done]]:
     """The echo's times beside these loads, and what the loads have done."""
     with ExitStack() as stack:
         client = stack.enter_context(TerminalClient(system.new()))
         client.run("cat")
+        control = stack.enter_context(BarePty("cat"))
         orders = [Order(kind, system, LEAD_S + CELL_S + 0.5) for kind in kinds]
         loads = [stack.enter_context(worker("loads", order)) for order in orders]
         for load in loads:
             load.go()
         time.sleep(LEAD_S)
-        laps = probe(client, CELL_S)
+        laps = probe(client, control, CELL_S)
         return laps, [load.answer(Done) for load in loads]
 
 
@@ -108,13 +122,16 @@ class Cell:
     def __init__(self) -> None:
         """Nothing."""
         self.percentiles: dict[float, list[float]] = {50: [], 99: [], 100: []}
+        self.control: list[float] = []
+        """The 99th percentile of the control."""
         self.done: dict[str, list[float]] = defaultdict(list)
         self.failures: set[str] = set()
 
-    def add(self, laps: Sequence[float], loads: Sequence[Done]) -> None:
+    def add(self, laps: Laps, loads: Sequence[Done]) -> None:
         """Keep a round."""
         for percent, values in self.percentiles.items():
-            values.append(percentile(laps, percent))
+            values.append(percentile(laps.echo, percent))
+        self.control.append(percentile(laps.control or [0.0], 99))
         for load in loads:
             self.done[load.unit].append(load.amount)
             self.failures |= {load.failure} - {""}
@@ -139,7 +156,7 @@ def run(bench: Bench) -> list[Figure]:
     return [figure for name in CELLS for figure in figures(name, own[name], theirs[name])]
 
 
-def _fresh(bench: Bench, start: Callable[[Lab], System], kinds: Sequence[str]) -> tuple[list[float], list[Done]]:
+def _fresh(bench: Bench, start: Callable[[Lab], System], kinds: Sequence[str]) -> tuple[Laps, list[Done]]:
     """Measure with a server that was just started: one that stands still may do so for good."""
     lab = Lab(bench.lab.folder / secrets.token_hex(4))
     try:
@@ -153,7 +170,7 @@ def _fresh(bench: Bench, start: Callable[[Lab], System], kinds: Sequence[str]) -
 
 def _tail(cell: Cell) -> str:
     values = cell.percentiles
-    return f"{values[99][-1]:.1f} / {values[100][-1]:.1f}" if values[99] else "-"
+    return f"{values[99][-1]:.1f} / {values[100][-1]:.1f} (control {cell.control[-1]:.1f})" if values[99] else "-"
 
 
 def figures(name: str, own: Cell, theirs: Cell) -> list[Figure]:
@@ -167,4 +184,5 @@ def figures(name: str, own: Cell, theirs: Cell) -> list[Figure]:
         values = theirs.percentiles[percent]
         return Figure(f"{name}: {what}", "ms", own.percentiles[percent], "stock" if values else "", values, bar, note)
 
-    return [row("p99", 99, bar, note), row("worst", 100), row("p50", 50)]
+    beside = Figure(f"{name}: p99 of a bare PTY at the same time", "ms", own.control)
+    return [row("p99", 99, bar, note), row("worst", 100), row("p50", 50), beside]

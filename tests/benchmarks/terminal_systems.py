@@ -78,7 +78,9 @@ def ttyd(lab: Lab) -> System | None:
     program = shutil.which("ttyd")
     if program is None:
         return None
-    target = lab.program("ttyd", lambda port: [program, "-W", "-i", "127.0.0.1", "-p", str(port), "/bin/sh"])
+    target = lab.program(
+        "ttyd", lambda port: [program, "-W", "-P", "300", "-i", "127.0.0.1", "-p", str(port), "/bin/sh"]
+    )
     return System(target.port, lab.peer_pid("ttyd"), "ttyd", "/ws")
 
 

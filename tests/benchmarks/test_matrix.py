@@ -14,16 +14,16 @@ from .terminal_client import TerminalClient
 
 
 class StandsStill:
-    """A terminal that answers at once, but once waits."""
+    """A terminal that answers at once, but may wait once."""
 
-    def __init__(self) -> None:
+    def __init__(self, waits: bool) -> None:
         self.key = b""
-        self.waits = True
+        self.waits = waits
 
     def type(self, data: bytes) -> None:
         self.key = data
 
-    def see(self, timeout_s: float) -> bytes:
+    def see(self, timeout_s: float = 1.0) -> bytes:
         if self.waits:
             time.sleep(0.2)
         self.waits = False
@@ -34,22 +34,24 @@ class StandsStill:
 
 def test_keys_that_could_not_be_typed_in_time_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix, "PAUSE_S", (0.001, 0.001))
-    laps = matrix.probe(cast(TerminalClient, StandsStill()), 0.4)
+    laps, control = matrix.probe(cast(TerminalClient, StandsStill(True)), StandsStill(False), 0.4)
     # Half of the time it stood still: half of the keys waited, from all of it to none.
     assert 40 <= percentile(laps, 75) <= 160
     assert max(laps) >= 190
+    assert 0 < len(control) < len(laps)
 
 
 def test_a_cell_tells_what_the_load_has_done() -> None:
     cell = matrix.Cell()
-    cell.add([1, 2], [Done(5, "MB"), Done(0, "listings", "RuntimeError: no")])
+    cell.add(matrix.Laps([1, 2], [3]), [Done(5, "MB"), Done(0, "listings", "RuntimeError: no")])
     assert cell.percentiles == {50: [2], 99: [2], 100: [2]}
+    assert cell.control == [3]
     assert cell.note("beside") == "beside 5 MB, 0 listings, RuntimeError: no"
 
 
 def test_a_cell_of_files_has_no_target_yet() -> None:
     own, theirs = matrix.Cell(), matrix.Cell()
-    own.add([20], [])
+    own.add(matrix.Laps([20], []), [])
     files, flood = (matrix.figures(name, own, theirs)[0] for name in ("1 GB goes up", "another terminal floods"))
     assert (files.verdict, files.note) == ("", "target joins later")
     assert (flood.verdict, flood.theirs) == ("missed", [])

@@ -16,8 +16,8 @@ def test_it_is_noted_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     settings: dict[str, Any] = {}
     told: list[float] = []
     terminal = SimpleNamespace(last_activity=None)
-    activity = TerminalActivity(settings, lambda: told.append(now_s[0]))
+    activity = TerminalActivity(terminal, settings, lambda: told.append(now_s[0]))
     for now_s[0] in (100.0, 100.5, 100.99, 101.0, 101.1, 105.0):
-        activity.note(terminal)
+        activity.note()
     assert told == [100.0, 101.0, 105.0]
     assert terminal.last_activity is settings["terminal_last_activity"] is not None

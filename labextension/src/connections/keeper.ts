@@ -7,7 +7,7 @@ import { CODES } from '../protocol/generated';
 import { Service } from '../tokens';
 import { backoffMs, STABLE_MS } from './backoff';
 import { StatusBook } from './status';
-import { Ask, Connect, ITransport } from './transport';
+import { Ask, Connect, IAddress, ITransport } from './transport';
 
 /** What the owner of a kept connection is told. */
 export interface IKept {
@@ -25,6 +25,7 @@ export interface IKeeperOptions {
   service: Service;
   id: string | null;
   path: readonly string[];
+  address?: IAddress;
   subprotocol: string | null;
   connect: Connect;
   ask: Ask;
@@ -157,7 +158,8 @@ export class Keeper {
             this._closed(code, reason, opened);
           }
         }
-      }
+      },
+      this._options.address
     );
     this._transport = transport;
   }

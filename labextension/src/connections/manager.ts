@@ -29,7 +29,8 @@ import { closeError } from './keeper';
 import { MainConnection } from './main';
 import { SocketFace } from './socket';
 import { StatusBook } from './status';
-import { TerminalSocket } from './terminal';
+import { ITerminalNotice, TerminalSocket } from './terminal';
+import { ScreenBook } from './terminalScreen';
 import {
   Ask,
   askServer,
@@ -76,6 +77,11 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
     return this._statusChanged;
   }
 
+  /** What the users of terminals should hear of. */
+  get terminalNotices(): ISignal<this, ITerminalNotice> {
+    return this._terminalNotices;
+  }
+
   async connectMain(): Promise<WebSocket> {
     this._requireServer();
     await this._main.connect();
@@ -99,6 +105,8 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
       connect,
       ask,
       book,
+      screens: this.screens,
+      notice: notice => this._terminalNotices.emit(notice),
       exists: name => this._terminalExists(name)
     });
     this._terminals.add(socket);
@@ -231,11 +239,14 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
     }
   };
 
+  /** Where terminals are seen; filled by who knows. */
+  readonly screens = new ScreenBook();
   private readonly _connect: Connect;
   private readonly _ask: Ask;
   private readonly _book = new StatusBook();
   private readonly _main: MainConnection;
   private readonly _terminals = new Set<TerminalSocket>();
+  private readonly _terminalNotices = new Signal<this, ITerminalNotice>(this);
   private readonly _statusChanged = new Signal<this, IConnectionStatus>(this);
   private _disposed = false;
 }

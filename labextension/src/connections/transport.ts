@@ -20,26 +20,40 @@ export interface ITransport {
   readonly protocol: string;
 }
 
+/** What an address has beside its path. */
+export interface IAddress {
+  /** Where the path begins, under the server's `wsUrl`; ours by default. */
+  root?: string;
+  query?: Readonly<Record<string, string>>;
+}
+
 /** Opens a transport to a path. */
 export type Connect = (
   path: readonly string[],
   subprotocol: string | null,
-  events: ITransportEvents
+  events: ITransportEvents,
+  address?: IAddress
 ) => ITransport;
 
 /** The address of an endpoint, made as JupyterLab itself makes them. */
 export function socketUrl(
   settings: ServerConnection.ISettings,
-  path: readonly string[]
+  path: readonly string[],
+  { root = 'ws', query = {} }: IAddress = {}
 ): string {
   const url = URLExt.join(
     settings.wsUrl,
-    'ws',
+    root,
     ...path.map(encodeURIComponent)
   );
-  return settings.appendToken && settings.token !== ''
-    ? `${url}?token=${encodeURIComponent(settings.token)}`
-    : url;
+  const token =
+    settings.appendToken && settings.token !== ''
+      ? { token: settings.token }
+      : {};
+  const pairs = Object.entries({ ...query, ...token }).map(
+    ([name, value]) => `${name}=${encodeURIComponent(value)}`
+  );
+  return pairs.length > 0 ? `${url}?${pairs.join('&')}` : url;
 }
 
 /** As much of a reason as a close frame carries, in bytes (RFC 6455, 5.5). */
@@ -59,8 +73,8 @@ function shortReason(reason: string): string {
 export function webSocketTransport(
   settings: ServerConnection.ISettings
 ): Connect {
-  return (path, subprotocol, events) => {
-    const url = socketUrl(settings, path);
+  return (path, subprotocol, events, address) => {
+    const url = socketUrl(settings, path, address);
     const socket = subprotocol
       ? new settings.WebSocket(url, subprotocol)
       : new settings.WebSocket(url);

@@ -10,7 +10,7 @@ import {
   Request,
   ServerMessage
 } from '../protocol/generated';
-import { FakeSocket, Frame, ILine } from './fakeSocket';
+import { FakeSocket, Frame, ILine, IServe } from './fakeSocket';
 import { FakeStreams } from './fakeStreams';
 import { errorInfo, FakeTopics, Refusal } from './fakeTopics';
 
@@ -27,6 +27,7 @@ export class FakeServer implements ILine {
   latencyMs = 1;
   silent = false;
   refusing = false;
+  refuses = (_: FakeSocket): boolean => false;
   browserGivesUp = true;
   /** These go out with `welcome`. */
   heartbeat = { interval_ms: 25_000, grace_ms: 10_000 };
@@ -50,13 +51,20 @@ export class FakeServer implements ILine {
   /** A frame came on such a socket. */
   onFrame = (_: FakeSocket, __: Frame): unknown => null;
 
-  readonly connect: Connect = (path, subprotocol, events) => {
+  /** The subprotocol that the server selects of what a client offers. */
+  select = (subprotocol: string): string => subprotocol;
+
+  readonly connect: Connect = (path, subprotocol, events, address) => {
     const isHub = path.length === 0;
-    const socket = new FakeSocket(path, subprotocol ?? '', events, this, {
+    const serve: IServe = {
       opened: one => isHub || this.onOpen(one),
       received: (one, frame) =>
         isHub ? this._frame(one, frame) : this.onFrame(one, frame)
-    });
+    };
+    const socket = new FakeSocket(
+      ...([path, this.select(subprotocol ?? ''), events] as const),
+      ...([this, serve, address, subprotocol ?? ''] as const)
+    );
     this.sockets.push(socket);
     return socket;
   };

@@ -1,7 +1,11 @@
 /**
  * One socket in memory with both its ends: the client's (ITransport) and the server's (give, end, cut).
  */
-import { ITransport, ITransportEvents } from '../connections/transport';
+import {
+  IAddress,
+  ITransport,
+  ITransportEvents
+} from '../connections/transport';
 
 export type Frame = string | Uint8Array;
 
@@ -16,6 +20,8 @@ export interface ILine {
   silent: boolean;
   /** Upgrades are refused; a browser tells no more than 1006. */
   refusing: boolean;
+  /** Some are. */
+  refuses(socket: FakeSocket): boolean;
   /** The browser gives up by itself what does not open. */
   browserGivesUp: boolean;
 }
@@ -32,14 +38,17 @@ export class FakeSocket implements ITransport {
     readonly protocol: string,
     private readonly _events: ITransportEvents,
     private readonly _line: ILine,
-    private readonly _serve: IServe
+    private readonly _serve: IServe,
+    readonly address: IAddress = {},
+    /** The subprotocol that the client has offered. */
+    readonly offered = ''
   ) {
     this._opening = setTimeout(
       () => _line.browserGivesUp && this.cut(),
       OPEN_TIMEOUT_MS
     );
     this._later(() => {
-      if (_line.refusing) {
+      if (_line.refusing || _line.refuses(this)) {
         this._end(1006, '', false);
       } else {
         clearTimeout(this._opening);

@@ -8,7 +8,8 @@ import {
 import { Verdict } from '../connections/transport';
 import { IConnectionStatus } from '../tokens';
 import { FakeServer } from './fakeServer';
-import { SETUP } from './terminalRig';
+import { FakeSocket } from './fakeSocket';
+import { FakeTerminal } from './fakeTerminal';
 import { settingsWith, until, watch } from './tools';
 
 const all: ConnectionManager[] = [];
@@ -23,8 +24,9 @@ export class ManagerRig {
   readonly urls: string[] = [];
 
   constructor(options: Partial<IConnectionManagerOptions> = {}) {
-    this.server.onOpen = socket =>
-      socket.path[0] === 'terminal' && socket.give(SETUP);
+    this.server.onOpen = socket => this._terminal(socket)?.open(socket);
+    this.server.onFrame = (socket, frame) =>
+      this._terminal(socket)?.frame(socket, frame);
     this.manager = new ConnectionManager({
       settings: settingsWith(url => {
         this.urls.push(url);
@@ -45,6 +47,19 @@ export class ManagerRig {
     return own
       .map(({ state }) => state)
       .filter((state, n, list) => state !== list[n - 1]);
+  }
+
+  /** The terminals of the server, by name. */
+  readonly terminals = new Map<string, FakeTerminal>();
+
+  private _terminal(socket: FakeSocket): FakeTerminal | null {
+    const [service, name = ''] = socket.path;
+    if (service !== 'terminal') {
+      return null;
+    }
+    const terminal = this.terminals.get(name) ?? new FakeTerminal();
+    this.terminals.set(name, terminal);
+    return terminal;
   }
 
   /** Open a terminal's socket, and wait until it is open. */

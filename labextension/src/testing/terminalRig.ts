@@ -25,6 +25,8 @@ export class TerminalRig {
   exists: boolean | null = true;
 
   constructor() {
+    // As where the terminals are not ours: the server selects no subprotocol, and speaks JSON.
+    this.server.select = () => '';
     this.server.onOpen = socket => socket.give(SETUP);
     this.book.changed.connect((_, { state }) => this.states.push(state));
     this.socket = new TerminalSocket('1', '1', {
@@ -38,6 +40,11 @@ export class TerminalRig {
     this.socket.onmessage = event => this.messages.push(String(event.data));
     this.socket.onclose = ({ code, reason }) =>
       this.closes.push({ code, reason });
+  }
+
+  /** The attempts in JSON: the first one of all was made in the binary protocol. */
+  get attempts(): number {
+    return this.server.sockets.length - 1;
   }
 
   get status(): IConnectionStatus {

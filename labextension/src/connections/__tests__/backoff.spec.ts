@@ -1,5 +1,5 @@
 import { seeded } from '../../testing/random';
-import { backoffMs, STABLE_MS } from '../backoff';
+import { backoffMs, STABLE_MS, terminalBackoffMs } from '../backoff';
 
 const LARGEST = 1 - Number.EPSILON;
 
@@ -34,5 +34,23 @@ describe('The pause before an attempt', () => {
 
   it('starts over after half a minute without a break', () => {
     expect(STABLE_MS).toBe(30_000);
+  });
+});
+
+describe('The pause of a terminal', () => {
+  it('is none at first, then grows to 5 s', () => {
+    const pauses = [1, 2, 3, 4, 5, 6, 7, 8, 9, 1000].map(attempt =>
+      terminalBackoffMs(attempt, () => 0.5)
+    );
+    expect(pauses).toEqual([
+      0, 100, 250, 500, 1000, 2000, 4000, 5000, 5000, 5000
+    ]);
+  });
+
+  it('is spread, so that many terminals do not come together', () => {
+    const pauses = Array.from({ length: 200 }, () => terminalBackoffMs(8));
+    expect(new Set(pauses).size).toBeGreaterThan(100);
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(3750);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(6250);
   });
 });

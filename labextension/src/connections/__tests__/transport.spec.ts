@@ -77,6 +77,21 @@ describe('The address of an endpoint', () => {
     expect(url(true)).toBe('ws://hub.test/base/ws?token=a%20b%26c');
     expect(url(false)).toBe('ws://hub.test/base/ws');
   });
+
+  it('has what a resume needs, before the token', () => {
+    const settings = settingsWith(undefined, { token: 't', appendToken: true });
+    const query = { client: 'a&b', have: '3' };
+    expect(socketUrl(settings, ['terminal', '1'], { query })).toBe(
+      'ws://hub.test/base/ws/terminal/1?client=a%26b&have=3&token=t'
+    );
+  });
+
+  it('may lie elsewhere', () => {
+    const root = 'terminals';
+    expect(socketUrl(settingsWith(), ['websocket', '1'], { root })).toBe(
+      'ws://hub.test/base/terminals/websocket/1'
+    );
+  });
 });
 
 describe('A transport', () => {
