@@ -17,7 +17,7 @@ from ..protocol.terminal_opening import Opening
 from .flow import Progress
 from .input_queue import MAX_BACKLOG_BYTES
 from .process import ExitStatus
-from .queries import blank_queries, whole_sequences
+from .queries import MAX_SEQUENCE_BYTES, blank_queries, whole_sequences
 from .ring import ByteRing
 from .sizes import NO_EXTENT, Extent, Vote
 from .text import after_line
@@ -27,6 +27,9 @@ INPUT_ACK_S: Final = 0.02
 
 LIMIT_STEP_BYTES: Final = 64 * 1024
 """The client is told of room for its input in steps of this, or when all of it is there again."""
+
+PAST_SLICE_BYTES: Final = 16 * 1024
+"""History is looked through in slices of this, some 0.5 ms each, and the rest of the server has its turn in between."""
 
 GAP_TAIL_BYTES: Final = 256 * 1024
 """How much of the end a client gets that has missed more than the ring holds."""
@@ -156,11 +159,15 @@ class BinaryClient:
         self.pump()
 
     @property
+    def _credit(self) -> int:
+        """Output bytes that may be sent now. Of history none rather than a part of a query, which would be missed."""
+        credit = self._window - (self._cursor - self._acked)
+        return credit if credit >= min(MAX_SEQUENCE_BYTES, self._replay_until - self._cursor) else 0
+
+    @property
     def is_behind(self) -> bool:
         """Whether it takes nothing more now."""
-        return self._cursor - self._acked >= self._window or (
-            self._in_flight and self._terminal.ring.head - self._cursor > wire.MAX_DATA_BYTES
-        )
+        return self._credit <= 0 or (self._in_flight and self._terminal.ring.head - self._cursor > wire.MAX_DATA_BYTES)
 
     @property
     def holds_up(self) -> bool:
@@ -180,7 +187,7 @@ class BinaryClient:
 
     def _output(self) -> list[bytes]:
         """The next frames of the output, if any."""
-        ring, credit = self._terminal.ring, self._window - (self._cursor - self._acked)
+        ring, credit = self._terminal.ring, self._credit
         if self._cursor < ring.start and credit > 0:
             return self._gap()
         size = min(ring.head - self._cursor, credit, wire.MAX_DATA_BYTES)
@@ -188,7 +195,7 @@ class BinaryClient:
             return self._exit()
         frames = [self._input_ack()] if self._ack_due is not None else []
         if self._cursor < self._replay_until:
-            data = ring.read(self._cursor, min(size, self._replay_until - self._cursor))
+            data = ring.read(self._cursor, min(size, self._replay_until - self._cursor, PAST_SLICE_BYTES))
             data = blank_queries(data[: whole_sequences(data)])
         else:
             data = ring.read(self._cursor, size)
@@ -217,7 +224,7 @@ class BinaryClient:
         elif self._said_goodbye:
             self._left = True
             self._end(NORMAL_CLOSURE, "the terminal has ended")
-        elif not written.done():
+        elif not written.done() or self._cursor < self._replay_until:
             self._in_flight = True
             written.add_done_callback(self._written)
 

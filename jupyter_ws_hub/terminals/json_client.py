@@ -54,14 +54,6 @@ class Manager(Protocol):
         ...
 
 
-def _is_text(value: object) -> bool:
-    """Whether it can be written to a terminal: half a surrogate pair cannot."""
-    try:
-        return isinstance(value, str) and value.encode() is not None
-    except UnicodeEncodeError:
-        return False
-
-
 class JsonClient:
     """One socket's view of a terminal. `write` sends a text and is awaited before the next."""
 
@@ -182,20 +174,29 @@ class JsonClient:
         kind, arguments = self._decode(frame)
         if self.terminal is None:
             return
-        if kind == "stdin" and _is_text(arguments[0]):
+        if kind == "stdin" and isinstance(arguments[0], str):
             self._active()
             loop = asyncio.get_running_loop()
             try:
                 await loop.run_in_executor(
                     self._manager.blocking_io_executor, self.terminal.ptyproc.write, arguments[0]
                 )
+            except UnicodeEncodeError as error:  # half a surrogate pair, where the terminal is not one of ours
+                raise RemoteProtocolError(Code.BAD_FRAME, "Half a character cannot be typed.") from error
             except (OSError, EOFError) as error:
                 raise HubError(Code.UNAVAILABLE, "The terminal takes no input any more.") from error
+        elif kind == "set_size" and arguments[:2] == [None, None]:
+            self._resize(None, None)
         elif kind == "set_size" and all(isinstance(n, int) and 0 < n < 65536 for n in arguments[:2]):
-            self.size = (arguments[0], arguments[1])
-            self.terminal.resize_to_smallest()
+            self._resize(arguments[0], arguments[1])
         elif kind in ("stdin", "set_size"):
             raise RemoteProtocolError(Code.BAD_FRAME, f"A terminal takes no such message as {frame!r:.80}.")
+
+    def _resize(self, rows: int | None, columns: int | None) -> None:
+        """Terminado's clients may say that they have no size."""
+        self.size = (rows, columns)
+        if self.terminal is not None:
+            self.terminal.resize_to_smallest()
 
     def _decode(self, frame: str | bytes) -> tuple[str, list[Any]]:
         try:

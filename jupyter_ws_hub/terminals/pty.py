@@ -41,6 +41,12 @@ TERMINATE_S: Final = 0.1
 HANGUP_S: Final = 1.0
 """How long a process may live on without its terminal."""
 
+LINGER_S: Final = 0.5
+"""A terminal whose program has ended, but which a child of it still holds open, is looked at after this."""
+
+MAX_LINGERS: Final = 10
+"""So often a child may have written something; then the terminal ends all the same."""
+
 MAX_KNOWN_CLIENTS: Final = 64
 
 
@@ -81,6 +87,7 @@ class HubPty(PtyWithClients):
         """Read from now on. `on_output` is called for each piece of output, `on_end` when there is no more."""
         self._on_output, self._on_end = on_output, on_end
         asyncio.get_running_loop().add_reader(self._descriptor, self._readable)
+        self.ptyproc.when_exited(self._linger)
 
     def _readable(self) -> None:
         data, ended = self._drain()
@@ -132,6 +139,24 @@ class HubPty(PtyWithClients):
             loop.add_reader(self._descriptor, self._readable)
 
     # The end
+
+    def _linger(self, times: int = MAX_LINGERS) -> None:
+        asyncio.get_running_loop().call_later(LINGER_S, self._outlived, times)
+
+    def _outlived(self, times: int) -> None:
+        """The program has ended: so does the terminal, when all is read; nobody waits for a child in the background."""
+        if self.over.is_set():
+            return
+        if self.paused:  # what is not read yet may be the program's own
+            self._linger(times)
+            return
+        data, ended = self._drain()
+        if data:
+            self._take(data)
+        if ended or not data or not times:
+            self._end()
+        else:
+            self._linger(times - 1)
 
     def _end(self) -> None:
         """All output is read. Nobody waits for the process here: its status is told when it has ended."""

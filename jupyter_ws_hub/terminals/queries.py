@@ -20,9 +20,11 @@ _QUERIES: Final = "|".join(
         r"\x1b\[\?[0-9;]*u",  # the kitty keyboard's flags
         r"\x1b\[(?:1[1345689]|2[01])(?:;[0-9]+)*t",  # window reports
         r"\x1bP[$+]q[^\x07\x1b]*\x1b\\",  # DECRQSS and XTGETTCAP
-        r"\x1b\](?:4|5|1[0-9]|52);[^\x07\x1b]*\?[^\x07\x1b]*(?:\x07|\x1b\\)",  # colours and the clipboard
+        r"\x1b\](?:4|5|1[0-9]|52);[^\x07\x1b]*(?:\x07|\x1b\\)",  # colours and the clipboard, with a question mark
     )
 )
+"""Takes time in proportion to the output, whatever that is: a question mark is looked for afterwards."""
+
 _IN_BYTES: Final = re.compile(_QUERIES.encode())
 _IN_TEXT: Final = re.compile(_QUERIES)
 
@@ -36,12 +38,22 @@ _OPEN: Final = re.compile(
 
 def blank_queries(output: bytes) -> bytes:
     """The same number of bytes, with NULs, which terminals ignore, where there were queries."""
-    return _IN_BYTES.sub(lambda found: bytes(len(found[0])), output)
+
+    def blanked(found: re.Match[bytes]) -> bytes:
+        sequence = found[0]
+        return sequence if sequence.startswith(b"\x1b]") and b"?" not in sequence else bytes(len(sequence))
+
+    return _IN_BYTES.sub(blanked, output)
 
 
 def remove_queries(text: str) -> str:
     """The text without queries."""
-    return _IN_TEXT.sub("", text)
+
+    def removed(found: re.Match[str]) -> str:
+        sequence = found[0]
+        return sequence if sequence.startswith("\x1b]") and "?" not in sequence else ""
+
+    return _IN_TEXT.sub(removed, text)
 
 
 def whole_sequences(output: bytes) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -45,16 +45,23 @@ class Waits:
 @asynccontextmanager
 async def waiting(client: HubClient, method: str, params: Any = None, *, at_least: int = 10) -> AsyncIterator[Waits]:
     """While the block runs, ask again and again, and `at_least` so often; what is answered wrongly is raised."""
+    async with repeating(lambda: client.request(method, params), at_least=at_least) as waits:
+        yield waits
+
+
+@asynccontextmanager
+async def repeating(ask: Callable[[], Awaitable[object]], *, at_least: int = 10) -> AsyncIterator[Waits]:
+    """While the block runs, do something again and again, and `at_least` so often; what it raises is raised."""
     waits, enough = Waits(), asyncio.Event()
 
-    async def ask() -> None:
+    async def repeat() -> None:
         while not (enough.is_set() and len(waits.round_trips_s) >= at_least):
             began_s = time.monotonic()
-            await client.request(method, params)
+            await ask()
             waits.round_trips_s.append(time.monotonic() - began_s)
             await asyncio.sleep(PAUSE_S)
 
-    task = asyncio.create_task(ask())
+    task = asyncio.create_task(repeat())
     try:
         yield waits
         enough.set()

@@ -116,11 +116,12 @@ async def test_a_queue_that_waits_leaves_the_processor_alone(raw: Pair) -> None:
     queue.close()
 
 
+@pytest.mark.parametrize("size", [100, 5000, 9000, KERNEL_BYTES])
 @pytest.mark.parametrize("character", [b"\x03", b"\x1c", b"\x1a"])
-async def test_an_interrupt_overtakes_what_nobody_reads_and_drops_it(pair: Pair, character: bytes) -> None:
+async def test_an_interrupt_overtakes_what_nobody_reads_and_drops_it(pair: Pair, character: bytes, size: int) -> None:
     queue = InputQueue(pair.master)
-    queue.write(b"a line\n" * (KERNEL_BYTES // 7))
-    assert queue.backlog
+    queue.write(b"a line\n" * (size // 7))
+    assert queue.backlog or size < KERNEL_BYTES
     queue.write(character)
     assert queue.backlog == 0
     await until(lambda: seen(pair).endswith(b"^" + bytes([character[0] + 64])), "the terminal to take it")

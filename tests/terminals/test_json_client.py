@@ -289,8 +289,9 @@ async def test_the_size_is_kept_and_the_terminal_has_the_smallest(frame: str) ->
     async with joined() as socket:
         assert all(length is None for length in socket.client.size)
         await socket.client.receive(frame)
-        assert socket.client.size == (24, 80)
         assert socket.pty.sizes == [[(24, 80)]]
+        await socket.client.receive('["set_size", null, null, 0, 0]')
+        assert socket.pty.sizes[1:] == [[(None, None)]]
 
 
 BAD = """

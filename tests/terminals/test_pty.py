@@ -132,6 +132,23 @@ async def test_the_end_of_a_terminal_does_not_stop_the_loop(monkeypatch: pytest.
         assert viewer.exits[0].signal == signal.SIGKILL and pty.ptyproc.closed
 
 
+async def test_a_child_that_keeps_the_terminal_open_does_not_keep_it_alive() -> None:
+    async with running("trap '' HUP; (echo child; sleep 20) & echo last; exit 3") as pty:
+        viewer = Viewer(pty)
+        await until(lambda: viewer.ends == [NORMAL_CLOSURE], "the end")
+        assert pty.exit == ExitStatus(3)
+        assert b"last\r\n" in viewer.output
+        assert isinstance(viewer.frames[-1], wire.Exit)
+
+
+async def test_a_child_that_writes_without_end_does_not_keep_it_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_ws_hub.terminals.pty.LINGER_S", 0.02)
+    async with running("trap '' HUP; (yes; sleep 20) & exit 3") as pty:
+        viewer = Viewer(pty)
+        await until(lambda: viewer.ends == [NORMAL_CLOSURE], "the end")
+        assert pty.exit == ExitStatus(3)
+
+
 async def test_who_lives_on_without_its_terminal_is_killed_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jupyter_ws_hub.terminals.pty.HANGUP_S", 0.05)
     async with running("trap '' HUP; exec 0<&- 1>&- 2>&-; exec sleep 1000") as pty:

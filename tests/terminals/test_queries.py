@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +95,16 @@ def test_a_sequence_that_is_half_told_is_left_for_the_next_piece(tail: str) -> N
 @pytest.mark.parametrize("tail", ["", "\x1b[6n", "\x1b[0m", "\x1b]11;?\x07", "\x1b]11;?\x1b\\", "\x1bZ"])
 def test_a_whole_sequence_ends_a_piece(tail: str) -> None:
     assert whole_sequences(b"some text" + tail.encode()) == len("some text") + len(tail)
+
+
+@pytest.mark.parametrize("head", ["\x1b]11;", "\x1b]4;", "\x1bP$q", "\x1b[", "\x1b[>", "\x1b"])
+@pytest.mark.parametrize("body", ["?", "1;", ";?", "x", "\x1b]11;", "\x1b]11;?", "\x1b[1"])
+def test_output_that_is_made_to_be_hard_costs_no_more_than_any(head: str, body: str) -> None:
+    """64 KB took half a minute once, and the server stood still meanwhile."""
+    output = (head + body * 65536)[:65536]
+    began_s = time.process_time()
+    remove_queries(output), blank_queries(output.encode())
+    assert time.process_time() - began_s < 0.5
 
 
 def test_an_endless_sequence_does_not_hold_up_the_rest() -> None:

@@ -79,8 +79,8 @@ export class RealServer {
     private readonly _process: ChildProcess
   ) {}
 
-  /** Start one and wait until it answers. */
-  static async start(): Promise<RealServer> {
+  /** Start one and wait until it answers; without the extension it is a stock one. */
+  static async start(extension = true): Promise<RealServer> {
     const base = mkdtempSync(join(tmpdir(), 'jupyter-ws-hub-'));
     for (const folder of ['root', 'data', 'config', 'runtime']) {
       mkdirSync(join(base, folder));
@@ -90,7 +90,7 @@ export class RealServer {
     writeFileSync(
       config,
       [
-        "c.ServerApp.jpserver_extensions = {'jupyter_ws_hub': True, 'jupyter_server_terminals': True}",
+        `c.ServerApp.jpserver_extensions = {'jupyter_ws_hub': ${extension ? 'True' : 'False'}, 'jupyter_server_terminals': True}`,
         `c.IdentityProvider.token = ${JSON.stringify(TOKEN)}`,
         `c.ServerApp.root_dir = ${JSON.stringify(join(base, 'root'))}`,
         `c.ServerApp.port = ${port}`,
