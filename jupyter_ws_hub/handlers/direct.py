@@ -79,6 +79,8 @@ class DirectStream:
             raise StreamClosedError
         if not self._unsent:
             sent = self._send(data)
+            if self.closed():  # the other side is gone, as this write has shown
+                raise StreamClosedError
             if sent == len(data):
                 return self._done
             data = data[sent:]
@@ -167,8 +169,11 @@ class DirectProtocol(WebSocketProtocol13):
             first = await stream.read_bytes(stream.max_buffer_size, partial=True)  # all that Tornado has read
             while stream.writing():
                 await stream.write(b"")
-            stream.set_close_callback(None)
-            self.stream = DirectStream(stream, self._take, self._over.set)
+            if stream.closed():  # it has left since: what it has said still counts
+                self._over.set()
+            else:
+                stream.set_close_callback(None)
+                self.stream = DirectStream(stream, self._take, self._over.set)
             self._take(first)
             await self._over.wait()
         except StreamClosedError:

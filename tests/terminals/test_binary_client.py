@@ -208,7 +208,7 @@ async def test_who_is_too_slow_for_the_ring_is_told_what_is_missing_and_gets_the
 
     def is_there() -> bool:
         link.send(wire.Ack(gap.until + len(link.output)))
-        return len(link.output) == head - gap.until
+        return bool(len(link.output) == head - gap.until)
 
     await until(is_there, "the end")
     assert link.output.startswith(b"0123456789\0\0\0\0\r\n") and b"\x1b" not in link.output
