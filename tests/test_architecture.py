@@ -34,6 +34,7 @@ CONTAINERS: Final = {"list", "dict", "set", "bytearray", "deque", "defaultdict",
 STATEFUL: Final = {"count", "Queue", "Event", "Lock", "ContextVar", "WeakSet", "WeakKeyDictionary"}
 MUTATORS: Final = {"append", "extend", "add", "update", "setdefault", "insert", "pop", "remove", "discard", "clear"}
 NOT_MIRRORED: Final = {
+    "handlers/direct_stream.py": "tested through the protocol in tests/handlers/test_direct.py",
     "handlers/parts.py": "a dataclass",
     "hub/commons.py": "a dataclass",
     "hub/settings.py": "a struct of defaults",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from .. import __version__
 from . import terminal
 from .servers import CommandError
 
-COMMANDS = (terminal,)
+COMMANDS: Final = (terminal,)
+INTERRUPTED: Final = 130
+"""128 + SIGINT, as shells have it."""
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -31,4 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandError as error:
         print(f"jupyter ws-hub: {error}", file=sys.stderr)
         return error.status
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return status

@@ -83,8 +83,8 @@ class TerminalLink:
         self._eased = asyncio.Event()
         self._leave = asyncio.Event()
         self._socket: ClientConnection | None = None
-        self._dialing = self._dialed = False
-        """Whether a connection beside the current one is being tried, or was."""
+        self._dialing = False
+        """Whether a connection beside the current one is being tried."""
 
     def send(self, data: bytes) -> int:
         """Take input and say how many bytes were taken; with fewer than there are, wait for `on_room`."""
@@ -147,7 +147,7 @@ class TerminalLink:
 
     async def _live(self, socket: ClientConnection, welcome: str | bytes) -> Opened | None:
         """One connection's life; returns the next one."""
-        self._socket, self._dialing, self._dialed = socket, False, False
+        self._socket, self._dialing = socket, False
         opened: Opened | None = None
         tasks: list[asyncio.Task[None] | asyncio.Task[int]] = []
         beside = asyncio.create_task(self._beside())
@@ -179,12 +179,15 @@ class TerminalLink:
     def _is_superseded(self, code: int) -> bool:
         """Whether the one that is being tried beside has taken the place of a connection that ended with `code`.
 
+        It may also have been one that was given up in the midst of its handshake and reached the server late: nobody
+        else has this client's id, so then it comes back, too.
+
         Raises:
             Over: there is no next connection.
         """
         if self._client.exit is not None:
             raise Over(Why.EXITED)
-        if code == Code.SUPERSEDED and self._dialed:
+        if code == Code.SUPERSEDED:
             return self._dialing
         check_close(code)
         return False
@@ -228,7 +231,7 @@ class TerminalLink:
         """Wait until the connection is too silent, then open another; returns it when it has its first frame."""
         while True:
             if self._is_silent():
-                self._dialing = self._dialed = True
+                self._dialing = True
                 self._on_event(Away())
                 opened = await self._dial(self._is_silent)
                 if opened is not None:

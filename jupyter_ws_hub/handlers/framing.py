@@ -1,9 +1,11 @@
-"""Whole WebSocket messages as a server sends them: one frame each, not masked (RFC 6455, 5.2)."""
+"""WebSocket frames as bytes (RFC 6455, 5.2): a server's messages, one frame each, and how a client's are measured."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+
+from websockets.utils import apply_mask
 
 TEXT: Final = 0x81
 BINARY: Final = 0x82
@@ -27,3 +29,24 @@ def binary_messages(payloads: Sequence[bytes]) -> bytes:
     if len(payloads) == 1:
         return _header(BINARY, len(payloads[0])) + payloads[0]
     return b"".join(part for payload in payloads for part in (_header(BINARY, len(payload)), payload))
+
+
+SMALL_BYTES: Final = 126
+"""A shorter message has the shortest header."""
+
+MASKED: Final = 0x80
+
+HEADER_BYTES: Final = 6
+"""Opcode, length, and the client's mask."""
+
+
+def masked_bytes(size: int) -> int:
+    """How long the frame of a client is on the wire (RFC 6455, 5.2)."""
+    return HEADER_BYTES + size + (0 if size < SMALL_BYTES else 2 if size < 1 << 16 else 8)
+
+
+def one_small_message(data: bytes) -> bytes | None:
+    """The message, where the bytes are just one short binary one, as a key and an acknowledgement are."""
+    if data[0] != BINARY or len(data) < HEADER_BYTES or len(data) != HEADER_BYTES + data[1] - MASKED:
+        return None
+    return apply_mask(data[HEADER_BYTES:], data[2:HEADER_BYTES])

@@ -11,12 +11,13 @@ import termios
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from ptyprocess import PtyProcessUnicode
 
 from .input_queue import InputQueue
 from .sizes import Extent
+from .spawn import can_spawn, spawn
 
 POLL_S: Final = 0.02
 """How often the end is asked for where the system does not tell of it."""
@@ -24,6 +25,10 @@ POLL_S: Final = 0.02
 UNKNOWN: Final = -1
 SIGNALLED: Final = 128
 """What shells add to a signal's number to make it an exit code."""
+
+
+def _as_terminado_does() -> None:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 class ExitStatus(NamedTuple):
@@ -56,6 +61,20 @@ class HubPtyProcess(PtyProcessUnicode):
         self._on_exit: list[Callable[[], None]] = []
         self._watched: int | None = None
         self._watch()
+
+    @classmethod
+    def start(cls, argv: list[str], env: dict[str, str], cwd: str | None) -> Self:
+        """Start a program, as `spawn` does but without holding up the loop where the system has a way.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        if not can_spawn():
+            started: Self = cls.spawn(argv, cwd=cwd, env=env, preexec_fn=_as_terminado_does)
+            return started
+        process = cls(*spawn(argv, env, cwd))
+        process.argv, process.env, process.launch_dir = argv, env, cwd
+        return process
 
     def write(self, text: str | bytes) -> int:
         """Queue input; from any thread. Returns the number of bytes."""

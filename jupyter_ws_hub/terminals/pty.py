@@ -16,7 +16,7 @@ from logging import Logger
 from time import monotonic, perf_counter
 from typing import Any, Final
 
-from terminado.management import PtyWithClients, preexec_fn
+from terminado.management import PtyWithClients
 
 from ..protocol.terminal_opening import Opening
 from .binary_client import BinaryClient, Known, Write
@@ -63,7 +63,7 @@ class HubPty(PtyWithClients):
         """
         self.clients: list[Any] = []
         self.viewers: list[BinaryClient] = []
-        self.ptyproc: HubPtyProcess = HubPtyProcess.spawn(argv, cwd=cwd, env=env or {}, preexec_fn=preexec_fn)
+        self.ptyproc: HubPtyProcess = HubPtyProcess.start(argv, env or {}, cwd)
         self.ring = ByteRing(ring_bytes)
         self.epoch = secrets.token_hex(16)
         self.exit: ExitStatus | None = None

@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_ws_hub.cli.servers import Server
 from jupyter_ws_hub.cli.terminal_link import BACKLOG_BYTES, Away, Back
-from jupyter_ws_hub.cli.terminal_socket import Why
+from jupyter_ws_hub.cli.terminal_socket import Why, drop, open_terminal
 from jupyter_ws_hub.protocol.terminal import MAX_WINDOW_BYTES, MIN_WINDOW_BYTES
 
 from ..support.address import until
@@ -122,6 +122,17 @@ async def test_a_connection_that_speaks_again_stays(server: TerminalServer) -> N
         server.status = None
         proxy.cut_all()
         await until(lambda: len(user.joins) == 2, "a next one after its end")
+    assert server.terminals["one"].model.input == b"typed"
+
+
+async def test_an_attempt_that_was_given_up_and_arrives_late_ends_nothing(server: TerminalServer) -> None:
+    async with server, attached(address(server), "one") as (user, _):
+        await until(lambda: user.joins, "the first connection")
+        ghost = await open_terminal(address(server), "one", user.client.query())
+        await user.type(b"typed")
+        await user.wait_for(b"typed")
+        assert len(user.joins) == 2 and server.connections == 3
+        drop(ghost[0])
     assert server.terminals["one"].model.input == b"typed"
 
 

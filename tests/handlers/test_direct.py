@@ -21,8 +21,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from jupyter_ws_hub.handlers.direct import DirectProtocol, DirectStream, directly, masked_bytes, one_small_message
-from jupyter_ws_hub.handlers.framing import binary_messages
+from jupyter_ws_hub.handlers.direct import DirectProtocol, directly
+from jupyter_ws_hub.handlers.direct_stream import DirectStream
+from jupyter_ws_hub.handlers.framing import binary_messages, masked_bytes, one_small_message
 
 from ..support.client import WAIT_S, until
 

@@ -279,9 +279,10 @@ def test_a_second_connection_is_not_told_that_more_was_consumed_than_it_has_sent
     client.consumed(9000, 0.1)
     client.receive(welcome(resumed=True), 0.2)
     assert sent(client, 1.0) == []
-    assert client.receive(wire.encode(wire.Data(bytes(8000))), 1.1) == []
-    assert sent(client, 1.2) == [wire.Ack(8000)]
-    assert client.receive(wire.encode(wire.Data(bytes(1001))), 1.3) == [Output(b"\0", 9001)]
+    assert client.receive(wire.encode(wire.Data(bytes(1000))), 1.1) == []
+    assert sent(client, 1.1) == []
+    assert sent(client, 1.2) == [wire.Ack(1000)]
+    assert client.receive(wire.encode(wire.Data(bytes(8001))), 1.3) == [Output(b"\0", 9001)]
 
 
 def test_what_cannot_be_resumed_is_cleared_and_counted_anew() -> None:
@@ -289,6 +290,9 @@ def test_what_cannot_be_resumed_is_cleared_and_counted_anew() -> None:
     client.receive(wire.encode(wire.Data(bytes(100))), 0)
     events = client.receive(welcome(start=1000, head=2000), 1)
     assert events[1:] == [Cleared(900)]
+    events = client.receive(welcome(start=1010, head=2000, resumed=True), 1)
+    assert events[1:] == [Cleared(10)], "a server that leaves something out"
+    client.receive(welcome(start=1000, head=2000), 1)
     assert client.have == 1000
     assert client.receive(wire.encode(wire.Gap(1000, 1500)), 1) == [Cleared(500)]
     assert client.receive(wire.encode(wire.Data(b"x")), 1) == [Output(b"x", 1501)]
