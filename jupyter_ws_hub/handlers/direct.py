@@ -43,8 +43,11 @@ class DirectProtocol(WebSocketProtocol13):
             first = await stream.read_bytes(stream.max_buffer_size, partial=True)  # all that Tornado has read
             while stream.writing():
                 await stream.write(b"")
-            stream.set_close_callback(None)
-            self.stream = DirectStream(stream, self._take, self._over.set)
+            if stream.closed():  # it has left since: what it has said still counts
+                self._over.set()
+            else:
+                stream.set_close_callback(None)
+                self.stream = DirectStream(stream, self._take, self._over.set)
             self._take(first)
             await self._over.wait()
         except StreamClosedError:

@@ -55,6 +55,8 @@ class DirectStream:
         sent = 0
         if not self._unsent:
             sent = self._send(data)
+            if self.closed():  # the other side is gone, as this write has shown
+                raise StreamClosedError
             if sent == len(data):
                 return self._done
             self._loop.add_writer(self._socket, self._writable)
