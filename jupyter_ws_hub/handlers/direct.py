@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ class DirectProtocol(WebSocketProtocol13):
             return
         self._over = asyncio.Event()
         self.prepare(self.params.max_message_size)
-        try:
+        with suppress(StreamClosedError):
             first = await stream.read_bytes(stream.max_buffer_size, partial=True)  # all that Tornado has read
             while stream.writing():
                 await stream.write(b"")
@@ -50,8 +51,6 @@ class DirectProtocol(WebSocketProtocol13):
                 self.stream = DirectStream(stream, self._take, self._over.set)
             self._take(first)
             await self._over.wait()
-        except StreamClosedError:
-            pass
         self._abort()
         self.handler.on_ws_connection_close(self.close_code, self.close_reason)
 
@@ -86,7 +85,7 @@ class DirectProtocol(WebSocketProtocol13):
         begun_s = perf_counter()
         while self._frames and not self.client_terminated:
             self._take_frame(self._frames.popleft())
-            if self._frames and perf_counter() - begun_s > SLICE_S:
+            if self._frames and perf_counter() - begun_s > SLICE_S and not self.is_closing():
                 self.stream.pause()
                 asyncio.get_running_loop().call_soon(self._handle_frames)
                 return
@@ -95,7 +94,7 @@ class DirectProtocol(WebSocketProtocol13):
             if not self.is_closing():
                 self.stream.write(b"".join(answers))  # says what was wrong
             self._abort()
-        elif self._parser.parser_exc is None:
+        elif not self.is_closing():
             self.stream.resume()
 
     def _take_frame(self, frame: Frame) -> None:

@@ -14,10 +14,8 @@ from typing import Final
 from tornado.iostream import IOStream, StreamClosedError
 
 FEW_BYTES: Final = 4096
-"""Read at a time, so that a flood of tiny frames does not hold up the loop."""
-
 MANY_BYTES: Final = 64 * 1024
-"""Read at a time in the midst of a frame."""
+"""Many are read at a time in the midst of a frame only, so that a flood of tiny ones does not hold up the loop."""
 
 
 class DirectStream:

@@ -11,7 +11,7 @@ from ..identity import Identity
 from ..protocol.errors import HubError
 from ..terminals.flow import Flows
 from ..transfers.store import TransferStore
-from .turns import Turns
+from ..turns import Turns
 
 
 class OpenSocket(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Final, Protocol
 
-from .turns import Turns
+from ..turns import Turns
 
 SLICE_S: Final = 0.0005
 """How long a connection may go on writing before the others have their turn."""

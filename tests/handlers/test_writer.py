@@ -6,8 +6,8 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
-from jupyter_ws_hub.handlers.turns import Turns
 from jupyter_ws_hub.handlers.writer import FrameWriter
+from jupyter_ws_hub.turns import Turns
 
 from ..support.fakes import turns
 

@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
-from jupyter_ws_hub.handlers import turns as module
-from jupyter_ws_hub.handlers.turns import Turns
+from jupyter_ws_hub import turns as module
+from jupyter_ws_hub.turns import Turns
 
-from ..support.fakes import turns as pass_turns
+from .support.fakes import turns as pass_turns
 
 
 async def test_what_is_due_is_done_in_the_next_turn_and_in_order() -> None:
