@@ -18,7 +18,7 @@ BOUND_BYTES: Final = 1024 * 1024
 SIGNALS: Final = frozenset(b"\x03\x1a\x1c")
 """Ctrl-C, Ctrl-Z and Ctrl-\\: what a terminal usually turns into signals."""
 
-RESERVE_BYTES: Final = 16
+RESERVE_BYTES: Final = 64
 """So much of the limit is left to signals: else no Ctrl-C could follow a paste that nobody reads."""
 
 

@@ -144,7 +144,8 @@ async def send_in_pieces(messages: list[bytes], stream: bytes, cuts: list[int]) 
     protocol = DirectProtocol.__new__(DirectProtocol)
     protocol.client_terminated = False
     protocol.prepare(LIMIT)
-    protocol.stream = SimpleNamespace(pause=lambda: None, resume=lambda: None)
+    protocol.stream = SimpleNamespace(pause=lambda: None, resume=lambda: None, closed=lambda: False)
+    protocol.server_terminated = False
     protocol.__dict__["_handle_message"] = lambda opcode, message: got.append(message)
     for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         if begin < end:

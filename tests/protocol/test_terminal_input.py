@@ -33,21 +33,21 @@ def test_a_paste_goes_in_frames_up_to_the_limit() -> None:
 
 
 def test_the_limit_may_be_below_what_was_sent() -> None:
-    queue = joined(100)
+    queue = joined(200)
     queue.feed(b"x" * 50)
     queue.take()
     queue.resume(10, 20, fresh=False)
     assert b"".join(queue.take()) == b""
-    queue.acknowledge(10, 100)
+    queue.acknowledge(10, 200)
     assert b"".join(queue.take()) == b"x" * 40
 
 
 def test_what_is_kept_is_bounded() -> None:
-    queue = joined(100)
+    queue = joined(200)
     assert queue.feed(bytes(BOUND_BYTES + 5)) == BOUND_BYTES
     assert queue.feed(b"x") == 0
     queue.take()
-    queue.acknowledge(50, 100)
+    queue.acknowledge(50, 200)
     assert queue.feed(bytes(100)) == 50
 
 
