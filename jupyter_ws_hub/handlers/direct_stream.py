@@ -45,12 +45,10 @@ class DirectStream:
         Raises:
             StreamClosedError: the socket is closed.
         """
-        if self.closed():
+        sent = 0 if self._unsent or self.closed() else self._send(data)
+        if self.closed():  # it was, or this write has shown it
             raise StreamClosedError
         if not self._unsent:
-            sent = self._send(data)
-            if self.closed():  # the other side is gone, as this write has shown
-                raise StreamClosedError
             if sent == len(data):
                 return self._done
             data = data[sent:]
