@@ -166,9 +166,9 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
             return None
 
     def has_more(self) -> bool:
-        """Whether more was read from the socket than was handled: a hint, while Tornado keeps the number there."""
-        stream = self.ws_connection.stream if self.ws_connection is not None else None
-        return getattr(stream, "_read_buffer_size", 0) > 0
+        """Whether more was read from the socket than was handled: a hint."""
+        stream = getattr(self.ws_connection, "stream", None)
+        return bool(getattr(self.ws_connection, "has_more", getattr(stream, "_read_buffer_size", 0)))
 
     def limit_unsent(self) -> None:
         """Let the kernel hold little that it has not sent yet, so that what is urgent does not wait behind it."""

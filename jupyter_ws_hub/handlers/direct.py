@@ -8,7 +8,10 @@ websockets library's protocol without I/O. Where the stream is no plain socket (
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections import deque
+from contextlib import suppress
+from time import perf_counter
+from typing import Any, Final
 
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketProtocol, WebSocketProtocol13
@@ -17,7 +20,10 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from .direct_stream import DirectStream
-from .framing import masked_bytes, one_small_message
+from .framing import masked_bytes, one_message
+
+SLICE_S: Final = 0.0005
+"""How long the messages of one connection may be handled before others have their turn."""
 
 
 class DirectProtocol(WebSocketProtocol13):
@@ -34,7 +40,7 @@ class DirectProtocol(WebSocketProtocol13):
             return
         self._over = asyncio.Event()
         self.prepare(self.params.max_message_size)
-        try:
+        with suppress(StreamClosedError):
             first = await stream.read_bytes(stream.max_buffer_size, partial=True)  # all that Tornado has read
             while stream.writing():
                 await stream.write(b"")
@@ -45,34 +51,51 @@ class DirectProtocol(WebSocketProtocol13):
                 self.stream = DirectStream(stream, self._take, self._over.set)
             self._take(first)
             await self._over.wait()
-        except StreamClosedError:
-            pass
         self._abort()
         self.handler.on_ws_connection_close(self.close_code, self.close_reason)
 
     def prepare(self, max_message_bytes: int) -> None:
         """Nothing is read yet."""
         self._parser = ServerProtocol(state=State.OPEN, max_size=max_message_bytes)
+        self._frames: deque[Frame] = deque()
         self._fragments: list[bytes] = []
         self._half_read_bytes = 0
 
+    @property
+    def has_more(self) -> bool:
+        """Whether more was read than was handled."""
+        return bool(self._frames)
+
     def _take(self, data: bytes) -> bool:
         """Take bytes that have come; whether they end in the midst of a frame."""
-        if not self._half_read_bytes and (message := one_small_message(data)) is not None:
-            self._handle_message(Opcode.BINARY, message)
+        if not self._half_read_bytes and (message := one_message(data)) is not None:
+            self._handle_message(*message)
             return False
         self._half_read_bytes += len(data)
         self._parser.receive_data(data)
         for event in self._parser.events_received():
             if isinstance(event, Frame):
                 self._half_read_bytes -= masked_bytes(len(event.data))
-                self._take_frame(event)
+                self._frames.append(event)
+        self._handle_frames()
+        return self._half_read_bytes > 0
+
+    def _handle_frames(self) -> None:
+        """Handle what was read; after a while let others have their turn, and read no more before that is done."""
+        begun_s = perf_counter()
+        while self._frames and not self.client_terminated:
+            self._take_frame(self._frames.popleft())
+            if self._frames and perf_counter() - begun_s > SLICE_S and not self.is_closing():
+                self.stream.pause()
+                asyncio.get_running_loop().call_soon(self._handle_frames)
+                return
         answers = self._parser.data_to_send()  # pongs and the echo of a close are Tornado's
         if self._parser.parser_exc is not None and not self.client_terminated:
             if not self.is_closing():
                 self.stream.write(b"".join(answers))  # says what was wrong
             self._abort()
-        return self._half_read_bytes > 0
+        elif not self.is_closing():
+            self.stream.resume()
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:

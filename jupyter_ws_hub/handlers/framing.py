@@ -35,6 +35,7 @@ SMALL_BYTES: Final = 126
 """A shorter message has the shortest header."""
 
 MASKED: Final = 0x80
+OPCODE: Final = 0x0F
 
 HEADER_BYTES: Final = 6
 """Opcode, length, and the client's mask."""
@@ -45,8 +46,13 @@ def masked_bytes(size: int) -> int:
     return HEADER_BYTES + size + (0 if size < SMALL_BYTES else 2 if size < 1 << 16 else 8)
 
 
-def one_small_message(data: bytes) -> bytes | None:
-    """The message, where the bytes are just one short binary one, as a key and an acknowledgement are."""
-    if data[0] != BINARY or len(data) < HEADER_BYTES or len(data) != HEADER_BYTES + data[1] - MASKED:
+def one_message(data: bytes) -> tuple[int, bytes] | None:
+    """Opcode and payload, where the bytes are just one whole message of less than 64 KiB, as most are."""
+    if data[0] not in (TEXT, BINARY) or len(data) < HEADER_BYTES:
         return None
-    return apply_mask(data[HEADER_BYTES:], data[2:HEADER_BYTES])
+    size, begin = data[1] - MASKED, HEADER_BYTES
+    if size == SMALL_BYTES:
+        size, begin = int.from_bytes(data[2:4]), HEADER_BYTES + 2
+    if size < 0 or len(data) != begin + size:
+        return None
+    return data[0] & OPCODE, apply_mask(data[begin:], data[begin - 4 : begin])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+from tornado.websocket import WebSocketProtocol
+
 from ..hub.connection import HubConnection
 from ..protocol import HUB_SUBPROTOCOL
 from ..protocol.codec import encode, join_frame
 from ..protocol.errors import HubError
 from ..protocol.messages import Bye
 from .base import HubSocket
+from .direct import directly
 from .writer import FrameWriter
 
 GRACE_S = 2.0
@@ -29,10 +32,14 @@ class HubHandler(HubSocket):
         """Twice the protocol's limit: what is a little too big gets an answer in the protocol's words."""
         return 2 * self.parts.hub.settings.max_frame_bytes
 
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """See WebSocketHandler."""
+        return directly(super().get_websocket_protocol())
+
     def opened(self, *args: str) -> None:
         """Begin a connection, or say why not."""
         self.limit_unsent()
-        self._writer = FrameWriter(self.write_text, self.has_more, self._over)
+        self._writer = FrameWriter(self.write_text, self.has_more, self._over, self.parts.turns)
         try:
             self._writer.frames = self.connection = self.parts.hub.connect(self.peer, self._writer.ready)
         except HubError as error:

@@ -11,6 +11,7 @@ from ..identity import Identity
 from ..protocol.errors import HubError
 from ..terminals.flow import Flows
 from ..transfers.store import TransferStore
+from ..turns import Turns
 
 
 class OpenSocket(Protocol):
@@ -56,5 +57,7 @@ class Parts:
     """Who the users of open sockets are, asked again."""
     flows: Flows = field(default_factory=Flows)
     """What pauses terminals of a manager that is not ours."""
+    turns: Turns = field(default_factory=Turns)
+    """What the connections on /ws have to write."""
     sockets: set[OpenSocket] = field(default_factory=set)
     """All open sockets."""

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Final, Protocol
 
+from ..turns import Turns
+
 SLICE_S: Final = 0.0005
 """How long a connection may go on writing before the others have their turn."""
 
@@ -36,24 +38,35 @@ class FrameWriter:
         write: Callable[[bytes], asyncio.Future[None] | None],
         has_more: Callable[[], bool],
         on_over: Callable[[], None],
+        turns: Turns,
     ) -> None:
         """`write` writes a frame and gives None if the socket is gone; `has_more` says whether more was read than was
-        handled; `on_over` is called when all is written. `frames` is to be set before anything is ready.
+        handled; `on_over` is called when all is written; `turns` has the others who write. `frames` is to be set before
+        anything is ready.
         """
         self._write_frame = write
         self._has_more = has_more
         self._on_over = on_over
+        self._turns = turns
         self._in_flight = False
-        self._scheduled: asyncio.Handle | None = None
+        self._is_waiting = self._is_due = False
         self._receiving = False
-        self._due = False
+        self._is_answered = False
 
     def ready(self) -> None:
         """There may be something to write."""
         if self._receiving:
-            self._due = True
-        elif not self._in_flight and self._scheduled is None:
-            self._scheduled = asyncio.get_running_loop().call_soon(self._write)
+            self._is_answered = True
+        elif not self._in_flight:
+            self._is_due = True
+            if not self._is_waiting:
+                self._is_waiting = True
+                self._turns.add(self._turn)
+
+    def _turn(self) -> None:
+        self._is_waiting = False
+        if self._is_due and not self._in_flight:
+            self._write()
 
     def receive(self, take: Callable[[str | bytes], None], message: str | bytes) -> None:
         """Let a message be taken; what it leads to goes out now, unless more messages were read already."""
@@ -62,19 +75,17 @@ class FrameWriter:
             take(message)
         finally:
             self._receiving = False
-        if not self._due:
+        if not self._is_answered:
             return
-        self._due = False
+        self._is_answered = False
         if self._in_flight or self._has_more():
             self.ready()
         else:
-            if self._scheduled is not None:
-                self._scheduled.cancel()
             self._write()
 
     def _write(self, written: asyncio.Future[None] | None = None) -> None:
         """Write frames; `written` is the one before."""
-        self._scheduled, self._in_flight = None, False
+        self._is_due = self._in_flight = False
         if written is not None and (written.cancelled() or written.exception()):
             return  # the socket is gone, which its handler learns
         begun_s = perf_counter()

@@ -117,6 +117,8 @@ class BinaryClient:
         self._visible = opening.visible
         if opening.rows and opening.columns:
             self.known.extent = Extent(opening.rows, opening.columns)
+        self.will_return = opening.client is not None
+        """Whether the client may come back when its socket is gone."""
         self._in_flight = True
         self._left = self._said_goodbye = False
         self._control: dict[int, bytes] = {}
@@ -174,6 +176,11 @@ class BinaryClient:
         """Whether it makes progress, and would lose output if the others went on."""
         ring = self._terminal.ring
         return self._progress.is_made and ring.head - self._cursor > ring.capacity // 2
+
+    @property
+    def place(self) -> int:
+        """The byte offset up to which it has certainly got the output."""
+        return self._acked
 
     def pump(self) -> None:
         """Send what can be sent now: what is urgent at once, output as far as the window and the socket go."""
@@ -271,6 +278,7 @@ class BinaryClient:
             case wire.Ping(data):
                 self._urge(wire.Pong(data))
             case wire.Bye():
+                self.will_return = False
                 self._end(NORMAL_CLOSURE, "goodbye")
 
     def _refuse(self, error: HubError) -> None:

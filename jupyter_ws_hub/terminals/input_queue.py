@@ -69,7 +69,7 @@ class InputQueue:
         """Give input to the program, now or when it reads. After the end it is dropped."""
         if self._closed or not data:
             return
-        if len(data) == 1 and data in signal_characters(self._descriptor):
+        if len(data) == 1 and data < b" " and data in signal_characters(self._descriptor):
             self._drop()  # also what the kernel holds: it looks at no character behind 4 KB that nobody reads
         if self._pending:
             self._pending += data

@@ -13,6 +13,7 @@ from jupyter_server_terminals.terminalmanager import TerminalManager
 from terminado.management import PtyWithClients
 from traitlets import Float, Integer
 
+from ..turns import Turns
 from .process import HubPtyProcess, end_of
 from .pty import HubPty
 
@@ -76,12 +77,13 @@ class HubTerminalManager(TerminalManager):
         """As the stock one's; it has no thread for input."""
         super().__init__(blocking_io_executor=_AtOnce(), **kwargs)
         self._ended: dict[str, HubPty] = {}
+        self._turns = Turns()
 
     def new_terminal(self, **kwargs: Any) -> HubPty:
         """See TermManagerBase; on the event loop."""
         options = {**self.term_settings, "shell_command": self.shell_command, **kwargs}
         env = self.make_term_env(**options)
-        return HubPty(options["shell_command"], env, options.get("cwd"), self.ring_bytes, self.log)
+        return HubPty(options["shell_command"], env, options.get("cwd"), self.ring_bytes, self._turns, self.log)
 
     def start_reading(self, ptywclients: PtyWithClients) -> None:
         """See TermManagerBase."""
@@ -101,7 +103,18 @@ class HubTerminalManager(TerminalManager):
         self._ended[pty.epoch] = pty
         while len(self._ended) > MAX_ENDED:
             del self._ended[next(iter(self._ended))]
-        asyncio.get_running_loop().call_later(self.after_life_s, self._ended.pop, pty.epoch, None)
+        self._forget_later(pty)
+
+    def _forget_later(self, pty: HubPty) -> None:
+        """Forget what has ended some time after the last client has left it."""
+
+        def forget() -> None:
+            if pty.viewers:
+                self._forget_later(pty)
+            else:
+                self._ended.pop(pty.epoch, None)
+
+        asyncio.get_running_loop().call_later(self.after_life_s, forget)
 
     async def terminate(self, name: str, force: bool = False) -> None:
         """See TerminalManager; the terminal is not listed any more when this returns, unless it lives on."""

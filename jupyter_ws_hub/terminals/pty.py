@@ -6,34 +6,26 @@ It is one of terminado's `PtyWithClients`, so that the stock endpoint and `/api/
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from logging import Logger
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import Any, Final
 
 from terminado.management import PtyWithClients
 
 from ..protocol.terminal_opening import Opening
+from ..turns import Turns
 from .binary_client import BinaryClient, Known, Write
 from .flow import must_wait
 from .process import ExitStatus, HubPtyProcess, terminate
+from .reader import PtyReader
 from .ring import ByteRing
 from .sizes import Extent, Vote, smallest
 from .text import TextClients
-
-READ_BYTES: Final = 64 * 1024
-"""About how much is read in one go."""
-
-READ_S: Final = 0.0005
-"""How long reading may go on before the rest of the server has its turn."""
-
-SHORT_READ_BYTES: Final = 1024
-"""A read that gives less has most likely emptied the PTY: asking again would only say so."""
 
 TERMINATE_S: Final = 0.1
 """How long a process has to follow a signal before the next one."""
@@ -47,6 +39,9 @@ LINGER_S: Final = 0.5
 MAX_LINGERS: Final = 10
 """So often a child may have written something; then the terminal ends all the same."""
 
+LOST_S: Final = 15.0
+"""How long a program may have to wait for the only client, whose connection broke."""
+
 MAX_KNOWN_CLIENTS: Final = 64
 
 
@@ -54,7 +49,7 @@ class HubPty(PtyWithClients):
     """A PTY with text clients (`clients`, as terminado has them) and binary ones (`viewers`)."""
 
     def __init__(
-        self, argv: list[str], env: dict[str, str] | None, cwd: str | None, ring_bytes: int, log: Logger
+        self, argv: list[str], env: dict[str, str] | None, cwd: str | None, ring_bytes: int, turns: Turns, log: Logger
     ) -> None:
         """Start the program; on the event loop. Terminado's own constructor would start another kind of process.
 
@@ -67,15 +62,15 @@ class HubPty(PtyWithClients):
         self.ring = ByteRing(ring_bytes)
         self.epoch = secrets.token_hex(16)
         self.exit: ExitStatus | None = None
-        self.paused = False
         self.over = asyncio.Event()
         """Nothing is read any more."""
         self._text = TextClients(self.clients, self.ring, log)
         self.read_buffer: Any = self._text
         """The past, as terminado's clients take it."""
         self._known: OrderedDict[tuple[str, str], Known] = OrderedDict()
-        self._descriptor: int = self.ptyproc.fd
+        self._reader = PtyReader(self.ptyproc.fd, turns, self._take, self._end)
         self._sized = False
+        self._lost: int | None = None
         self._on_output: Callable[[], None] = lambda: None
         self._on_end: Callable[[], None] = lambda: None
         self.extent = self.ptyproc.extent()
@@ -86,34 +81,8 @@ class HubPty(PtyWithClients):
     def start_reading(self, on_output: Callable[[], None], on_end: Callable[[], None]) -> None:
         """Read from now on. `on_output` is called for each piece of output, `on_end` when there is no more."""
         self._on_output, self._on_end = on_output, on_end
-        asyncio.get_running_loop().add_reader(self._descriptor, self._readable)
+        self._reader.start()
         self.ptyproc.when_exited(self._linger)
-
-    def _readable(self) -> None:
-        data, ended = self._drain()
-        if data:
-            self._take(data)
-        if ended:
-            self._end()
-
-    def _drain(self) -> tuple[bytes, bool]:
-        """What there is to read, within bounds, and whether it was the last."""
-        pieces: list[bytes] = []
-        size, begun_s = 0, perf_counter()
-        try:
-            while True:
-                piece = os.read(self._descriptor, READ_BYTES)
-                if not piece:
-                    return b"".join(pieces), True
-                pieces.append(piece)
-                size += len(piece)
-                if len(piece) < SHORT_READ_BYTES or size >= READ_BYTES or perf_counter() - begun_s > READ_S:
-                    break
-        except BlockingIOError:
-            pass
-        except OSError:  # EIO: on Linux the end of a PTY
-            return b"".join(pieces), True
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
 
     def _take(self, data: bytes) -> None:
         self._text.before()
@@ -123,20 +92,35 @@ class HubPty(PtyWithClients):
         if self.clients:
             self._text.output(data)
         self._on_output()
-        if self.viewers or self.clients:
-            self.check()
+        self.check()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the program has to wait for its clients."""
+        return self._reader.is_paused
 
     def check(self) -> None:
         """Pause the PTY while its clients do not keep up; see flow.py."""
-        wanted = must_wait((*self.viewers, *self.clients))
-        if wanted == self.paused or self.over.is_set():
-            return
-        self.paused = wanted
-        loop = asyncio.get_running_loop()
-        if wanted:
-            loop.remove_reader(self._descriptor)
-        else:
-            loop.add_reader(self._descriptor, self._readable)
+        wanted = must_wait((*self.viewers, *self.clients)) or self._waits_for_lost()
+        if wanted != self.paused:
+            if wanted:
+                self._reader.pause()
+            else:
+                self._reader.resume()
+
+    def _waits_for_lost(self) -> bool:
+        """Whether the only client's connection broke a moment ago, and it would miss output if the program went on."""
+        return self._lost is not None and self.ring.head - self._lost > self.ring.capacity // 2
+
+    def _lose(self, client: BinaryClient) -> None:
+        place = self._lost = client.place
+
+        def give_up() -> None:
+            if self._lost == place:
+                self._lost = None
+                self.check()
+
+        asyncio.get_running_loop().call_later(LOST_S, give_up)
 
     # The end
 
@@ -150,19 +134,18 @@ class HubPty(PtyWithClients):
         if self.paused:  # what is not read yet may be the program's own
             self._linger(times)
             return
-        data, ended = self._drain()
-        if data:
-            self._take(data)
-        if ended or not data or not times:
+        if not self._reader.read() or not times:
             self._end()
         else:
             self._linger(times - 1)
 
     def _end(self) -> None:
         """All output is read. Nobody waits for the process here: its status is told when it has ended."""
+        if self.over.is_set():
+            return
         self.over.set()
         loop = asyncio.get_running_loop()
-        loop.remove_reader(self._descriptor)
+        self._reader.stop()
         self._on_end()
         self._text.died()
         self.ptyproc.close()
@@ -205,6 +188,7 @@ class HubPty(PtyWithClients):
         if key is not None:
             self._remember(key, client.known)
         client.known.client = client
+        self._lost = None
         self.viewers.append(client)
         self.resized()
         client.start()
@@ -225,6 +209,8 @@ class HubPty(PtyWithClients):
             client.known.client = None
         if client in self.viewers:
             self.viewers.remove(client)
+            if client.will_return and not self.viewers and not self.clients and not self.over.is_set():
+                self._lose(client)
             self.resized()
             self.check()
 

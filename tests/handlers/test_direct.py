@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from websockets.frames import Frame, Opcode
 
 from jupyter_ws_hub.handlers.direct import DirectProtocol, directly
 from jupyter_ws_hub.handlers.direct_stream import DirectStream
-from jupyter_ws_hub.handlers.framing import binary_messages, masked_bytes, one_small_message
+from jupyter_ws_hub.handlers.framing import binary_messages, masked_bytes, one_message
 
 from ..support.client import WAIT_S, until
 
@@ -143,6 +144,7 @@ async def send_in_pieces(messages: list[bytes], stream: bytes, cuts: list[int]) 
     protocol = DirectProtocol.__new__(DirectProtocol)
     protocol.client_terminated = False
     protocol.prepare(LIMIT)
+    protocol.stream = SimpleNamespace(pause=lambda: None, resume=lambda: None)
     protocol.__dict__["_handle_message"] = lambda opcode, message: got.append(message)
     for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         if begin < end:
@@ -150,19 +152,38 @@ async def send_in_pieces(messages: list[bytes], stream: bytes, cuts: list[int]) 
     assert got == messages and not half_read
 
 
-def test_one_short_message_is_read_the_short_way_and_nothing_else() -> None:
+def test_one_message_is_read_the_short_way_and_nothing_else() -> None:
     whole = Frame(Opcode.BINARY, b"key").serialize(mask=True)
-    assert one_small_message(whole) == b"key" and len(whole) == masked_bytes(3)
-    text = Frame(Opcode.TEXT, b"key").serialize(mask=True)
+    assert one_message(whole) == (Opcode.BINARY, b"key") and len(whole) == masked_bytes(3)
+    assert one_message(Frame(Opcode.TEXT, b"key").serialize(mask=True)) == (Opcode.TEXT, b"key")
     part = Frame(Opcode.BINARY, b"key", fin=False).serialize(mask=True)
     bare = Frame(Opcode.BINARY, b"key").serialize(mask=False)
     ping = Frame(Opcode.PING, b"key").serialize(mask=True)
-    for other in (whole[:-1], whole + b"x", whole + whole, text, part, bare, ping, b"\x82", b"\x82\x80"):
-        assert one_small_message(other) is None
+    for other in (whole[:-1], whole + b"x", whole + whole, part, bare, ping, b"\x82", b"\x82\x80", b"\x82\xfe\0\0\0\0"):
+        assert one_message(other) is None
     for size in (0, 125, 126, 65535, 65536):
-        frame = Frame(Opcode.BINARY, bytes(size)).serialize(mask=True)
+        payload = os.urandom(size)
+        frame = Frame(Opcode.BINARY, payload).serialize(mask=True)
         assert len(frame) == masked_bytes(size)
-        assert one_small_message(frame) == (bytes(size) if size < 126 else None)
+        assert one_message(frame) == ((Opcode.BINARY, payload) if size < 65536 else None)
+
+
+async def test_a_flood_of_small_messages_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_ws_hub.handlers.direct.SLICE_S", 0.0)
+    async with serving() as server, joined(server) as (client, handler):
+        between = list[int]()
+        loop = asyncio.get_running_loop()
+
+        def keep(_: Handler, message: bytes) -> None:
+            server.messages.append(message)
+            loop.call_soon(between.append, len(message))
+
+        monkeypatch.setattr(Handler, "on_message", keep)
+        client.transport.write(b"".join(Frame(Opcode.BINARY, bytes(n)).serialize(mask=True) for n in range(50)))
+        await until(lambda: len(server.messages) == 50, "all messages")
+        assert server.messages == [bytes(n) for n in range(50)]
+        assert len(between) > 40  # others had their turn between any two
+        assert not handler.stream._paused
 
 
 async def test_a_reader_that_is_slow_gets_all_and_the_writer_knows_when() -> None:

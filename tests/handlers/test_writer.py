@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from jupyter_ws_hub.handlers.writer import FrameWriter
+from jupyter_ws_hub.turns import Turns
 
 from ..support.fakes import turns
 
@@ -25,7 +26,7 @@ class Line:
     overs: int = 0
 
     def __post_init__(self) -> None:
-        self.writer = FrameWriter(self.write, lambda: self.more, self.over)
+        self.writer = FrameWriter(self.write, lambda: self.more, self.over, Turns())
         self.writer.frames = self
 
     def over(self) -> None:

@@ -80,6 +80,15 @@ async def test_what_has_ended_is_kept_for_a_while_and_not_without_end() -> None:
         await until(lambda: not manager.terminals, "the end")
         assert manager.find("mine", pty.epoch) is pty
         await until(lambda: manager.find("mine", pty.epoch) is None, "it to be forgotten")
+    async with managing("exit", after_life_s=0.05) as manager:
+        seen = manager.get_terminal("seen")
+        assert isinstance(seen, HubPty)
+        viewers: list[Any] = seen.viewers
+        viewers.append(SimpleNamespace(pump=lambda: None))
+        await asyncio.sleep(0.2)
+        assert manager.find("seen", seen.epoch) is seen  # somebody still fetches its output
+        viewers.clear()
+        await until(lambda: manager.find("seen", seen.epoch) is None, "it to be forgotten")
     async with managing("exit") as manager:
         made = [manager.get_terminal(f"t{n}") for n in range(MAX_ENDED + 3)]
         await until(lambda: not manager.terminals, "the ends")

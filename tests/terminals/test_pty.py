@@ -20,6 +20,7 @@ from jupyter_ws_hub.protocol.terminal_opening import Opening
 from jupyter_ws_hub.terminals.process import ExitStatus
 from jupyter_ws_hub.terminals.pty import MAX_KNOWN_CLIENTS, HubPty
 from jupyter_ws_hub.terminals.sizes import Extent
+from jupyter_ws_hub.turns import Turns
 
 from ..support.client import until
 
@@ -79,7 +80,7 @@ class Viewer:
 @asynccontextmanager
 async def running(command: str, ring_bytes: int = 4 * MIB) -> AsyncIterator[HubPty]:
     """A PTY with a shell command in it."""
-    pty = HubPty(["/bin/sh", "-c", command], dict(os.environ), None, ring_bytes, logging.getLogger("test"))
+    pty = HubPty(["/bin/sh", "-c", command], dict(os.environ), None, ring_bytes, Turns(), logging.getLogger("test"))
     pty.start_reading(lambda: None, lambda: None)
     try:
         yield pty
@@ -170,9 +171,42 @@ async def test_the_only_client_pauses_the_program_until_it_reads() -> None:
         assert viewer.output == b"y\r\n" * (len(viewer.output) // 3) + b"y\r\n"[: len(viewer.output) % 3]
         viewer.acks = False
         await until(lambda: pty.paused, "the second pause")
+        viewer.client.will_return = False
         pty.detach(viewer.client)
         assert not pty.paused
         await until(lambda: pty.ring.head > 8 * MIB, "the program to run on alone")
+
+
+async def test_the_program_waits_a_while_for_the_only_client_whose_connection_broke(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jupyter_ws_hub.terminals.pty.LOST_S", 0.3)
+    async with running("yes", ring_bytes=MIB) as pty:
+        viewer = Viewer(pty, client="c")
+        await until(lambda: len(viewer.output) > MIB, "the flood")
+        pty.detach(viewer.client)
+        await until(lambda: pty.paused, "the program to wait")
+        have = len(viewer.output)
+        again = Viewer(pty, client="c", epoch=pty.epoch, have=have)
+        await until(lambda: len(again.output) > 2 * MIB, "the flood to go on")
+        assert not any(isinstance(frame, wire.Gap) for frame in again.frames)
+        pty.detach(again.client)
+        await until(lambda: pty.paused, "the program to wait again")
+        head = pty.ring.head
+        await until(lambda: pty.ring.head > head + 4 * MIB, "the program to go on without anybody")
+        pty.ptyproc.kill(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", ["goodbye", "no id", "others"])
+async def test_the_program_waits_for_nobody_who_will_not_be_missed(how: str) -> None:
+    async with running("yes", ring_bytes=MIB) as pty:
+        viewer = Viewer(pty, client=None if how == "no id" else "c")
+        others = [Viewer(pty)] if how == "others" else []
+        if how == "goodbye":
+            viewer.client.receive(wire.encode(wire.Bye()))
+        pty.detach(viewer.client)
+        await until(lambda: pty.ring.head > 8 * MIB, "the program to run on")
+        assert all(not other.ends for other in others)
 
 
 async def test_one_stuck_client_does_not_hold_up_ten() -> None:
