@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,15 @@ from tests.support.server import RealServer
 from .test_plain_server import NO_LAB
 
 PLAIN_SHELL = NO_LAB + "c.ServerApp.terminado_settings = {'shell_command': ['/bin/sh']}\n"
+
+
+STOCK_COMPLAINTS = re.compile(
+    r"Task exception was never retrieved\n"
+    r"future: <Task finished name='[\w-]+' coro=<WebSocketProtocol13\.write_message[^\n]*WebSocketClosedError\(\)>\n"
+    r"Traceback.*?\ntornado\.websocket\.WebSocketClosedError\n",
+    re.DOTALL,
+)
+"""What the stock handler writes into the log when one of its clients is gone: it drops the futures of its writes."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +41,9 @@ def terminal_server(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fi
         try:
             server.start()
             yield server
-            assert "Traceback" not in server.log_text, server.log_text[-5000:]
+            stock = getattr(request.module, "HAS_STOCK_CLIENTS", False)
+            log = STOCK_COMPLAINTS.sub("", server.log_text) if stock else server.log_text
+            assert "Traceback" not in log, log[-5000:]
         finally:
             server.stop()
 

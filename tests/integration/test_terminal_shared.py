@@ -31,6 +31,7 @@ from tests.support.terminals import (
 from .conftest import PLAIN_SHELL
 from .test_terminal_process import joined, read_to_end, read_until, send
 
+HAS_STOCK_CLIENTS = True
 STOCK = "terminals/websocket"
 ECHO_S = 0.25
 MB = 1 << 20
