@@ -121,19 +121,22 @@ class InputQueue:
     def resume(self, accepted: int, limit: int, *, fresh: bool) -> int:
         """A new connection goes on with the byte at `accepted`.
 
-        Returns how many bytes may be lost: where the server has forgotten the client (`fresh`), what was sent and not
-        acknowledged is not sent again, and what was never sent is numbered from `accepted` on.
+        Returns how many bytes may be lost: where the server has forgotten the client (`fresh`), it counts from what
+        the client said it had sent when it opened the connection, and what comes before is not sent again.
 
         Raises:
             RemoteProtocolError: `accepted` is a byte that was acknowledged earlier, or that was never sent.
         """
         lost = 0
-        if fresh:
+        is_known = self.accepted <= accepted <= self.highest
+        if fresh and is_known:
+            lost = accepted - self.accepted
+        elif fresh:
             lost = self.highest - self.accepted
             self._forget(self.highest)
             self._lone = deque(at - self.highest + accepted for at in self._lone)
             self.accepted = self.highest = accepted
-        elif not self.accepted <= accepted <= self.highest:
+        elif not is_known:
             reason = f"Input goes on at byte {accepted}, which is not in {self.accepted} to {self.highest}."
             raise RemoteProtocolError(Code.BAD_FRAME, reason)
         self._forget(accepted)

@@ -77,6 +77,8 @@ class Known:
 
     accepted: int = 0
     """Input bytes taken."""
+    has_met: bool = False
+    """It has said something since it was told what was accepted: until then the first WELCOME may have been lost."""
     limit: int = 0
     extent: Extent = NO_EXTENT
     client: BinaryClient | None = None
@@ -99,17 +101,13 @@ class BinaryClient:
         now_s: float,
         read_only: bool = False,
     ) -> None:
-        """`write` writes frames and gives None where the socket is gone; `end` closes it.
-
-        Raises:
-            RemoteProtocolError: the opening says what cannot be.
-        """
+        """`write` writes frames and gives None where the socket is gone; `end` closes it."""
         self._terminal, self._write, self._end, self._read_only = terminal, write, end, read_only
         self._resumed = opening.epoch is not None
-        if self._resumed and opening.have > terminal.ring.head:
-            raise RemoteProtocolError(Code.INVALID, "There is not as much output as this client says it has.")
-        self._fresh = known is None
-        self.known = known or Known(accepted=opening.sent)
+        self.known = known or Known()
+        self._fresh = not self.known.has_met and opening.sent <= self.known.accepted or known is None
+        if self._fresh:
+            self.known.accepted = opening.sent
         self._window = opening.window
         self._cursor = opening.have if self._resumed else self._begin(opening.history)
         self._acked = self._cursor
@@ -259,7 +257,7 @@ class BinaryClient:
             return
         if isinstance(frame, str):
             raise RemoteProtocolError(Code.BAD_FRAME, "This protocol has no text messages.")
-        self._pinged = False
+        self._pinged, self.known.has_met = False, True
         self._heard_s = self._ticked_s
         try:
             message = wire.decode_client_frame(frame)

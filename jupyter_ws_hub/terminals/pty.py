@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from terminado.management import PtyWithClients
 
+from ..protocol.codes import Code
+from ..protocol.errors import RemoteProtocolError
 from ..protocol.terminal_opening import Opening
 from ..turns import Turns
 from .binary_client import BinaryClient, Known, Write
@@ -179,6 +181,8 @@ class HubPty(PtyWithClients):
         Raises:
             RemoteProtocolError: the opening says what cannot be.
         """
+        if opening.epoch is not None and opening.have > self.ring.head:
+            raise RemoteProtocolError(Code.INVALID, "There is not as much output as this client says it has.")
         key = None if opening.client is None else (principal, opening.client)
         known = None if key is None else self._known.get(key)
         if known is not None and known.client is not None:

@@ -21,6 +21,8 @@ class Known:
     """What the terminal knows of a client over all its connections."""
 
     accepted: int = 0
+    has_met: bool = False
+    """It has said something since its first WELCOME."""
     connection: ModelConnection | None = None
 
 
@@ -77,8 +79,12 @@ class ModelConnection:
         self.superseded = self.left = self.exited = False
         self.window = int(query.get("window", 256 * 1024))
         identity = query["client"]
+        sent = int(query.get("sent", 0))
         fresh = identity not in terminal.clients
-        self.known = terminal.clients.setdefault(identity, Known(int(query.get("sent", 0))))
+        self.known = terminal.clients.setdefault(identity, Known())
+        fresh = fresh or (not self.known.has_met and sent <= self.known.accepted)
+        if fresh:
+            self.known.accepted = sent
         if self.known.connection is not None:
             self.known.connection.superseded = True
         self.known.connection = self
@@ -138,6 +144,7 @@ class ModelConnection:
         if self.superseded:
             return
         assert not self.left, "a frame after BYE"
+        self.known.has_met = True
         match wire.decode_client_frame(frame):
             case wire.Data(payload):
                 self._take(payload)

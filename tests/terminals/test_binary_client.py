@@ -139,15 +139,20 @@ async def test_a_little_history_begins_with_a_line() -> None:
 async def test_a_resume_goes_on_at_the_byte_untouched() -> None:
     terminal = FakeTerminal()
     terminal.ring.append(b"before\x1b[6nafter")
-    link = Link(terminal, Known(accepted=5), epoch=EPOCH, have=6)
+    link = Link(terminal, Known(accepted=5, has_met=True), epoch=EPOCH, have=6)
     assert (link.welcome.resumed, link.welcome.fresh, link.welcome.start, link.welcome.accepted) == (True, False, 6, 5)
     assert link.frames[1:] == [wire.Data(b"\x1b[6nafter")]
 
 
-async def test_who_claims_more_than_there_is_gets_nothing() -> None:
-    with pytest.raises(RemoteProtocolError) as caught:
-        Link(FakeTerminal(), epoch=EPOCH, have=1)
-    assert caught.value.code is Code.INVALID
+async def test_until_it_has_said_something_a_client_may_not_have_seen_that_it_is_new() -> None:
+    terminal = FakeTerminal()
+    first = Link(terminal, sent=5)
+    known = first.client.known
+    assert first.welcome.fresh and Link(terminal, known, sent=5).welcome.fresh
+    again = Link(terminal, known, sent=7)  # who has sent more has seen it
+    assert (again.welcome.fresh, again.welcome.accepted) == (False, 5)
+    again.send(wire.Ack(0))
+    assert not Link(terminal, known, sent=5).welcome.fresh
 
 
 async def test_no_more_is_sent_than_the_window_allows() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from jupyter_ws_hub.protocol import terminal as wire
 from jupyter_ws_hub.protocol.codes import NORMAL_CLOSURE, Code
+from jupyter_ws_hub.protocol.errors import RemoteProtocolError
 from jupyter_ws_hub.protocol.terminal_opening import Opening
 from jupyter_ws_hub.terminals.process import ExitStatus
 from jupyter_ws_hub.terminals.pty import MAX_KNOWN_CLIENTS, HubPty
@@ -239,6 +240,15 @@ async def test_a_newer_connection_takes_the_olders_place_of_the_same_user_only()
         await until(lambda: second.output.endswith(b"def"), "the echo")
         assert b"ghost" not in second.output and second.output.count(b"abc") == 1
         assert len(pty.viewers) == 2
+
+
+async def test_who_claims_more_than_there_is_is_refused_and_takes_nobodys_place() -> None:
+    async with running("cat") as pty:
+        viewer = Viewer(pty, client="c")
+        with pytest.raises(RemoteProtocolError) as caught:
+            Viewer(pty, client="c", epoch=pty.epoch, have=1)
+        assert caught.value.code is Code.INVALID
+        assert viewer.ends == [] and len(pty.viewers) == 1
 
 
 async def test_clients_of_the_past_are_forgotten_when_there_are_too_many() -> None:

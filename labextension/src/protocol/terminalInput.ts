@@ -71,9 +71,10 @@ export class TerminalInput {
    */
   resume(accepted: number, limit: number, fresh: boolean): number {
     let lost = 0;
-    if (fresh || accepted < this._accepted || accepted > this._everSent) {
+    if (accepted < this._accepted || accepted > this._everSent) {
       lost = this._renumber(accepted);
     } else {
+      lost = fresh ? this._characters(accepted - this._accepted) : 0;
       this._accept(accepted);
     }
     this._sent = this._accepted;
@@ -178,15 +179,19 @@ export class TerminalInput {
 
   /** The server has forgotten this client: what was sent is dropped, what was not goes on at its count. */
   private _renumber(accepted: number): number {
-    const unconfirmed = this._everSent - this._accepted;
-    const lost = joined(this._pieces.map(({ bytes }) => bytes))
-      .subarray(0, unconfirmed)
-      .filter(byte => (byte & 0xc0) !== 0x80).length;
+    const lost = this._characters(this._everSent - this._accepted);
     this._accept(this._everSent);
     const held = this.heldBytes;
     this._accepted = this._everSent = accepted;
     this._end = accepted + held;
     return lost;
+  }
+
+  /** How many characters the first so many bytes of what is kept are. */
+  private _characters(size: number): number {
+    return joined(this._pieces.map(({ bytes }) => bytes))
+      .subarray(0, size)
+      .filter(byte => (byte & 0xc0) !== 0x80).length;
   }
 
   private _accept(accepted: number): void {
