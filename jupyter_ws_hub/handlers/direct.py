@@ -19,7 +19,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from .direct_stream import DirectStream
+from .direct_stream import FEW_BYTES, DirectStream
 from .framing import masked_bytes, one_message
 
 SLICE_S: Final = 0.0005
@@ -67,7 +67,7 @@ class DirectProtocol(WebSocketProtocol13):
         return bool(self._frames)
 
     def _take(self, data: bytes) -> bool:
-        """Take bytes that have come; whether they end in the midst of a frame."""
+        """Take bytes that have come; whether they end in the midst of a frame that is worth a larger read."""
         if not self._half_read_bytes and (message := one_message(data)) is not None:
             self._handle_message(*message)
             return False
@@ -78,7 +78,7 @@ class DirectProtocol(WebSocketProtocol13):
                 self._half_read_bytes -= masked_bytes(len(event.data))
                 self._frames.append(event)
         self._handle_frames()
-        return self._half_read_bytes > 0
+        return self._half_read_bytes >= FEW_BYTES
 
     def _handle_frames(self) -> None:
         """Handle what was read; after a while let others have their turn, and read no more before that is done."""
