@@ -105,7 +105,7 @@ class BinaryClient:
         self._terminal, self._write, self._end, self._read_only = terminal, write, end, read_only
         self._resumed = opening.epoch is not None
         self.known = known or Known()
-        self._fresh = not self.known.has_met and opening.sent <= self.known.accepted or known is None
+        self._fresh = (not self.known.has_met and opening.sent <= self.known.accepted) or known is None
         if self._fresh:
             self.known.accepted = opening.sent
         self._window = opening.window

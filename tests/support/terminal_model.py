@@ -65,7 +65,10 @@ class ModelTerminal:
         self.ended = wire.Exit(code, 0, len(self.output))
 
     def forget(self) -> None:
-        """All clients' input positions are lost."""
+        """Know no client any more; only one whose connection is gone can be forgotten."""
+        for known in self.clients.values():
+            if known.connection is not None:
+                known.connection.superseded = True
         self.clients.clear()
 
 

@@ -132,8 +132,7 @@ async def test_a_little_history_begins_with_a_line() -> None:
     terminal.ring.append(b"".join(b"line %d\r\n" % n for n in range(1000)))
     link = Link(terminal, history=100)
     assert 80 < len(link.output) <= 100 and link.output.startswith(b"line 9")
-    assert link.welcome.start == terminal.ring.head - len(link.output)
-    assert Link(terminal, history=0).output == b""
+    assert link.welcome.start == terminal.ring.head - len(link.output) and Link(terminal, history=0).output == b""
 
 
 async def test_a_resume_goes_on_at_the_byte_untouched() -> None:
