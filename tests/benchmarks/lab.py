@@ -87,8 +87,6 @@ class Lab:
         return self._server([], extension=False)
 
     def _server(self, lines: list[str], *, extension: bool = True) -> Target:
-        # The same small shell in all terminals that are compared.
-        lines = [*lines, "c.ServerApp.terminado_settings = {'shell_command': ['/bin/sh']}"]
         folder = self.folder / f"hub{len(self._servers)}"
         server = RealServer(folder, config="\n".join(lines), extension=extension)
         self._servers.append(server)

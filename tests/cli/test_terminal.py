@@ -30,7 +30,7 @@ class Command:
 
 @pytest.fixture
 def command(start_server: Start) -> Command:
-    return Command(start_server(config="c.ServerApp.terminado_settings = {'shell_command': ['/bin/sh']}"))
+    return Command(start_server())
 
 
 def test_terminals_are_made_attached_listed_and_missed(command: Command) -> None:

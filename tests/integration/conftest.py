@@ -14,9 +14,6 @@ from tests.support.server import RealServer
 
 from .test_plain_server import NO_LAB
 
-PLAIN_SHELL = NO_LAB + "c.ServerApp.terminado_settings = {'shell_command': ['/bin/sh']}\n"
-
-
 STOCK_COMPLAINTS = re.compile(
     r"Task exception was never retrieved\n"
     r"future: <Task finished name='[\w-]+' coro=<WebSocketProtocol13\.write_message[^\n]*WebSocketClosedError\(\)>\n"

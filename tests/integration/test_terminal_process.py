@@ -18,14 +18,13 @@ from tests.support.server import RealServer
 
 from .test_plain_server import NO_LAB, make_terminal
 
-SH = NO_LAB + "c.ServerApp.terminado_settings = {'shell_command': ['/bin/sh']}\n"
 FLOOD = "head -c {} /dev/zero | tr '\\0' x"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of this file."""
-    server = RealServer(tmp_path_factory.mktemp("server"), config=SH)
+    server = RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB)
     try:
         server.start()
         yield server

@@ -23,13 +23,6 @@ from ..support.proxy import Fault, FaultProxy, Way
 from ..support.server import TOKEN, RealServer
 from ..support.terminal_user import TerminalUser, attached
 
-CONFIG = """
-c.HubTerminalManager.ring_bytes = 32 * 1024 * 1024
-c.HubTerminalManager.after_life_s = 3600
-c.ServerApp.terminado_settings = {"shell_command": ["/bin/sh"]}
-"""
-"""The ring keeps all of it: `seq` does not wait for who is away, and has long ended when the last byte is fetched."""
-
 BYTES_PER_S = 45_000
 """The line is slow, so that the output lasts for the whole storm."""
 KEYS = 50
