@@ -10,7 +10,7 @@ from jupyter_ws_hub.cli.servers import Server
 from jupyter_ws_hub.cli.terminal_socket import Why
 from jupyter_ws_hub.protocol.terminal_input import RESERVE_BYTES
 
-from ..soak.terminal_storm import CONFIG, new_terminal, terminal_storm
+from ..soak.terminal_storm import new_terminal, terminal_storm
 from ..support.address import until
 from ..support.proxy import FaultProxy
 from ..support.server import TOKEN, RealServer
@@ -36,7 +36,7 @@ async def answer(user: TerminalUser, number: int) -> None:
 
 
 async def test_forty_faults_lose_no_byte_and_double_none(start_server: Start) -> None:
-    server = start_server(config=NO_LAB + CONFIG)
+    server = start_server(config=NO_LAB)
     async with terminal_storm(server, seed=2) as its:
         report = await its.run(40, 300_000, pause_s=0.1)
     assert report.digests["on the screen"] == report.digests["printed"]
@@ -46,7 +46,7 @@ async def test_forty_faults_lose_no_byte_and_double_none(start_server: Start) ->
 
 
 async def test_after_a_black_hole_it_is_soon_live_again(start_server: Start) -> None:
-    server = start_server(config=NO_LAB + CONFIG)
+    server = start_server(config=NO_LAB)
     name = await make(server)
     async with FaultProxy(server.port) as proxy, attached(through(server, proxy), name) as (user, _):
         await answer(user, 1)
@@ -65,7 +65,7 @@ async def test_after_a_black_hole_it_is_soon_live_again(start_server: Start) -> 
 
 
 async def test_a_server_that_was_started_anew_has_no_such_terminal(start_server: Start) -> None:
-    server = start_server(config=NO_LAB + CONFIG)
+    server = start_server(config=NO_LAB)
     name = await make(server)
     async with attached(Server(server.url, TOKEN), name) as (user, running):
         await answer(user, 1)
@@ -76,7 +76,7 @@ async def test_a_server_that_was_started_anew_has_no_such_terminal(start_server:
 
 
 async def test_ctrl_c_gets_through_a_paste_that_nobody_reads(start_server: Start) -> None:
-    server = start_server(config=NO_LAB + CONFIG)
+    server = start_server(config=NO_LAB)
     async with attached(Server(server.url, TOKEN), await make(server)) as (user, _):
         await answer(user, 1)
         await user.type(b"sleep 1000\n")
@@ -93,7 +93,7 @@ async def test_ctrl_c_gets_through_a_paste_that_nobody_reads(start_server: Start
 
 
 async def test_the_rest_of_the_output_and_the_exit_come_to_who_was_away(start_server: Start) -> None:
-    server = start_server(config=NO_LAB + CONFIG)
+    server = start_server(config=NO_LAB)
     name = await make(server)
     async with FaultProxy(server.port) as proxy, attached(through(server, proxy), name) as (user, running):
         await answer(user, 1)
