@@ -73,6 +73,7 @@ class HubPty(PtyWithClients):
         self._reader = PtyReader(self.ptyproc.fd, turns, self._take, self._end)
         self._sized = False
         self._lost: int | None = None
+        self._patience: asyncio.TimerHandle | None = None
         self._on_output: Callable[[], None] = lambda: None
         self._on_end: Callable[[], None] = lambda: None
         self.extent = self.ptyproc.extent()
@@ -115,14 +116,18 @@ class HubPty(PtyWithClients):
         return self._lost is not None and self.ring.head - self._lost > self.ring.capacity // 2
 
     def _lose(self, client: BinaryClient) -> None:
-        place = self._lost = client.place
+        self._found()
+        self._lost = client.place
+        self._patience = asyncio.get_running_loop().call_later(LOST_S, self._give_up)
 
-        def give_up() -> None:
-            if self._lost == place:
-                self._lost = None
-                self.check()
+    def _found(self) -> None:
+        self._lost = None
+        if self._patience is not None:
+            self._patience.cancel()
 
-        asyncio.get_running_loop().call_later(LOST_S, give_up)
+    def _give_up(self) -> None:
+        self._lost = None
+        self.check()
 
     # The end
 
@@ -192,7 +197,7 @@ class HubPty(PtyWithClients):
         if key is not None:
             self._remember(key, client.known)
         client.known.client = client
-        self._lost = None
+        self._found()
         self.viewers.append(client)
         self.resized()
         client.start()

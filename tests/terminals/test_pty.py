@@ -198,6 +198,21 @@ async def test_the_program_waits_a_while_for_the_only_client_whose_connection_br
         pty.ptyproc.kill(signal.SIGKILL)
 
 
+async def test_it_waits_anew_for_one_that_came_and_was_lost_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_ws_hub.terminals.pty.LOST_S", 0.4)
+    async with running("yes", ring_bytes=MIB) as pty:
+        viewer = Viewer(pty, client="c")
+        await until(lambda: len(viewer.output) > MIB, "the flood")
+        have = len(viewer.output)
+        pty.detach(viewer.client)
+        for _ in range(6):  # comes and goes without having seen more
+            await asyncio.sleep(0.15)
+            again = Viewer(pty, client="c", acks=False, epoch=pty.epoch, have=have)
+            assert not any(isinstance(frame, wire.Gap) for frame in again.frames)
+            pty.detach(again.client)
+        pty.ptyproc.kill(signal.SIGKILL)
+
+
 @pytest.mark.parametrize("how", ["goodbye", "no id", "others"])
 async def test_the_program_waits_for_nobody_who_will_not_be_missed(how: str) -> None:
     async with running("yes", ring_bytes=MIB) as pty:
