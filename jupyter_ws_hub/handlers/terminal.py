@@ -87,9 +87,10 @@ class TerminalHandler(HubSocket):
         self._active = TerminalActivity(terminal, self.settings, self.parts.active).note
 
     def _write_out(self, frames: Sequence[bytes]) -> Any:
+        written = self.write_binary(frames)
         if frames[-1][0] == FrameType.DATA:
             self._active()
-        return self.write_binary(frames)
+        return written
 
     def received(self, message: str | bytes) -> Awaitable[None] | None:
         """Forward; of terminado's protocol the next message is read when the terminal has taken this one."""

@@ -120,7 +120,9 @@ class BinaryClient:
         self._in_flight = True
         self._left = self._said_goodbye = False
         self._control: dict[int, bytes] = {}
-        self._ack_due: asyncio.TimerHandle | None = None
+        self._owed: bytes | None = None
+        """An acknowledgement of input, ready to be sent along with the echo."""
+        self._ack_timer: asyncio.TimerHandle | None = None
         self._heard_s = self._active_s = self._ticked_s = now_s
         self._pinged = False
         self._progress = Progress(now_s)
@@ -198,7 +200,7 @@ class BinaryClient:
         size = min(ring.head - self._cursor, credit, wire.MAX_DATA_BYTES)
         if size <= 0:
             return self._exit()
-        frames = [self._input_ack()] if self._ack_due is not None else []
+        frames, self._owed = [self._owed] if self._owed is not None else [], None
         if self._cursor < self._replay_until:
             data = ring.read(self._cursor, min(size, self._replay_until - self._cursor, PAST_SLICE_BYTES))
             data = blank_queries(data[: whole_sequences(data)])
@@ -292,31 +294,33 @@ class BinaryClient:
         known.accepted += len(payload)
         self._terminal.feed(payload)  # first of all
         self._active_s = self._ticked_s
-        if self._ack_due is None:
-            self._ack_due = asyncio.get_running_loop().call_later(INPUT_ACK_S, self._acknowledge)
+        self._owe()
 
     def _limit(self) -> int:
         return max(self.known.limit, self.known.accepted + MAX_BACKLOG_BYTES - self._terminal.backlog)
 
-    def _input_ack(self) -> bytes:
-        self._cancel_ack()
+    def _owe(self) -> None:
+        """An acknowledgement goes with the next output, or by itself soon; it is made ready while the echo comes."""
         self.known.limit = self._limit()
-        return wire.encode(wire.InputAck(self.known.accepted, self.known.limit))
+        self._owed = wire.encode(wire.InputAck(self.known.accepted, self.known.limit))
+        if self._ack_timer is None:
+            self._ack_timer = asyncio.get_running_loop().call_later(INPUT_ACK_S, self._timed)
 
-    def _cancel_ack(self) -> None:
-        if self._ack_due is not None:
-            self._ack_due.cancel()
-            self._ack_due = None
+    def _timed(self) -> None:
+        self._ack_timer = None
+        self._pay()
 
-    def _acknowledge(self) -> None:
-        self._control[wire.FrameType.INPUT_ACK] = self._input_ack()
-        self.pump()
+    def _pay(self) -> None:
+        if self._owed is not None:
+            self._control[wire.FrameType.INPUT_ACK], self._owed = self._owed, None
+            self.pump()
 
     def input_read(self) -> None:
         """The program has read some of the input: there may be room for more."""
         grown = self._limit() - self.known.limit
         if grown >= LIMIT_STEP_BYTES or (grown > 0 and not self._terminal.backlog):
-            self._acknowledge()
+            self._owe()
+            self._pay()
 
     def _acknowledged(self, byte_offset: int) -> None:
         if byte_offset > self._cursor:
@@ -368,4 +372,6 @@ class BinaryClient:
     def leave(self) -> None:
         """Take nothing from its socket any more. Idempotent."""
         self._left = True
-        self._cancel_ack()
+        if self._ack_timer is not None:
+            self._ack_timer.cancel()
+            self._ack_timer = None

@@ -37,6 +37,7 @@ class FakeTerminal:
     exit: ExitStatus | None = None
     extent: Extent = SIZE
     backlog: int = 0
+    reads: bool = True
     typed: bytes = b""
     checks: int = 0
     resizes: int = 0
@@ -44,6 +45,7 @@ class FakeTerminal:
     def feed(self, data: bytes) -> None:
         """Take input."""
         self.typed += data
+        self.backlog += 0 if self.reads else len(data)
 
     def resized(self) -> None:
         """A size has changed."""
@@ -232,11 +234,10 @@ async def test_input_is_typed_counted_and_acknowledged() -> None:
 
 
 async def test_input_that_nobody_reads_is_limited_and_the_room_is_told() -> None:
-    terminal = FakeTerminal(backlog=MAX_BACKLOG_BYTES - 100)
+    terminal = FakeTerminal(backlog=MAX_BACKLOG_BYTES - 100, reads=False)
     link = Link(terminal)
     assert link.welcome.input_limit == 100
     link.send(wire.Data(bytes(100)))
-    terminal.backlog = MAX_BACKLOG_BYTES
     await until(lambda: link.of(wire.InputAck) == [wire.InputAck(100, 100)], "an acknowledgement without more room")
     with pytest.raises(RemoteProtocolError) as caught:
         link.send(wire.Data(b"x"))
