@@ -175,9 +175,7 @@ async def test_no_more_is_sent_than_the_window_allows() -> None:
 async def test_nobody_can_acknowledge_what_was_not_sent() -> None:
     link = Link(FakeTerminal())
     link.say(b"abc")
-    with pytest.raises(RemoteProtocolError) as caught:
-        link.send(wire.Ack(4))
-    assert caught.value.code is Code.BAD_FRAME
+    assert pytest.raises(RemoteProtocolError, link.send, wire.Ack(4)).value.code is Code.BAD_FRAME
 
 
 async def test_one_write_is_under_way_at_a_time_and_what_is_urgent_goes_first_afterwards() -> None:
@@ -263,8 +261,7 @@ async def test_an_unknown_frame_is_answered_and_a_broken_one_is_not_survived() -
     link.client.receive(b"\x63what?")
     assert link.frames[-1].code == Code.UNKNOWN_TYPE
     for frame in (b"", b"\x02", b"\x04\0\0", "text", bytes(64 * KIB + 2)):
-        with pytest.raises(RemoteProtocolError):
-            link.client.receive(frame)
+        pytest.raises(RemoteProtocolError, link.client.receive, frame)
 
 
 async def test_the_end_comes_after_the_last_byte() -> None:
