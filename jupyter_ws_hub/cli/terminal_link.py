@@ -34,11 +34,13 @@ from .terminal_socket import (
     open_terminal,
 )
 
-BACKOFF_S: Final = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
+BACKOFF_S: Final = (0.0, 0.1, *[0.2] * 40, 0.5, 1.0, 2.0, 4.0, 5.0)
+"""Somebody is typing: who was away for a few seconds is back within a quarter of one."""
 JITTER: Final = 0.2
 ATTEMPT_S: Final = 2.5
+PATIENT_EVERY: Final = 8
 PATIENT_ATTEMPT_S: Final = 10.0
-"""After the first attempts: a line may be so slow that a connection takes longer."""
+"""For one attempt of so many: a line may be so slow that a connection takes longer."""
 BYE_S: Final = 1.0
 LOOK_S: Final = 1.0
 """How often to look for silence: less than the shortest silence that counts."""
@@ -256,7 +258,7 @@ class TerminalLink:
             if not wanted():
                 break
             try:
-                async with asyncio.timeout(ATTEMPT_S if number < len(BACKOFF_S) else PATIENT_ATTEMPT_S):
+                async with asyncio.timeout(ATTEMPT_S if (number + 1) % PATIENT_EVERY else PATIENT_ATTEMPT_S):
                     return await open_terminal(self._server, self._name, self._client.query())
             except FAILURES as error:
                 check_failure(error, known=self._client.epoch is not None)

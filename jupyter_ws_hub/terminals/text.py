@@ -11,7 +11,7 @@ from typing import Any, Final
 from .queries import remove_queries
 from .ring import ByteRing
 
-HISTORY_BYTES: Final = 256 * 1024
+HISTORY_BYTES: Final = 128 * 1024
 """How much of the past a new text client gets; more would hold the event loop too long."""
 
 MAX_CHARACTER_BYTES: Final = 4

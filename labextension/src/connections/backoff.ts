@@ -18,18 +18,24 @@ export function backoffMs(
   return SHORTEST_MS + random() * (ceiling - SHORTEST_MS);
 }
 
-const TERMINAL_MS = [0, 100, 250, 500, 1000, 2000, 4000, 5000];
-const TERMINAL_JITTER = 0.25;
+/** Attempts of a terminal that come quickly one after the other. */
+export const QUICK_ATTEMPTS = 42;
+const QUICK_MS = 200;
+const SLOWER_MS = [500, 1000, 2000, 4000, 5000];
+const TERMINAL_JITTER = 0.2;
 
 /**
- * Milliseconds to wait before a terminal's attempt number `attempt` (1, 2, 3 …) after a break: somebody is typing, so the
- * first pauses are as short as can be.
+ * Milliseconds to wait before a terminal's attempt number `attempt` (1, 2, 3 …) after a break: somebody is typing, so who
+ * was away for a few seconds is back within a quarter of one.
  */
 export function terminalBackoffMs(
   attempt: number,
   random: () => number = Math.random
 ): number {
-  const place = Math.min(attempt, TERMINAL_MS.length) - 1;
-  const pause = TERMINAL_MS[Math.max(0, place)] ?? 0;
+  const slower = Math.min(attempt - QUICK_ATTEMPTS, SLOWER_MS.length);
+  const pause =
+    slower > 0
+      ? (SLOWER_MS[slower - 1] ?? 0)
+      : Math.min(QUICK_MS, Math.max(0, attempt - 1) * 100);
   return pause * (1 + TERMINAL_JITTER * (2 * random() - 1));
 }

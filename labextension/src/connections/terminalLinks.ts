@@ -5,7 +5,7 @@
  */
 import { codeName, HubError, mayReconnect } from '../protocol/errors';
 import { CODES, TERMINAL_SUBPROTOCOL } from '../protocol/generated';
-import { terminalBackoffMs } from './backoff';
+import { QUICK_ATTEMPTS, terminalBackoffMs } from './backoff';
 import { StatusChange } from './status';
 import { ITerminalHolder, SERVICE } from './terminalMode';
 import { Refusals } from './terminalRefusals';
@@ -37,7 +37,6 @@ const STABLE_MS = 1000;
 const WAIT_MS = 15_000;
 /** In a tab that nobody looks at, attempts come so rarely after the first ones. */
 const HIDDEN_MS = 30_000;
-const HIDDEN_ATTEMPTS = 8;
 /** An attempt that was given up may reach the server so much later, and take the place of a newer one. */
 const LATE_MS = 60_000;
 /** What an attempt under way is worth when the network has come back. */
@@ -267,7 +266,7 @@ export class TerminalLinks {
       return;
     }
     const isHidden =
-      document.visibilityState === 'hidden' && this._tries > HIDDEN_ATTEMPTS;
+      document.visibilityState === 'hidden' && this._tries > QUICK_ATTEMPTS;
     const pause = pauseMs ?? terminalBackoffMs(this._tries + 1);
     this._timer = setTimeout(
       () => {

@@ -1,5 +1,10 @@
 import { seeded } from '../../testing/random';
-import { backoffMs, STABLE_MS, terminalBackoffMs } from '../backoff';
+import {
+  backoffMs,
+  QUICK_ATTEMPTS,
+  STABLE_MS,
+  terminalBackoffMs
+} from '../backoff';
 
 const LARGEST = 1 - Number.EPSILON;
 
@@ -38,19 +43,27 @@ describe('The pause before an attempt', () => {
 });
 
 describe('The pause of a terminal', () => {
-  it('is none at first, then grows to 5 s', () => {
-    const pauses = [1, 2, 3, 4, 5, 6, 7, 8, 9, 1000].map(attempt =>
-      terminalBackoffMs(attempt, () => 0.5)
-    );
-    expect(pauses).toEqual([
-      0, 100, 250, 500, 1000, 2000, 4000, 5000, 5000, 5000
+  it('is none at first, short for a while, then grows to 5 s', () => {
+    const pause = (attempt: number) => terminalBackoffMs(attempt, () => 0.5);
+    expect([0, 1, 2, 3, 4, QUICK_ATTEMPTS].map(pause)).toEqual([
+      0, 0, 100, 200, 200, 200
     ]);
+    expect(
+      [1, 2, 3, 4, 5, 6, 1000].map(n => pause(QUICK_ATTEMPTS + n))
+    ).toEqual([500, 1000, 2000, 4000, 5000, 5000, 5000]);
+  });
+
+  it('lets nobody who was away for a second wait longer than a quarter of one', () => {
+    const pauses = Array.from({ length: QUICK_ATTEMPTS }, (_, n) =>
+      terminalBackoffMs(n + 1, () => 0.999999)
+    );
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(250);
   });
 
   it('is spread, so that many terminals do not come together', () => {
-    const pauses = Array.from({ length: 200 }, () => terminalBackoffMs(8));
+    const pauses = Array.from({ length: 200 }, () => terminalBackoffMs(1000));
     expect(new Set(pauses).size).toBeGreaterThan(100);
-    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(3750);
-    expect(Math.max(...pauses)).toBeLessThanOrEqual(6250);
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(4000);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(6000);
   });
 });
