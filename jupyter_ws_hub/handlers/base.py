@@ -172,10 +172,10 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def limit_unsent(self) -> None:
         """Let the kernel hold little that it has not sent yet, so that what is urgent does not wait behind it."""
-        stream = self.ws_connection.stream if self.ws_connection is not None else None
-        if stream is not None and TCP_NOTSENT_LOWAT is not None:
+        its = getattr(getattr(self.ws_connection, "stream", None), "socket", None)  # None: it is gone already
+        if its is not None and TCP_NOTSENT_LOWAT is not None:
             with contextlib.suppress(OSError):  # no TCP socket, or a system without it: only slower to react
-                stream.socket.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+                its.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     def end(self, code: int | None, reason: str) -> None:
         """Close with a code of the table. Idempotent; the reason is cut to what a close frame can carry."""

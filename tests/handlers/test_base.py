@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tornado.httpclient import HTTPClientError
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from jupyter_ws_hub.handlers.base import MAX_REASON_BYTES
+from jupyter_ws_hub.handlers.base import MAX_REASON_BYTES, HubSocket
 from jupyter_ws_hub.handlers.hub import HubHandler
 from jupyter_ws_hub.protocol import FILE_STREAM_SUBPROTOCOL, HUB_SUBPROTOCOL
 from jupyter_ws_hub.protocol.codes import Code
@@ -369,3 +370,11 @@ async def test_a_frame_behind_the_end_is_not_looked_at(address: Address, parts: 
         await client.socket.send("[]")
         assert await client.wait_closed() == 4502
         assert seen == []
+
+
+@pytest.mark.parametrize(
+    "connection", [None, SimpleNamespace(stream=None), SimpleNamespace(stream=SimpleNamespace(socket=None))]
+)
+def test_a_socket_that_is_gone_before_it_is_open_needs_no_limits(connection: Any) -> None:
+    handler: Any = SimpleNamespace(ws_connection=connection)
+    HubSocket.limit_unsent(handler)
