@@ -20,7 +20,9 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from .direct_stream import FEW_BYTES, DirectStream
-from .framing import masked_bytes, one_message
+from .framing import masked_bytes, whole_messages
+
+CONTROL: Final = (Opcode.CLOSE, Opcode.PING, Opcode.PONG)
 
 SLICE_S: Final = 0.0005
 """How long the messages of one connection may be handled before others have their turn."""
@@ -57,37 +59,48 @@ class DirectProtocol(WebSocketProtocol13):
     def prepare(self, max_message_bytes: int) -> None:
         """Nothing is read yet."""
         self._parser = ServerProtocol(state=State.OPEN, max_size=max_message_bytes)
-        self._frames: deque[Frame] = deque()
+        self._messages: deque[tuple[int, bytes]] = deque()
         self._fragments: list[bytes] = []
         self._half_read_bytes = 0
 
     @property
     def has_more(self) -> bool:
         """Whether more was read than was handled."""
-        return bool(self._frames)
+        return bool(self._messages)
 
     def _take(self, data: bytes) -> bool:
-        """Take bytes that have come; whether they end in the midst of a frame that is worth a larger read."""
-        if not self._half_read_bytes and (message := one_message(data)) is not None:
-            self._handle_message(*message)
-            return False
-        self._half_read_bytes += len(data)
-        self._parser.receive_data(data)
-        for event in self._parser.events_received():
-            if isinstance(event, Frame):
-                self._half_read_bytes -= masked_bytes(len(event.data))
-                self._frames.append(event)
-        self._handle_frames()
+        """Take bytes that have come; whether they end in the midst of a large frame."""
+        if not self._half_read_bytes and (messages := whole_messages(data)) is not None:
+            self._messages.extend(messages)
+        else:
+            self._half_read_bytes += len(data)
+            self._parser.receive_data(data)
+            for event in self._parser.events_received():
+                if isinstance(event, Frame):
+                    self._half_read_bytes -= masked_bytes(len(event.data))
+                    self._take_frame(event.opcode, bytes(event.data), event.fin)
+        self._handle_messages()
         return self._half_read_bytes >= FEW_BYTES
 
-    def _handle_frames(self) -> None:
+    def _take_frame(self, opcode: Opcode, payload: bytes, is_last: bool) -> None:
+        if opcode in CONTROL or (is_last and opcode is not Opcode.CONT):
+            self._messages.append((opcode, payload))
+            return
+        if opcode is not Opcode.CONT:
+            self._opcode = opcode
+        self._fragments.append(payload)
+        if is_last:
+            self._messages.append((self._opcode, b"".join(self._fragments)))
+            self._fragments.clear()
+
+    def _handle_messages(self) -> None:
         """Handle what was read; after a while let others have their turn, and read no more before that is done."""
         begun_s = perf_counter()
-        while self._frames and not self.client_terminated:
-            self._take_frame(self._frames.popleft())
-            if self._frames and perf_counter() - begun_s > SLICE_S and not self.is_closing():
+        while self._messages and not self.client_terminated:
+            self._handle_message(*self._messages.popleft())
+            if self._messages and perf_counter() - begun_s > SLICE_S and not self.is_closing():
                 self.stream.pause()
-                asyncio.get_running_loop().call_soon(self._handle_frames)
+                asyncio.get_running_loop().call_soon(self._handle_messages)
                 return
         answers = self._parser.data_to_send()  # pongs and the echo of a close are Tornado's
         if self._parser.parser_exc is not None and not self.client_terminated:
@@ -96,21 +109,6 @@ class DirectProtocol(WebSocketProtocol13):
             self._abort()
         elif not self.is_closing():
             self.stream.resume()
-
-    def _take_frame(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
-            self._opcode = frame.opcode
-            if frame.fin:
-                self._handle_message(frame.opcode, bytes(frame.data))
-            else:
-                self._fragments = [bytes(frame.data)]
-        elif frame.opcode is Opcode.CONT:
-            self._fragments.append(bytes(frame.data))
-            if frame.fin:
-                message, self._fragments = b"".join(self._fragments), []
-                self._handle_message(self._opcode, message)
-        else:
-            self._handle_message(frame.opcode, bytes(frame.data))
 
 
 def directly(protocol: WebSocketProtocol | None) -> WebSocketProtocol | None:

@@ -36,6 +36,7 @@ SMALL_BYTES: Final = 126
 
 MASKED: Final = 0x80
 OPCODE: Final = 0x0F
+LARGE: Final = MASKED | 127
 
 HEADER_BYTES: Final = 6
 """Opcode, length, and the client's mask."""
@@ -46,13 +47,20 @@ def masked_bytes(size: int) -> int:
     return HEADER_BYTES + size + (0 if size < SMALL_BYTES else 2 if size < 1 << 16 else 8)
 
 
-def one_message(data: bytes) -> tuple[int, bytes] | None:
-    """Opcode and payload, where the bytes are just one whole message of less than 64 KiB, as most are."""
-    if data[0] not in (TEXT, BINARY) or len(data) < HEADER_BYTES:
-        return None
-    size, begin = data[1] - MASKED, HEADER_BYTES
-    if size == SMALL_BYTES:
-        size, begin = int.from_bytes(data[2:4]), HEADER_BYTES + 2
-    if size < 0 or len(data) != begin + size:
-        return None
-    return data[0] & OPCODE, apply_mask(data[begin:], data[begin - 4 : begin])
+def whole_messages(data: bytes) -> list[tuple[int, bytes]] | None:
+    """Opcodes and payloads, where the bytes are just whole messages of less than 64 KiB, as they mostly are."""
+    messages: list[tuple[int, bytes]] = []
+    at, end = 0, len(data)
+    while at < end:
+        begin = at + HEADER_BYTES
+        if data[at] not in (TEXT, BINARY) or begin > end:
+            return None
+        size = data[at + 1] - MASKED
+        if size == SMALL_BYTES:
+            size = int.from_bytes(data[at + 2 : at + 4])
+            begin += 2
+        if not 0 <= size <= end - begin or data[at + 1] == LARGE:
+            return None
+        messages.append((data[at] & OPCODE, apply_mask(data[begin : begin + size], data[begin - 4 : begin])))
+        at = begin + size
+    return messages

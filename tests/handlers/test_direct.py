@@ -24,7 +24,7 @@ from websockets.frames import Frame, Opcode
 
 from jupyter_ws_hub.handlers.direct import DirectProtocol, directly
 from jupyter_ws_hub.handlers.direct_stream import DirectStream
-from jupyter_ws_hub.handlers.framing import binary_messages, masked_bytes, one_message
+from jupyter_ws_hub.handlers.framing import binary_messages, masked_bytes, whole_messages
 
 from ..support.client import WAIT_S, until
 
@@ -153,20 +153,22 @@ async def send_in_pieces(messages: list[bytes], stream: bytes, cuts: list[int]) 
     assert got == messages and not half_read
 
 
-def test_one_message_is_read_the_short_way_and_nothing_else() -> None:
+def test_whole_messages_are_read_the_short_way_and_nothing_else() -> None:
     whole = Frame(Opcode.BINARY, b"key").serialize(mask=True)
-    assert one_message(whole) == (Opcode.BINARY, b"key") and len(whole) == masked_bytes(3)
-    assert one_message(Frame(Opcode.TEXT, b"key").serialize(mask=True)) == (Opcode.TEXT, b"key")
+    text = Frame(Opcode.TEXT, b"").serialize(mask=True)
+    assert whole_messages(whole) == [(Opcode.BINARY, b"key")] and len(whole) == masked_bytes(3)
+    assert whole_messages(whole + text + whole) == [(2, b"key"), (1, b""), (2, b"key")]
     part = Frame(Opcode.BINARY, b"key", fin=False).serialize(mask=True)
     bare = Frame(Opcode.BINARY, b"key").serialize(mask=False)
     ping = Frame(Opcode.PING, b"key").serialize(mask=True)
-    for other in (whole[:-1], whole + b"x", whole + whole, part, bare, ping, b"\x82", b"\x82\x80", b"\x82\xfe\0\0\0\0"):
-        assert one_message(other) is None
+    for other in (part, bare, ping, b"\x82", b"\x82\x80", b"\x82\xfe\0\0\0\0", b"\x82\xfe\0\x80\0\0\0", whole[:-1]):
+        assert whole_messages(other) is None
+        assert whole_messages(whole + other) is None
     for size in (0, 125, 126, 65535, 65536):
         payload = os.urandom(size)
         frame = Frame(Opcode.BINARY, payload).serialize(mask=True)
         assert len(frame) == masked_bytes(size)
-        assert one_message(frame) == ((Opcode.BINARY, payload) if size < 65536 else None)
+        assert whole_messages(text + frame) == ([(1, b""), (2, payload)] if size < 65536 else None)
 
 
 async def test_a_flood_of_small_messages_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
