@@ -282,7 +282,7 @@ async def test_what_blocks_the_loop_is_looked_for_where_that_is_asked_for_until_
             return
         stall = await until(lambda: app._monitor.longest, "the stall")
         assert "block (" in stall.callback
-        assert "stood still for" in caplog.text
+        await until(lambda: "stood still for" in caplog.text, "the warning, which its thread writes after that")
         await stop_of(app)
     assert not threads[0].is_alive()
 
