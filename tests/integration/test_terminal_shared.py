@@ -59,7 +59,7 @@ async def test_what_is_typed_at_one_endpoint_shows_at_all(address: Address) -> N
         async with joined(address, ours.name, STOCK) as stock, joined(address, ours.name) as ours_json:
             ours.type(b"echo fr''om-ours \xc3\xa4\xf0\x9f\x98\x80\r")
             for one in (stock, ours_json):
-                assert "from-ours ä😀\r\n" in await read_until(one, "😀\r\n")
+                await read_until(one, "from-ours ä😀\r\n")
             await ours.until(b"from-ours \xc3\xa4\xf0\x9f\x98\x80\r\n")
             await send(stock, "echo fr''om-stock ö\r")
             await ours.until("from-stock ö\r\n".encode())
