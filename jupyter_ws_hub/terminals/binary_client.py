@@ -20,7 +20,6 @@ from .process import ExitStatus
 from .queries import MAX_SEQUENCE_BYTES, blank_queries, whole_sequences
 from .ring import ByteRing
 from .sizes import NO_EXTENT, Extent, Vote
-from .text import after_line
 
 INPUT_ACK_S: Final = 0.02
 """An acknowledgement of input that no output takes along goes by itself after this."""
@@ -109,7 +108,7 @@ class BinaryClient:
         if self._fresh:
             self.known.accepted = opening.sent
         self._window = opening.window
-        self._cursor = opening.have if self._resumed else self._begin(opening.history)
+        self._cursor = opening.have if self._resumed else terminal.ring.last_lines(opening.history)
         self._acked = self._cursor
         self._replay_until = 0 if self._resumed else terminal.ring.head
         self._visible = opening.visible
@@ -126,11 +125,6 @@ class BinaryClient:
         self._heard_s = self._active_s = self._ticked_s = now_s
         self._pinged = False
         self._progress = Progress(now_s)
-
-    def _begin(self, history: int) -> int:
-        ring = self._terminal.ring
-        begin = max(ring.start, ring.head - history)
-        return after_line(ring, begin) if 0 < begin < ring.head else begin
 
     # Output
 
@@ -212,7 +206,7 @@ class BinaryClient:
     def _gap(self) -> list[bytes]:
         """It was so slow that the ring has gone round."""
         ring, begin = self._terminal.ring, self._cursor
-        until = after_line(ring, max(ring.start, ring.head - GAP_TAIL_BYTES))
+        until = ring.last_lines(GAP_TAIL_BYTES)
         self._cursor = self._acked = until
         self._replay_until = ring.head
         return [wire.encode(wire.Gap(begin, until)), wire.encode(wire.Replay(ring.head))]

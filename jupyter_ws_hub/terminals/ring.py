@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+LINE_BYTES: Final = 32 * 1024
+"""The end of a line is looked for no further."""
+
 
 class ByteRing:
     """Keeps the last `capacity` bytes of all that was appended; memory grows only as far as it is used."""
@@ -57,3 +62,14 @@ class ByteRing:
         """The offset of the first such byte in a stretch of the ring; None if there is none."""
         found = self.read(begin, until - begin).find(byte)
         return None if found < 0 else begin + found
+
+    def last_lines(self, size: int) -> int:
+        """The offset from which on the last `size` bytes at most are whole lines.
+
+        Where the output itself does not begin there, it begins after the next end of a line, if one comes soon.
+        """
+        begin = max(self.start, self.head - size)
+        if begin == 0:
+            return 0
+        end_of_line = self.find(b"\n", begin, min(begin + LINE_BYTES, self.head))
+        return begin if end_of_line is None else end_of_line + 1

@@ -27,12 +27,6 @@ def unfinished(tail: bytes) -> bytes:
     return b""
 
 
-def after_line(ring: ByteRing, begin: int) -> int:
-    """The offset after the next end of a line, so that no line or character begins in the midst; else `begin`."""
-    found = ring.find(b"\n", begin, min(begin + HISTORY_BYTES // 4, ring.head))
-    return begin if found is None else found + 1
-
-
 class TextClients:
     """They share one decoder, which runs only while there are any."""
 
@@ -45,9 +39,7 @@ class TextClients:
 
     def history(self) -> str:
         """What a new client gets: without queries, and without the beginning of a character that is not there yet."""
-        begin = max(self._ring.start, self._ring.head - HISTORY_BYTES)
-        if begin > 0:
-            begin = after_line(self._ring, begin)
+        begin = self._ring.last_lines(HISTORY_BYTES)
         output = self._ring.read(begin, self._ring.head - begin)
         output = output[: len(output) - len(unfinished(output[-MAX_CHARACTER_BYTES:]))]
         return remove_queries(output.decode(errors="replace"))

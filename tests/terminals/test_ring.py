@@ -26,6 +26,24 @@ def test_it_is_the_end_of_all_that_was_appended(capacity: int, pieces: list[byte
         assert found == (whole.index(b"a", begin) if b"a" in whole[begin:] else None)
 
 
+@pytest.mark.parametrize(
+    ("size", "begin"),
+    [(99, 0), (19, 0), (18, 5), (14, 10), (13, 10), (9, 15), (5, 15), (4, 19), (0, 19)],
+)
+def test_the_last_lines_are_whole(size: int, begin: int) -> None:
+    ring = ByteRing(100)
+    ring.append(b"one.\ntwo.\nsix.\nend\n")
+    assert ring.last_lines(size) == begin
+
+
+def test_where_no_line_ends_any_byte_is_a_beginning() -> None:
+    ring = ByteRing(8)
+    ring.append(b"x" * 20)
+    assert (ring.last_lines(5), ring.last_lines(99)) == (15, 12)
+    ring.append(b"\n" + b"y" * 3)
+    assert ring.last_lines(99) == 21
+
+
 def test_what_is_gone_or_has_not_come_is_not_given() -> None:
     ring = ByteRing(4)
     ring.append(b"abcdef")
