@@ -6,7 +6,7 @@ lose output if the others went on. A client that says nothing (one of the stock 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
@@ -24,16 +24,11 @@ class Flow(Protocol):
         ...
 
 
-def must_wait(clients: Iterable[Any]) -> bool:
+def must_wait(clients: Sequence[Any]) -> bool:
     """Whether a PTY with these clients is to be paused. Without a client it goes on: nobody may ever come."""
-    all_behind = any_client = False
-    for client in clients:
-        if getattr(client, "holds_up", False):
-            return True
-        is_behind = getattr(client, "is_behind", False)
-        all_behind = is_behind and (all_behind or not any_client)
-        any_client = True
-    return any_client and all_behind
+    if any(getattr(client, "holds_up", False) for client in clients):
+        return True
+    return bool(clients) and all(getattr(client, "is_behind", False) for client in clients)
 
 
 class Progress:
