@@ -79,6 +79,8 @@ class DirectProtocol(WebSocketProtocol13):
                 if isinstance(event, Frame):
                     self._half_read_bytes -= masked_bytes(len(event.data))
                     self._take_frame(event.opcode, bytes(event.data), event.fin)
+            if self._parser.parser_exc is None:
+                self._parser.data_to_send()  # forgotten: pongs and the echo of a close are Tornado's
         self._handle_messages()
         return self._half_read_bytes >= FEW_BYTES
 
@@ -102,10 +104,9 @@ class DirectProtocol(WebSocketProtocol13):
                 self.stream.pause()
                 asyncio.get_running_loop().call_soon(self._handle_messages)
                 return
-        answers = self._parser.data_to_send()  # pongs and the echo of a close are Tornado's
         if self._parser.parser_exc is not None and not self.client_terminated:
             if not self.is_closing():
-                self.stream.write(b"".join(answers))  # says what was wrong
+                self.stream.write(b"".join(self._parser.data_to_send()))  # says what was wrong
             self._abort()
         elif not self.is_closing():
             self.stream.resume()
