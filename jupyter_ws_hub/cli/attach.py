@@ -14,6 +14,7 @@ from typing import Final
 
 from ..protocol.terminal import Exit
 from ..protocol.terminal_client import Cleared, Joined, Output, TerminalClient
+from ..protocol.terminal_input import SIGNALS
 from ..protocol.terminal_opening import MAX_BYTE_OFFSET
 from .detach_keys import DetachKeys
 from .servers import FAILED, REFUSED, Server
@@ -33,7 +34,7 @@ ENDS: Final = 60
 SIGNALLED: Final = 128
 TAIL_BYTES: Final = 512
 CTRL_D: Final = b"\x04"
-SIGNAL_KEYS: Final = re.compile(rb"([\x03\x1a\x1c])")
+SIGNAL_KEYS: Final = re.compile(b"([" + bytes(SIGNALS) + b"])")
 STDIN, STDOUT = 0, 1
 
 

@@ -7,7 +7,6 @@ import json
 import urllib.error
 import urllib.request
 from typing import IO, Any, Final
-from urllib.parse import urlsplit
 
 from .servers import REFUSED, CommandError, Server
 
@@ -61,7 +60,7 @@ def request(server: Server, path: str, body: Any = None) -> Any:
     if server.token:
         asked.add_header("Authorization", f"token {server.token}")
     handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
-    if urlsplit(server.url).hostname in {"localhost", "127.0.0.1", "::1"}:
+    if server.is_local:
         handlers.append(urllib.request.ProxyHandler({}))
     try:
         with urllib.request.build_opener(*handlers).open(asked, timeout=TIMEOUT_S) as answer:

@@ -19,6 +19,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 FAILED: Final = 1
 REFUSED: Final = 2
 TOKENS: Final = ("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN")
+LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 PAGES: Final = re.compile(r"/(lab|tree|notebooks|edit|doc|retro|voila)(/.*)?$")
 """What a copied address of a page may have behind the server's own."""
 
@@ -40,6 +41,11 @@ class Server:
     """Its HTTP address, with base_url and a slash at the end."""
     token: str = ""
     root: Path | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine, where no proxy stands between."""
+        return urlsplit(self.url).hostname in LOCAL
 
     @property
     def ws_url(self) -> str:

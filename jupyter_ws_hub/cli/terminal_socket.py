@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Mapping
 from enum import Enum
 from typing import Final, TypeAlias
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
@@ -63,13 +63,12 @@ async def open_terminal(server: Server, name: str, query: Mapping[str, str]) -> 
         Over: the server does not speak this protocol.
         FAILURES: no connection; `check_failure` says whether another attempt makes sense.
     """
-    host = urlsplit(server.url).hostname or ""
     socket = await connect(
         f"{server.ws_url}ws/terminal/{quote(name, safe='')}?{urlencode(query)}",
         subprotocols=[Subprotocol(TERMINAL_SUBPROTOCOL)],
         additional_headers={"Authorization": f"token {server.token}"} if server.token else {},
         compression=None,
-        proxy=None if host in {"localhost", "127.0.0.1", "::1"} else True,
+        proxy=None if server.is_local else True,
         open_timeout=None,
         ping_interval=None,
         close_timeout=CLOSE_S,

@@ -52,6 +52,13 @@ def test_websockets_have_an_address_of_their_own() -> None:
     assert Server("https://h/").ws_url == "wss://h/"
 
 
+def test_this_machine_is_known_by_its_names() -> None:
+    assert all(Server(f"http://{host}:8888/a/").is_local for host in ("localhost", "127.0.0.1", "[::1]"))
+    assert not any(
+        Server(url).is_local for url in ("http://h/", "https://localhost.example.org/", "http://h/localhost")
+    )
+
+
 def test_the_only_running_server_is_meant(runtime: Path, tmp_path: Path) -> None:
     url = add(runtime, 1, tmp_path, "secret")
     assert find_server(None, None, {"JUPYTER_TOKEN": "other"}, Path("/")) == Server(url, "secret", tmp_path)
