@@ -5,6 +5,7 @@
 import { codeName, HubError, mayReconnect } from '../protocol/errors';
 import { CODES } from '../protocol/generated';
 import { Service } from '../tokens';
+import { Alarm } from './alarm';
 import { backoffMs, STABLE_MS } from './backoff';
 import { StatusBook } from './status';
 import { Ask, Connect, IAddress, ITransport } from './transport';
@@ -71,9 +72,9 @@ export class Keeper {
     this._connected = true;
     this._attempts = 0;
     this._update({ state: 'connected', attempts: 0, lastError: null });
-    this._stable = setTimeout(() => {
+    this._stable.set(STABLE_MS, () => {
       this._attempt = 0;
-    }, STABLE_MS);
+    });
   }
 
   /** Take the place of the socket now: the peer does not answer any more, or the network is back. */
@@ -96,11 +97,11 @@ export class Keeper {
 
   /** Connect at once if it is waiting for its next attempt, or for an answer to one that it has made for a while. */
   hurry(): void {
-    if (this._timer !== null || this._asking !== null) {
+    if (this._next.isSet || this._asking !== null) {
       this._clear();
       this._begin();
     } else if (
-      this._opening !== null &&
+      this._opening.isSet &&
       Math.abs(Date.now() - this._beganMs) > HURRIED_MS
     ) {
       this.reconnect('The server did not answer.');
@@ -128,15 +129,13 @@ export class Keeper {
   }
 
   private _begin(): void {
-    this._timer = null;
     this._asking = null;
     this._attempt += 1;
     this._attempts += 1;
     this._open = false;
     this._beganMs = Date.now();
-    this._opening = setTimeout(
-      () => this.drop('The server did not answer.'),
-      OPENING_MS
+    this._opening.set(OPENING_MS, () =>
+      this.drop('The server did not answer.')
     );
     this._update({ state: this._goingState(), attempts: this._attempts });
     const transport: ITransport = this._options.connect(
@@ -144,7 +143,7 @@ export class Keeper {
       this._options.subprotocol,
       {
         onOpen: () => {
-          this._opened();
+          this._opening.stop();
           this._open = true;
           const again = this._wasConnected;
           this._wasConnected = true;
@@ -195,10 +194,7 @@ export class Keeper {
     }
     this._asking = null;
     if (verdict === 'unauthenticated') {
-      this._fail(
-        CODES.unauthenticated.number,
-        'You are not logged in (any more). Log in again and reload the page.'
-      );
+      this._fail(CODES.unauthenticated.number, NOT_LOGGED_IN);
     } else if (verdict === 'gone') {
       this._finish(1000, 'It is gone.');
     } else {
@@ -217,7 +213,7 @@ export class Keeper {
     const hidden =
       typeof document !== 'undefined' && document.visibilityState === 'hidden';
     const pause = hidden ? Math.max(pauseMs, HIDDEN_MS) : pauseMs;
-    this._timer = setTimeout(() => this._begin(), pause);
+    this._next.set(pause, () => this._begin());
   }
 
   private _finish(code: number, reason: string): void {
@@ -228,8 +224,7 @@ export class Keeper {
 
   private _fail(code: number, reason: string): void {
     this._over = true;
-    const name = codeName(code);
-    const lastError = reason || (name ? CODES[name].meaning : `code ${code}`);
+    const lastError = closeReason(code, reason);
     this._update({ state: 'failed', lastError });
     this._owner.ended(code, lastError);
   }
@@ -242,30 +237,18 @@ export class Keeper {
     this._options.book.update(this._options.service, this._options.id, change);
   }
 
-  private _opened(): void {
-    if (this._opening !== null) {
-      clearTimeout(this._opening);
-      this._opening = null;
-    }
-  }
-
   private _clear(): void {
-    this._opened();
-    if (this._timer !== null) {
-      clearTimeout(this._timer);
-      this._timer = null;
-    }
-    if (this._stable !== null) {
-      clearTimeout(this._stable);
-      this._stable = null;
-    }
+    this._opening.stop();
+    this._next.stop();
+    this._stable.stop();
   }
 
   private _transport: ITransport | null = null;
-  private _timer: ReturnType<typeof setTimeout> | null = null;
-  private _stable: ReturnType<typeof setTimeout> | null = null;
-  /** Runs while an attempt has not opened. */
-  private _opening: ReturnType<typeof setTimeout> | null = null;
+  /** The next attempt. */
+  private readonly _next = new Alarm();
+  private readonly _stable = new Alarm();
+  /** Set while an attempt has not opened. */
+  private readonly _opening = new Alarm();
   private _beganMs = 0;
   /** The question to the server that is under way; what it answers counts only while nobody was faster. */
   private _asking: object | null = null;
@@ -279,6 +262,16 @@ export class Keeper {
   private _wasConnected = false;
   private _over = false;
   private _endsNormally = false;
+}
+
+/** What is said where the server does not know the user. */
+export const NOT_LOGGED_IN =
+  'You are not logged in (any more). Log in again and reload the page.';
+
+/** What is said of a close: the server's reason, else what the code means. */
+export function closeReason(code: number, reason: string): string {
+  const name = codeName(code);
+  return reason || (name ? CODES[name].meaning : `code ${code}`);
 }
 
 /** The error for a close code. */

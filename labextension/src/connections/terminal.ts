@@ -3,7 +3,6 @@
  * back by itself behind it. It speaks the binary protocol; where nobody answers in it, JSON at our endpoint; where that
  * cannot be reached, JSON at the stock one.
  */
-import { closeError } from './keeper';
 import { requireText, SocketFace } from './socket';
 import { BinaryTerminal } from './terminalBinary';
 import { JsonTerminal } from './terminalJson';
@@ -87,7 +86,7 @@ export class TerminalSocket extends SocketFace {
     if (this.readyState === this.CONNECTING) {
       this.dispatchEvent(new Event('error'));
     }
-    this.fireClose(code, closeError(code, reason).message, true);
+    this.fireClose(code, reason, true);
   }
 
   private _mode: ITerminalMode;

@@ -9,7 +9,7 @@ import { CODES } from '../protocol/generated';
 import { TerminalClient, TerminalEvent } from '../protocol/terminal';
 import { encodeTerminalFrame } from '../protocol/terminalFrames';
 import { isReply } from '../protocol/terminalReplies';
-import { exitLine, lostText } from './terminalWords';
+import { Alarm } from './alarm';
 import { ILinksOwner, TerminalLinks } from './terminalLinks';
 import {
   DISCONNECT,
@@ -20,6 +20,7 @@ import {
 } from './terminalMode';
 import { IScreen, ScreenBook, TerminalOutput } from './terminalScreen';
 import { TerminalWatch } from './terminalWatch';
+import { exitLine, lostText } from './terminalWords';
 
 /** An ACK waits at most so long. */
 const ACK_MS = 50;
@@ -171,7 +172,9 @@ export class BinaryTerminal implements ITerminalMode, ILinksOwner {
     switch (event.type) {
       case 'output':
         this._output.write(
-          ...([event.payload, generation, event.byteOffset] as const),
+          event.payload,
+          generation,
+          event.byteOffset,
           event.isPast
         );
         break;
@@ -212,11 +215,8 @@ export class BinaryTerminal implements ITerminalMode, ILinksOwner {
   /** Send what is due, and see that what is due soon is sent soon. */
   private _flush(withAck = false): void {
     this._client.take(withAck).forEach(frame => this._links.send(frame));
-    if (this._client.ackDue !== null && this._ackTimer === null) {
-      this._ackTimer = setTimeout(() => {
-        this._ackTimer = null;
-        this._flush(true);
-      }, ACK_MS);
+    if (this._client.ackDue !== null && !this._ack.isSet) {
+      this._ack.set(ACK_MS, () => this._flush(true));
     }
     this._watch.awaits(this._client.isInputAwaited);
   }
@@ -252,10 +252,7 @@ export class BinaryTerminal implements ITerminalMode, ILinksOwner {
     this._screens?.changed.disconnect(this._show, this);
     this._watch.stop();
     this._client.end();
-    if (this._ackTimer !== null) {
-      clearTimeout(this._ackTimer);
-      this._ackTimer = null;
-    }
+    this._ack.stop();
     this._output.dispose();
   }
 
@@ -263,7 +260,7 @@ export class BinaryTerminal implements ITerminalMode, ILinksOwner {
   private readonly _links: TerminalLinks;
   private readonly _watch: TerminalWatch;
   private readonly _output: TerminalOutput;
-  private _ackTimer: ReturnType<typeof setTimeout> | null = null;
+  private readonly _ack = new Alarm();
   /** The holder has had its setup. */
   private _isSetUp = false;
   private _wasFull = false;

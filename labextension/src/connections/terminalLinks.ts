@@ -3,9 +3,11 @@
  * socket closes or is suspected to be dead, come fast, and have no limit; the first frame of a newer socket ends the
  * older one. What the frames mean is the owner's business.
  */
-import { codeName, HubError, mayReconnect } from '../protocol/errors';
+import { HubError, mayReconnect } from '../protocol/errors';
 import { CODES, TERMINAL_SUBPROTOCOL } from '../protocol/generated';
+import { Alarm } from './alarm';
 import { QUICK_ATTEMPTS, terminalBackoffMs } from './backoff';
+import { closeReason, NOT_LOGGED_IN } from './keeper';
 import { StatusChange } from './status';
 import { ITerminalHolder, SERVICE } from './terminalMode';
 import { Refusals } from './terminalRefusals';
@@ -94,7 +96,7 @@ export class TerminalLinks {
       return;
     }
     this._isSuspect = false;
-    this._stopTimer();
+    this._next.stop();
     if (this._attempt && !this._attempt.isOpen) {
       this._abandon(this._attempt);
     }
@@ -113,8 +115,8 @@ export class TerminalLinks {
     if (attempt && Date.now() - attempt.beganMs > HURRIED_MS) {
       this._abandon(attempt);
       this._begin();
-    } else if (this._timer !== null) {
-      this._stopTimer();
+    } else if (this._next.isSet) {
+      this._next.stop();
       this._begin();
     }
     return this._current !== null;
@@ -134,8 +136,7 @@ export class TerminalLinks {
     this._isOver = true;
     this._stop(1000, '');
     const { options, id } = this._holder;
-    const name = codeName(code);
-    const lastError = reason || (name ? CODES[name].meaning : `code ${code}`);
+    const lastError = closeReason(code, reason);
     if (code === 1000 || code === CODES.not_found.number) {
       options.book.remove(SERVICE, id);
     } else {
@@ -164,13 +165,10 @@ export class TerminalLinks {
     };
     this._attempt = link;
     const isPatient = this._tries % PATIENT_EVERY === 0;
-    this._opening = setTimeout(
-      () => {
-        this._abandon(link);
-        this._failed(ANSWERLESS);
-      },
-      isPatient ? PATIENT_MS : ATTEMPT_MS
-    );
+    this._opening.set(isPatient ? PATIENT_MS : ATTEMPT_MS, () => {
+      this._abandon(link);
+      this._failed(ANSWERLESS);
+    });
     const state = this._wasLive ? 'reconnecting' : 'connecting';
     this._update({ state, attempts: this._attempts });
     const { options, name } = this._holder;
@@ -212,7 +210,7 @@ export class TerminalLinks {
     const older = this._current;
     this._current = link;
     this._attempt = null;
-    this._stopOpening();
+    this._opening.stop();
     if (older) {
       this._leave(older, 1000, 'replaced');
     }
@@ -225,8 +223,9 @@ export class TerminalLinks {
   private _connected(): void {
     this._attempts = 0;
     this._update({ state: 'connected', attempts: 0, lastError: null });
-    this._stopStable();
-    this._stable = setTimeout(() => (this._tries = 0), STABLE_MS);
+    this._stable.set(STABLE_MS, () => {
+      this._tries = 0;
+    });
   }
 
   private _closed(link: ILink, code: number, reason: string): void {
@@ -237,12 +236,12 @@ export class TerminalLinks {
       this.end(code, reason);
     } else if (link === this._current) {
       this._current = null;
-      this._stopStable();
+      this._stable.stop();
       this._owner.dropped();
       this._failed(reason);
     } else if (link === this._attempt) {
       this._attempt = null;
-      this._stopOpening();
+      this._opening.stop();
       this._failed(reason);
       if (!link.isOpen) {
         void this._ask();
@@ -262,18 +261,14 @@ export class TerminalLinks {
 
   private _schedule(pauseMs?: number): void {
     const isGood = this._current !== null && !this._isSuspect;
-    if (this._isOver || isGood || this._attempt || this._timer !== null) {
+    if (this._isOver || isGood || this._attempt || this._next.isSet) {
       return;
     }
     const isHidden =
       document.visibilityState === 'hidden' && this._tries > QUICK_ATTEMPTS;
     const pause = pauseMs ?? terminalBackoffMs(this._tries + 1);
-    this._timer = setTimeout(
-      () => {
-        this._timer = null;
-        this._begin();
-      },
-      isHidden ? Math.max(pause, HIDDEN_MS) : pause
+    this._next.set(isHidden ? Math.max(pause, HIDDEN_MS) : pause, () =>
+      this._begin()
     );
   }
 
@@ -296,12 +291,9 @@ export class TerminalLinks {
       return;
     }
     if (verdict === 'unauthenticated') {
-      this.end(
-        CODES.unauthenticated.number,
-        'You are not logged in (any more). Log in again and reload the page.'
-      );
-    } else if (verdict === 'wait' && this._timer !== null) {
-      this._stopTimer();
+      this.end(CODES.unauthenticated.number, NOT_LOGGED_IN);
+    } else if (verdict === 'wait' && this._next.isSet) {
+      this._next.stop();
       this._schedule(WAIT_MS);
     } else if (verdict === 'gone') {
       this.end(CODES.not_found.number, 'It has ended.');
@@ -324,9 +316,9 @@ export class TerminalLinks {
 
   /** Let go of everything. */
   private _stop(code: number, reason: string): void {
-    this._stopTimer();
-    this._stopOpening();
-    this._stopStable();
+    this._next.stop();
+    this._opening.stop();
+    this._stable.stop();
     for (const link of [this._attempt, this._current]) {
       if (link) {
         this._leave(link, code, reason);
@@ -336,7 +328,7 @@ export class TerminalLinks {
   }
 
   private _abandon(link: ILink): void {
-    this._stopOpening();
+    this._opening.stop();
     this._attempt = null;
     this._abandonedMs = Date.now();
     this._leave(link, CODES.heartbeat_timeout.number, ANSWERLESS);
@@ -352,35 +344,14 @@ export class TerminalLinks {
     options.book.update(SERVICE, id, change);
   }
 
-  private _stopTimer(): void {
-    if (this._timer !== null) {
-      clearTimeout(this._timer);
-      this._timer = null;
-    }
-  }
-
-  private _stopOpening(): void {
-    if (this._opening !== null) {
-      clearTimeout(this._opening);
-      this._opening = null;
-    }
-  }
-
-  private _stopStable(): void {
-    if (this._stable !== null) {
-      clearTimeout(this._stable);
-      this._stable = null;
-    }
-  }
-
   private readonly _refusals: Refusals;
   private _current: ILink | null = null;
   private _attempt: ILink | null = null;
-  /** Runs until the next attempt. */
-  private _timer: ReturnType<typeof setTimeout> | null = null;
-  /** Runs while an attempt has no welcome. */
-  private _opening: ReturnType<typeof setTimeout> | null = null;
-  private _stable: ReturnType<typeof setTimeout> | null = null;
+  /** Set until the next attempt. */
+  private readonly _next = new Alarm();
+  /** Set while an attempt has no welcome. */
+  private readonly _opening = new Alarm();
+  private readonly _stable = new Alarm();
   /** The number of the newest socket. */
   private _newest = 0;
   /** Attempts for the pauses: counted on while connections do not last. */
