@@ -1,7 +1,6 @@
 /**
  * A terminal's socket on a server in memory that speaks the binary protocol.
  */
-import { StatusBook } from '../connections/status';
 import { TerminalSocket } from '../connections/terminal';
 import { ITerminalNotice } from '../connections/terminalMode';
 import { ScreenBook } from '../connections/terminalScreen';
@@ -9,24 +8,25 @@ import { Verdict } from '../connections/transport';
 import { IConnectionStatus } from '../tokens';
 import { FakeServer } from './fakeServer';
 import { FakeTerminal } from './fakeTerminal';
-import { pass, settingsWith, until } from './tools';
+import { SocketRig } from './socketRig';
+import { settingsWith } from './tools';
 
-export class BinaryRig {
+export class BinaryRig extends SocketRig {
   readonly server = new FakeServer();
   readonly terminal = new FakeTerminal();
-  readonly book = new StatusBook();
   readonly screens = new ScreenBook();
   readonly statuses: IConnectionStatus[] = [];
   readonly notices: ITerminalNotice[] = [];
   /** What the holder was told. */
   readonly messages: unknown[][] = [];
-  readonly closes: Array<{ code: number; reason: string }> = [];
   readonly socket: TerminalSocket;
+  protected override readonly setUpMs = 100;
   opens = 0;
   verdict: Verdict = 'retry';
   exists: boolean | null = true;
 
   constructor(prepare: (rig: BinaryRig) => void = () => undefined) {
+    super();
     this.server.onOpen = socket => this.terminal.open(socket);
     this.server.onFrame = (socket, frame) => this.terminal.frame(socket, frame);
     this.book.changed.connect((_, status) => this.statuses.push(status));
@@ -45,27 +45,6 @@ export class BinaryRig {
       this.messages.push(JSON.parse(String(event.data)) as unknown[]);
     this.socket.onclose = ({ code, reason }) =>
       this.closes.push({ code, reason });
-  }
-
-  get status(): IConnectionStatus {
-    return this.book.get('terminal', '1');
-  }
-
-  /** Wait until it is open and set up. */
-  async ready(): Promise<this> {
-    await until('it is open', () => this.socket.readyState === WebSocket.OPEN);
-    await pass(100);
-    return this;
-  }
-
-  /** Wait until it is open and set up again. */
-  async back(): Promise<void> {
-    await until('it is back', () => this.status.state === 'connected');
-    await pass(10);
-  }
-
-  type(text: string): void {
-    this.socket.send(JSON.stringify(['stdin', text]));
   }
 
   resize(rows: number, columns: number): void {

@@ -1,30 +1,28 @@
 /**
  * A terminal's socket on a server in memory that speaks terminado's protocol.
  */
-import { StatusBook } from '../connections/status';
 import { TerminalSocket } from '../connections/terminal';
 import { Verdict } from '../connections/transport';
-import { IConnectionStatus } from '../tokens';
 import { FakeServer } from './fakeServer';
-import { pass, settingsWith, until } from './tools';
+import { SocketRig } from './socketRig';
+import { settingsWith } from './tools';
 
 export const SETUP = '["setup", {}]';
 /** ESC c in a message: the screen is cleared. */
 export const CLEAR = '["stdout","\\u001bc"]';
 
-export class TerminalRig {
+export class TerminalRig extends SocketRig {
   readonly server = new FakeServer();
-  readonly book = new StatusBook();
   readonly states: string[] = [];
   /** What the holder was told. */
   readonly messages: string[] = [];
-  readonly closes: Array<{ code: number; reason: string }> = [];
   readonly socket: TerminalSocket;
   opens = 0;
   verdict: Verdict = 'retry';
   exists: boolean | null = true;
 
   constructor() {
+    super();
     // As where the terminals are not ours: the server selects no subprotocol, and speaks JSON.
     this.server.select = () => '';
     this.server.onOpen = socket => socket.give(SETUP);
@@ -45,27 +43,6 @@ export class TerminalRig {
   /** The attempts in JSON: the first one of all was made in the binary protocol. */
   get attempts(): number {
     return this.server.sockets.length - 1;
-  }
-
-  get status(): IConnectionStatus {
-    return this.book.get('terminal', '1');
-  }
-
-  /** Wait until it is open and set up. */
-  async ready(): Promise<this> {
-    await until('it is open', () => this.socket.readyState === WebSocket.OPEN);
-    await pass(10);
-    return this;
-  }
-
-  /** Wait until it is open and set up again. */
-  async back(): Promise<void> {
-    await until('it is back', () => this.status.state === 'connected');
-    await pass(10);
-  }
-
-  type(text: string): void {
-    this.socket.send(JSON.stringify(['stdin', text]));
   }
 
   resize(rows: number, columns: number): void {
