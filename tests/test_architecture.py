@@ -42,6 +42,7 @@ NOT_MIRRORED: Final = {
     "storage/base.py": "types; tests/storage/contract.py is their test",
     "storage/sqlite/log.py": "tested through its port in tests/storage/test_sqlite.py",
     "storage/sqlite/values.py": "tested through its port in tests/storage/test_sqlite.py",
+    "transfers/operation.py": "types",
     "transfers/ports.py": "types",
 }
 

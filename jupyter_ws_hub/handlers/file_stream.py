@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from ..protocol import FILE_STREAM_SUBPROTOCOL
-from ..protocol.codec import MAX_CHUNK_FRAME_BYTES
+from ..protocol.codec import INBOUND_CHUNK_FRAME_BYTES
 from ..protocol.errors import HubError
 from ..protocol.transfer import StreamError, encode_stream
 from ..transfers.download import DownloadStream
-from ..transfers.store import Operation
+from ..transfers.operation import Operation
 from ..transfers.upload import UploadStream
 from .base import HubSocket
 
@@ -25,7 +25,7 @@ class FileStreamHandler(HubSocket):
     @property
     def max_message_size(self) -> int:
         """Twice the protocol's limit: what is a little too big gets an answer in the protocol's words."""
-        return 2 * MAX_CHUNK_FRAME_BYTES
+        return 2 * INBOUND_CHUNK_FRAME_BYTES
 
     def opened(self, *args: str) -> None:
         """Find the operation; what is not there, or another's, is told alike."""

@@ -121,7 +121,10 @@ CHUNK_HEADER: Final = struct.Struct(">BBHIQ")
 """Type, flags, reserved, file index, byte offset: 16 bytes, big-endian."""
 
 MAX_CHUNK_FRAME_BYTES: Final = 64 * 1024
-"""Header and payload; browsers split larger messages into fragments, which costs the receiver two copies more."""
+"""Header and payload of what we send: browsers split larger messages into fragments."""
+
+INBOUND_CHUNK_FRAME_BYTES: Final = 1024 * 1024
+"""What is taken all the same; a browser brings such a message in fragments of up to 131,000 bytes."""
 
 MAX_CHUNK_PAYLOAD_BYTES: Final = MAX_CHUNK_FRAME_BYTES - CHUNK_HEADER.size
 
@@ -154,9 +157,9 @@ def decode_chunk(frame: bytes) -> Chunk:
     Raises:
         RemoteProtocolError: it is too short, too big, or of an unknown type.
     """
-    if len(frame) > MAX_CHUNK_FRAME_BYTES:
+    if len(frame) > INBOUND_CHUNK_FRAME_BYTES:
         raise RemoteProtocolError(
-            Code.TOO_BIG, f"A data frame has at most {MAX_CHUNK_FRAME_BYTES} bytes, this one {len(frame)}."
+            Code.TOO_BIG, f"A data frame has at most {INBOUND_CHUNK_FRAME_BYTES} bytes, this one {len(frame)}."
         )
     if len(frame) < CHUNK_HEADER.size:
         raise RemoteProtocolError(Code.BAD_FRAME, f"A data frame starts with a header of {CHUNK_HEADER.size} bytes.")

@@ -56,6 +56,7 @@ class Code(IntEnum):
     DIGEST_MISMATCH = 4516, "the data that arrived is not the data that was sent"
     SOURCE_CHANGED = 4517, "the file changed while it was read"
     UNSUPPORTED = 4518, "this server cannot do that"
+    PAUSED = 4519, "it was paused on purpose; it goes on when it is resumed"
 
     @property
     def wire_name(self) -> str:

@@ -12,17 +12,15 @@ import stat
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
+from ..protocol.transfer import ABSENT, IfExists
 from .digest import BlockDigest
 
-IfExists = Literal["fail", "overwrite", "rename"]
-ABSENT: Final = "absent"
-"""What stands for the etag of a file that is not there."""
 PARTIAL_SUFFIX: Final = ".part"
 _NAME_BYTES: Final = 120
 _MAX_RENAMES: Final = 10_000
@@ -167,7 +165,7 @@ class PartialFile:
         raise HubError(Code.EXISTS, f"{self._path!r} exists already; it was left as it is.")
 
     def _names(self, if_exists: IfExists) -> list[Path]:
-        if if_exists == "fail":
+        if if_exists != "rename":
             return [self._target]
         stem, suffix = self._target.stem, self._target.suffix
         return [self._target, *(self._target.with_name(f"{stem}-{n}{suffix}") for n in range(1, _MAX_RENAMES))]

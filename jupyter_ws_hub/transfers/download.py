@@ -11,15 +11,16 @@ from ..protocol.transfer import (
     BLOCK_BYTES,
     Credit,
     Done,
-    DownloadSender,
     StreamHello,
     StreamWelcome,
     decode_stream_client,
 )
+from ..protocol.transfer_server import DownloadSender
 from .digest import ALGORITHM
 from .disk import SourceFile
+from .operation import Operation
 from .ports import Wire
-from .store import Operation, TransferStore
+from .store import TransferStore
 from .stream import TransferStream
 
 READ_BYTES = 16 * MAX_CHUNK_PAYLOAD_BYTES

@@ -4,41 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Literal, ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, TypeVar
 
 import msgspec
 
 from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
-from ..protocol.transfer import Direction, Done
-from .disk import IfExists, PartialFile, SourceFile, Validator
+from ..protocol.transfer import Direction
+from .disk import SourceFile, Validator
+from .operation import ENDED, DownloadPlan, Occupied, Operation, Stream, UploadPlan
 from .ports import LocalFiles
 
 P = ParamSpec("P")
 R = TypeVar("R")
-State = Literal["waiting", "running", "paused", "committing", "done", "failed", "cancelled"]
-ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
-
-
-class Stream(Protocol):
-    """Whoever moves an operation's bytes now."""
-
-    async def give_up(self, error: HubError) -> None:
-        """Tell the client why, close its socket, and return when nothing is written any more."""
-        ...
-
-
-class UploadPlan(msgspec.Struct, frozen=True):
-    """What an upload is to become."""
-
-    if_exists: IfExists = "fail"
-    expect_etag: str | None = None
-    """The target's etag that must still hold at the end, `absent` if there must be none; null asks for nothing."""
-    mtime_s: float | None = None
 
 
 class TransferSettings(msgspec.Struct, frozen=True):
@@ -52,33 +33,6 @@ class TransferSettings(msgspec.Struct, frozen=True):
     keep_ended_s: float = 600
     threads: int = 4
     progress_interval_s: float = 0.2
-
-
-@dataclass(eq=False)
-class Operation:
-    """One file's transfer. `byte_offset` is how far it has come: bytes in the file, or bytes sent."""
-
-    id: str
-    direction: Direction
-    peer: Peer
-    path: str
-    size: int
-    plan: UploadPlan
-    touched_s: float
-    validator: Validator | None = None
-    state: State = "waiting"
-    byte_offset: int = 0
-    error: HubError | None = None
-    done: Done | None = None
-    file: PartialFile | None = None
-    stream: Stream | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    told_s: float = float("-inf")
-
-    @property
-    def principal(self) -> str:
-        """Whose operation it is."""
-        return self.peer.principal
 
 
 class TransferStore:
@@ -116,8 +70,14 @@ class TransferStore:
         await self.files.before_save(path, size)
         return await self._add("upload", peer, path, size, plan)
 
-    async def create_download(self, peer: Peer, path: str) -> Operation:
-        """Prepare a download; raises what `LocalFiles.source` raises."""
+    async def create_download(self, peer: Peer, path: str, plan: DownloadPlan) -> Operation:
+        """Prepare a download.
+
+        Raises:
+            HubError: `source_changed` if it has another etag than expected, or what `LocalFiles.source` raises.
+        """
+        if plan.kind != "file" or plan.digest != "xxh3-128":
+            raise HubError(Code.UNSUPPORTED, f"This server gives no {plan.kind} with {plan.digest} yet.")
         source = await self.files.source(path)
 
         def look() -> Validator:
@@ -126,8 +86,10 @@ class TransferStore:
             return file.validator
 
         validator = await self.run(look)
+        if plan.expect_etag not in (None, validator.etag):
+            raise HubError(Code.SOURCE_CHANGED, f"{path!r} is not the same file any more; download it anew.")
         operation = await self._add("download", peer, path, validator.size, UploadPlan())
-        operation.validator = validator
+        operation.validator, operation.etag = validator, validator.etag
         return operation
 
     async def _add(self, direction: Direction, peer: Peer, path: str, size: int, plan: UploadPlan) -> Operation:
@@ -135,7 +97,9 @@ class TransferStore:
         if len(active) >= self.settings.max_active:
             raise HubError(Code.BUSY, f"{len(active)} transfers are under way; wait for one to end.")
         now_s = self.runtime.monotonic()
-        operation = Operation(self.runtime.new_id(), direction, peer, path.strip("/"), size, plan, now_s)
+        path = path.strip("/")
+        operation = Operation(self.runtime.new_id(), direction, peer, path, size, plan, now_s)
+        operation.name, operation.created_s = path.rpartition("/")[2], self.runtime.clock()
         self._operations[operation.id] = operation
         await self.changed(operation, force=True)
         return operation
@@ -148,6 +112,10 @@ class TransferStore:
         """How many operations move bytes now, of all principals."""
         return sum(op.stream is not None and op.state not in ENDED for op in self._operations.values())
 
+    async def existing(self, directory: str, names: Sequence[str]) -> Sequence[Occupied]:
+        """Which of the names in a directory are taken: name, type, size, mtime in ms, etag."""
+        return []
+
     def get(self, id: str, principal: str) -> Operation:
         """An operation of this principal.
 
@@ -159,11 +127,44 @@ class TransferStore:
             raise HubError(Code.NOT_FOUND, "There is no such transfer (any more).")
         return operation
 
+    async def find(self, id: str, principal: str) -> Operation:
+        """As `get`, but also where another server, or one before this, has made the operation."""
+        return self.get(id, principal)
+
     async def claim(self, operation: Operation, stream: Stream) -> None:
         """Make `stream` the operation's owner; the one before is closed, and has written all it will, on return."""
         before, operation.stream = operation.stream, stream
         if before is not None and before is not stream:
             await before.give_up(HubError(Code.SUPERSEDED, "A newer stream goes on with this transfer."))
+
+    async def pause(self, operation: Operation) -> None:
+        """Stop moving bytes until `resume`. What has ended stays as it is."""
+        if operation.state in ENDED or operation.state == "committing":
+            return
+        error = HubError(Code.PAUSED, f"The transfer of {operation.path!r} was paused.")
+        stream, operation.stream = operation.stream, None
+        if stream is not None:
+            await stream.give_up(error)
+        operation.state, operation.error = "paused", error
+        await self.changed(operation, force=True)
+
+    async def resume(self, operation: Operation) -> None:
+        """Let a paused operation go on when its stream is opened."""
+        if operation.state == "paused":
+            operation.state, operation.error = "waiting", None
+            await self.changed(operation, force=True)
+
+    async def forget(self, operation: Operation) -> None:
+        """Take an operation that has ended out of the list.
+
+        Raises:
+            HubError: `conflict` if it has not ended.
+        """
+        if operation.state not in ENDED:
+            raise HubError(Code.CONFLICT, f"The transfer of {operation.path!r} has not ended; cancel it first.")
+        self._operations.pop(operation.id, None)
+        if self.on_forget is not None:
+            await self.on_forget(operation)
 
     async def cancel(self, operation: Operation) -> None:
         """End an operation, remove its partial file. What is done or failed stays as it is.

@@ -8,8 +8,9 @@ from typing import Final
 from ..protocol.codes import NORMAL_CLOSURE, Code
 from ..protocol.errors import HubError, RemoteProtocolError
 from ..protocol.transfer import Done, StreamError, StreamServerMessage, encode_stream
+from .operation import Operation
 from .ports import Wire
-from .store import Operation, TransferStore
+from .store import TransferStore
 
 FAREWELL_S: Final = 1.0
 """How long a socket may take to be told why its stream ends: whoever replaces it does not wait for longer."""

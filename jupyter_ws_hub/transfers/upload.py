@@ -17,13 +17,14 @@ from ..protocol.transfer import (
     StreamAck,
     StreamHello,
     StreamWelcome,
-    UploadReceiver,
     decode_stream_client,
 )
+from ..protocol.transfer_server import UploadReceiver
 from .digest import ALGORITHM
 from .disk import PartialFile
+from .operation import ENDED, Operation
 from .ports import Wire
-from .store import ENDED, Operation, TransferStore
+from .store import TransferStore
 from .stream import TransferStream
 
 

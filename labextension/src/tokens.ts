@@ -171,39 +171,130 @@ export const IConnectionManager = new Token<IConnectionManager>(
   'Every connection to the jupyter_ws_hub server extension: messages, terminals and file streams.'
 );
 
-/** How a transfer is. */
+/**
+ * How a transfer is. `needs-file`: the page was loaded anew, and the browser lets nobody read the file again before a
+ * person has chosen it (or has allowed it).
+ */
 export type TransferState =
-  'waiting' | 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
+  | 'waiting'
+  | 'running'
+  | 'paused'
+  | 'needs-file'
+  | 'committing'
+  | 'done'
+  | 'failed'
+  | 'cancelled';
 
-/** One transfer of this browser tab. */
+/** What to do where a name is taken. */
+export type IfExists = 'fail' | 'overwrite' | 'rename' | 'skip';
+
+/** One transfer of this user: of this tab, of another one, or of a program. */
 export interface ITransfer {
   readonly id: string;
+  readonly direction: 'upload' | 'download';
+  /** One file; a directory's many small files; a directory as an archive. */
+  readonly kind: 'file' | 'tree' | 'zip';
+  /** The file's API path on the server, or the directory's. */
   readonly path: string;
   /** Bytes in all. */
   readonly size: number;
-  /** Bytes that the server has written. */
+  /** Bytes that the receiver has written. */
   readonly written: number;
+  /** Files and directories of a tree, and how many of them are done with. */
+  readonly entries: number;
+  readonly settled: number;
   readonly state: TransferState;
+  /** Whether this tab moves its bytes, or can. Others can only be watched, paused and cancelled. */
+  readonly here: boolean;
   /** Bytes per second, over the last seconds. */
   readonly rate: number;
+  /** Milliseconds that it will still take at this rate; null where that cannot be said. */
+  readonly remainingMs: number | null;
   /** What went wrong, for a person. */
   readonly error: string | null;
+  /** Files of a tree that are not there at the end, and why. */
+  readonly failures: readonly { path: string; message: string }[];
+}
+
+/** A file or directory to upload. */
+export interface IUploadItem {
+  /** Relative to the directory into which it goes, with `/`. */
+  readonly path: string;
+  /** Null for a directory, which is needed for empty ones only. */
+  readonly file: File | null;
+  /** Where the browser has one: with it the upload goes on after the page was loaded anew. */
+  readonly handle?: FileSystemFileHandle;
+}
+
+/** A name that an upload would make and that is taken. */
+export interface IUploadConflict {
+  /** As in the item. */
+  readonly path: string;
+  readonly type: 'file' | 'directory';
+  readonly size: number;
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly modified: number;
+  readonly etag: string;
+}
+
+/** What an upload has come to. */
+export interface IUploadResult {
+  /** API paths of the files that are there now. */
+  readonly paths: readonly string[];
+  readonly failures: readonly { path: string; message: string }[];
+}
+
+/** Options of an upload. */
+export interface IUploadOptions {
+  /** Where a name is taken; default `rename`. */
+  ifExists?: IfExists;
+  /** Names that are treated otherwise, by the items' paths: `overwrite` only if the etag is still this. */
+  decided?: ReadonlyMap<string, { ifExists: IfExists; etag?: string }>;
 }
 
 /** Moves files between the browser and the server. */
 export interface ITransferManager {
-  /** Upload a file into a directory (API path); the name is made free if it is taken. Resolves to the final path. */
-  upload(file: File, directory: string): Promise<string>;
+  /**
+   * Upload files and directories into a directory (API path). Large files are transfers of their own, small ones go
+   * together. Resolves when all have ended; rejects only when none could begin.
+   */
+  upload(
+    items: readonly IUploadItem[],
+    directory: string,
+    options?: IUploadOptions
+  ): Promise<IUploadResult>;
+  /** Which names are taken. */
+  conflicts(
+    items: readonly IUploadItem[],
+    directory: string
+  ): Promise<IUploadConflict[]>;
+  /**
+   * Download a file, or a directory as an archive. Where the browser can write to a file that a person chooses, over a
+   * stream; otherwise the browser downloads it by HTTP. Resolves when it has begun; with a stream, when it has ended.
+   */
+  download(path: string): Promise<void>;
+  /** Stop until `resume`; nothing is lost. */
+  pause(id: string): Promise<void>;
+  /** Go on; with `needs-file` this must be called by a click, so that the browser may ask for permission. */
+  resume(id: string): Promise<void>;
+  /** Go on with a file that was chosen again; rejects if it is not the same. */
+  provide(id: string, file: File): Promise<void>;
   /** Cancel a transfer; what it has left on the server is removed. */
   cancel(id: string): Promise<void>;
-  /** This tab's transfers, oldest first. */
+  /** Begin one that has failed, or was cancelled, anew. */
+  retry(id: string): Promise<void>;
+  /** Take one that has ended out of the list. */
+  forget(id: string): Promise<void>;
+  /** This user's transfers, oldest first. */
   readonly transfers: readonly ITransfer[];
-  /** Emitted whenever a transfer changes. */
+  /** Emitted whenever a transfer changes, at most a few times a second. */
   readonly changed: ISignal<ITransferManager, void>;
+  /** Emitted when a transfer of this tab has ended. */
+  readonly ended: ISignal<ITransferManager, ITransfer>;
 }
 
 /** The token of the transfer manager. */
 export const ITransferManager = new Token<ITransferManager>(
   'jupyter-ws-hub:ITransferManager',
-  'Uploads over file streams of the jupyter_ws_hub server extension.'
+  'Uploads and downloads over file streams of the jupyter_ws_hub server extension.'
 );

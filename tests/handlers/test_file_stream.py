@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from jupyter_ws_hub import host
 from jupyter_ws_hub.protocol import FILE_STREAM_SUBPROTOCOL
-from jupyter_ws_hub.protocol.codec import MAX_CHUNK_FRAME_BYTES, encode_chunk
+from jupyter_ws_hub.protocol.codec import INBOUND_CHUNK_FRAME_BYTES, encode_chunk
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.transfer import Credit, Done, Finish, encode_stream
@@ -138,7 +138,7 @@ def header(kind: int, offset: int, payload: bytes) -> bytes:
         (header(9, 0, b"x"), Code.UNKNOWN_TYPE),
         (header(0, 5, b"x"), Code.WRONG_OFFSET),
         (header(0, 0, b"x" * 11), Code.TOO_BIG),
-        (header(0, 0, b"x" * (MAX_CHUNK_FRAME_BYTES - 15)), Code.TOO_BIG),
+        (header(0, 0, b"x" * (INBOUND_CHUNK_FRAME_BYTES - 15)), Code.TOO_BIG),
     ],
     ids=lambda value: repr(value)[:40] if isinstance(value, (str, bytes)) else value.name,
 )
@@ -205,7 +205,7 @@ async def test_a_frame_far_above_the_limit_is_not_even_read(address: Address, jp
     await client.open()
     with pytest.raises(ConnectionClosed):
         async with asyncio.timeout(5):
-            await client.socket.send(header(0, 0, b"x" * 1_000_000))
+            await client.socket.send(header(0, 0, b"x" * 4_000_000))
             await client.receive()
     assert client.socket.close_code in (1006, 1009)
     assert isinstance(await client.upload(bytes(10_000_000)), Done)

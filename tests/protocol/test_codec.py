@@ -325,14 +325,15 @@ def test_flags_and_reserved_bytes_of_a_later_version_are_ignored() -> None:
     assert decode_chunk(bytes(frame)) == decode_chunk(encode_chunk(5, b"abc", 2))
 
 
-def test_a_chunk_has_at_most_64_kib_with_its_header() -> None:
+def test_a_chunk_that_we_send_has_at_most_64_kib_with_its_header_and_larger_ones_are_taken() -> None:
     whole = bytes(codec.MAX_CHUNK_PAYLOAD_BYTES)
     assert len(encode_chunk(0, whole)) == codec.MAX_CHUNK_FRAME_BYTES == 65_536
     assert decode_chunk(encode_chunk(0, memoryview(whole))).payload == whole
     with pytest.raises(ValueError, match="at most"):
         encode_chunk(0, whole + b"x")
     with pytest.raises(RemoteProtocolError) as caught:
-        decode_chunk(encode_chunk(0, whole) + b"x")
+        decode_chunk(encode_chunk(0, b"").ljust(codec.INBOUND_CHUNK_FRAME_BYTES + 1, b"x"))
+    assert len(decode_chunk(encode_chunk(0, b"").ljust(codec.INBOUND_CHUNK_FRAME_BYTES, b"x")).payload) == 1024**2 - 16
     assert caught.value.code is Code.TOO_BIG
 
 

@@ -33,7 +33,7 @@ async def begin(root: Path) -> tuple[TransfersService, Stage]:
 
 def upload(path: str = "new.bin", size: int | None = 10, **fields: Any) -> CreateTransfer:
     """The parameters of an upload."""
-    return CreateTransfer("upload", path, size, **fields)
+    return CreateTransfer("upload", path, size=size, **fields)
 
 
 def names(root: Path) -> list[str]:
@@ -58,7 +58,7 @@ async def test_an_upload_is_prepared_and_nothing_is_written_yet(tmp_path: Path) 
     service, _ = await begin(tmp_path)
     made = await service.create(upload(), ALICE)
     assert (made.path, made.size) == ("new.bin", 10)
-    assert (made.limits.frame_bytes, made.limits.block_bytes) == (64 * 1024, 4 * 1024 * 1024)
+    assert (made.limits.frame_bytes, made.limits.block_bytes) == (1024 * 1024, 4 * 1024 * 1024)
     assert names(tmp_path) == ["here.bin"]
 
 

@@ -19,7 +19,8 @@ import pytest
 
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
-from jupyter_ws_hub.transfers.disk import IfExists, PartialFile, SourceFile, Validator, disk_error, partial_path
+from jupyter_ws_hub.protocol.transfer import IfExists
+from jupyter_ws_hub.transfers.disk import PartialFile, SourceFile, Validator, disk_error, partial_path
 from tests.support.client import REPOSITORY
 
 NOBODY = 65534

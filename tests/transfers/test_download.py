@@ -23,7 +23,8 @@ from jupyter_ws_hub.protocol.transfer import (
     encode_stream,
 )
 from jupyter_ws_hub.transfers.download import DownloadStream
-from jupyter_ws_hub.transfers.store import Operation, TransferStore
+from jupyter_ws_hub.transfers.operation import DownloadPlan, Operation
+from jupyter_ws_hub.transfers.store import TransferStore
 from tests.support.client import root_of, until
 from tests.support.fakes import fake_peer, turns
 
@@ -73,7 +74,7 @@ class Downloader:
 
 
 async def download(store: TransferStore, peer: Peer | None = None, wire: FakeWire | None = None) -> Downloader:
-    return Downloader(store, await store.create_download(peer or fake_peer(), "a.bin"), wire)
+    return Downloader(store, await store.create_download(peer or fake_peer(), "a.bin", DownloadPlan()), wire)
 
 
 async def settled(client: Downloader) -> int:
@@ -105,7 +106,7 @@ async def test_it_goes_on_at_any_offset_with_the_same_root(store: TransferStore,
     size = BLOCK_BYTES + 100_000
     data = os.urandom(size)
     files.write("a.bin", data)
-    op = await store.create_download(fake_peer(), "a.bin")
+    op = await store.create_download(fake_peer(), "a.bin", DownloadPlan())
     for have in (0, 1, 65_519, 65_520, 65_521, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, size - 1, size):
         client = Downloader(store, op)
         done = await client.whole(have)

@@ -18,7 +18,8 @@ from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.transfer import StreamServerMessage, decode_stream_server
 from jupyter_ws_hub.transfers.disk import PartialFile
-from jupyter_ws_hub.transfers.store import Operation, TransferSettings, TransferStore, UploadPlan
+from jupyter_ws_hub.transfers.operation import DownloadPlan, Operation, UploadPlan
+from jupyter_ws_hub.transfers.store import TransferSettings, TransferStore
 from tests.support.fakes import FakeClock, fake_peer, fake_runtime
 
 
@@ -229,7 +230,7 @@ async def test_a_download_of_what_is_no_file_is_refused(files: FakeFiles, store:
     os.mkfifo(files.root / "fifo")
     (files.root / "folder").mkdir()
     for path, code in [("missing", Code.NOT_FOUND), ("fifo", Code.INVALID), ("folder", Code.INVALID)]:
-        error = await refusal(store.create_download(ALICE, path))
+        error = await refusal(store.create_download(ALICE, path, DownloadPlan()))
         assert error.code is code, path
         assert str(files.root) not in error.message
 

@@ -11,7 +11,8 @@ from jupyter_ws_hub.protocol.codes import NORMAL_CLOSURE, Code
 from jupyter_ws_hub.protocol.errors import HubError, RemoteProtocolError
 from jupyter_ws_hub.protocol.transfer import Done, StreamError
 from jupyter_ws_hub.transfers import stream as module
-from jupyter_ws_hub.transfers.store import Operation, TransferSettings, TransferStore, UploadPlan
+from jupyter_ws_hub.transfers.operation import Operation, UploadPlan
+from jupyter_ws_hub.transfers.store import TransferSettings, TransferStore
 from jupyter_ws_hub.transfers.stream import TransferStream
 
 from ..support.fakes import fake_peer, fake_runtime

@@ -19,7 +19,8 @@ from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import ErrorInfo
 from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES, WINDOW_BYTES, Credit, Done, StreamAck, StreamError
 from jupyter_ws_hub.transfers.disk import Validator
-from jupyter_ws_hub.transfers.store import Operation, TransferStore, UploadPlan
+from jupyter_ws_hub.transfers.operation import Operation, UploadPlan
+from jupyter_ws_hub.transfers.store import TransferStore
 from jupyter_ws_hub.transfers.upload import UploadStream
 from tests.support.client import root_of, until
 from tests.support.fakes import fake_peer

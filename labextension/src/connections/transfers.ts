@@ -5,7 +5,14 @@ import { PathExt } from '@jupyterlab/coreutils';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { HubError } from '../protocol/errors';
-import { IConnectionManager, ITransfer, ITransferManager } from '../tokens';
+import {
+  IConnectionManager,
+  ITransfer,
+  ITransferManager,
+  IUploadConflict,
+  IUploadItem,
+  IUploadResult
+} from '../tokens';
 import { Upload } from './upload';
 
 /** Uploads that run at the same time; the others wait. */
@@ -36,13 +43,71 @@ export class TransferManager implements ITransferManager {
     return this._transfers;
   }
 
-  get changed(): ISignal<this, void> {
+  get changed(): ISignal<ITransferManager, void> {
     return this._changed;
   }
 
-  async upload(file: File, directory: string): Promise<string> {
+  get ended(): ISignal<ITransferManager, ITransfer> {
+    return this._ended;
+  }
+
+  async upload(
+    items: readonly IUploadItem[],
+    directory: string
+  ): Promise<IUploadResult> {
+    const files = items.flatMap(({ file }) => (file ? [file] : []));
+    const runs = files.map(file => this._upload(file, directory));
+    const paths: string[] = [];
+    const failures: { path: string; message: string }[] = [];
+    for (const [index, run] of (await Promise.allSettled(runs)).entries()) {
+      if (run.status === 'fulfilled') {
+        paths.push(run.value);
+      } else {
+        const path = files[index]?.name ?? '';
+        failures.push({ path, message: String(run.reason?.message) });
+      }
+    }
+    return { paths, failures };
+  }
+
+  async conflicts(): Promise<IUploadConflict[]> {
+    return [];
+  }
+
+  async download(): Promise<void> {
+    throw unsupported();
+  }
+
+  async pause(): Promise<void> {
+    throw unsupported();
+  }
+
+  async resume(): Promise<void> {
+    throw unsupported();
+  }
+
+  async provide(): Promise<void> {
+    throw unsupported();
+  }
+
+  async retry(): Promise<void> {
+    throw unsupported();
+  }
+
+  async forget(): Promise<void> {
+    throw unsupported();
+  }
+
+  private async _upload(file: File, directory: string): Promise<string> {
     const transfer: IMutableTransfer = {
       id: String(++this._lastId),
+      direction: 'upload',
+      kind: 'file',
+      entries: 0,
+      settled: 0,
+      here: true,
+      remainingMs: null,
+      failures: [],
       path: PathExt.join(directory, file.name),
       size: file.size,
       written: 0,
@@ -138,7 +203,12 @@ export class TransferManager implements ITransferManager {
   private _transfers: IMutableTransfer[] = [];
   private readonly _uploads = new Map<string, Upload>();
   private readonly _queue: Array<() => void> = [];
-  private readonly _changed = new Signal<this, void>(this);
+  private readonly _changed = new Signal<ITransferManager, void>(this);
+  private readonly _ended = new Signal<ITransferManager, ITransfer>(this);
   private _running = 0;
   private _lastId = 0;
+}
+
+function unsupported(): HubError {
+  return HubError.of('unsupported', 'This cannot be done yet.');
 }

@@ -45,14 +45,17 @@ export const panel: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const settings = await registry?.load(SETTINGS_ID).catch(() => null);
     const model = new PanelModel(manager, transfers);
-    const upload = async (file: File) => {
+    const upload = async (files: File[]) => {
       const directory = browser?.model.path ?? '';
-      await transfers.upload(file, directory);
+      const items = files.map(file => ({ path: file.name, file }));
+      await transfers.upload(items, directory);
       await browser?.model.refresh();
     };
-    const widget = new HubPanel(model, trans, files =>
-      // A failed upload stands in the list with its reason.
-      files.forEach(file => void upload(file).catch(console.warn))
+    // A failed upload stands in the list with its reason.
+    const widget = new HubPanel(
+      model,
+      trans,
+      files => void upload(files).catch(console.warn)
     );
     app.shell.add(widget, 'left', { rank: 600 });
     restorer?.add(widget, widget.id);

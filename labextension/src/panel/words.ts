@@ -102,6 +102,10 @@ export function transferDetails(
         : trans.__('%1 of %2', bytes(written), bytes(size));
     case 'paused':
       return trans.__('paused at %1: %2', bytes(written), error ?? '');
+    case 'needs-file':
+      return trans.__('choose the file again to go on');
+    case 'committing':
+      return trans.__('is being put in its place');
     case 'done':
       return trans.__('%1, done', bytes(size));
     case 'failed':

@@ -6,7 +6,7 @@ import {
   CHUNK_DATA,
   CHUNK_HEADER_BYTES,
   ClientMessage,
-  MAX_CHUNK_FRAME_BYTES,
+  INBOUND_CHUNK_FRAME_BYTES,
   MAX_CHUNK_PAYLOAD_BYTES,
   ServerMessage,
   StreamClientMessage,
@@ -149,7 +149,7 @@ export function encodeChunk(
  * @throws HubError `too_big`, `bad_frame` or `unknown_type`.
  */
 export function decodeChunk(frame: ArrayBuffer): IChunk {
-  if (frame.byteLength > MAX_CHUNK_FRAME_BYTES) {
+  if (frame.byteLength > INBOUND_CHUNK_FRAME_BYTES) {
     throw HubError.of('too_big', 'A data frame of the server is too big.');
   }
   if (frame.byteLength < CHUNK_HEADER_BYTES) {

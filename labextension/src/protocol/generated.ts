@@ -8,9 +8,14 @@ export const INBOUND_FRAME_BYTES = 1048576;
 export const CHUNK_HEADER_BYTES = 16;
 export const CHUNK_DATA = 0;
 export const MAX_CHUNK_FRAME_BYTES = 65536;
+export const INBOUND_CHUNK_FRAME_BYTES = 1048576;
 export const MAX_CHUNK_PAYLOAD_BYTES = 65520;
 export const BLOCK_BYTES = 4194304;
 export const WINDOW_BYTES = 4194304;
+export const MAX_WINDOW_BYTES = 33554432;
+export const TREE_FILE_BYTES = 1048576;
+export const ENTRIES_AHEAD = 1024;
+export const STREAM_PING_MS = 20000;
 export const TERMINAL_WINDOW_BYTES = 262144;
 export const TERMINAL_MAX_DATA_BYTES = 65536;
 export const TERMINAL_DATA = 0;
@@ -57,6 +62,7 @@ export const CODES = {
   digest_mismatch: { number: 4516, retryable: false, meaning: "the data that arrived is not the data that was sent" },
   source_changed: { number: 4517, retryable: false, meaning: "the file changed while it was read" },
   unsupported: { number: 4518, retryable: false, meaning: "this server cannot do that" },
+  paused: { number: 4519, retryable: false, meaning: "it was paused on purpose; it goes on when it is resumed" },
 } as const;
 export type CodeName = keyof typeof CODES;
 
@@ -101,6 +107,17 @@ export type ChatMessage = {
   time: number;
 };
 
+/** Names, relative to a directory, that an upload would make; at most 1,000. */
+export type CheckParams = {
+  path: string;
+  names: Array<string>;
+};
+
+/** Which of the names exist, in their order. */
+export type Checked = {
+  existing: Array<Occupied>;
+};
+
 /** Who speaks: the client program's name and version, for logs and status. */
 export type ClientInfo = {
   name?: string;
@@ -113,15 +130,23 @@ export type CreateParams = {
   type?: 'directory' | 'file' | 'notebook';
 };
 
-/** A transfer to make. `size` (bytes) is needed for an upload; `expect` asks for the target's etag or `absent`. */
+/**
+ * A transfer to make.
+ *
+ * An upload needs its `size` in bytes (of a tree: what it will be in all, as far as is known, with `entries`), and
+ * `path` is where the file goes, or the directory into which the tree goes. `expect` is the etag that an upload's
+ * target, or a download's source, must have; `absent`: there must be no target.
+ */
 export type CreateTransfer = {
   direction: 'download' | 'upload';
   path: string;
+  kind?: 'file' | 'tree' | 'zip';
   size?: number | null;
+  entries?: number;
   mtime_ms?: number | null;
-  if_exists?: 'fail' | 'overwrite' | 'rename';
+  if_exists?: 'fail' | 'overwrite' | 'rename' | 'skip';
   expect?: string | null;
-  digest?: 'xxh3-128';
+  digest?: 'sha256' | 'xxh3-128';
 };
 
 /** The sender of data may go up to this byte offset (exclusive). Never falls. */
@@ -138,6 +163,8 @@ export type Done = {
   root: string;
   etag: string;
   warning: string | null;
+  entries: number;
+  failed: number;
 };
 
 /** A file, notebook or directory, without its content. `size` is in bytes, null for directories. */
@@ -150,6 +177,14 @@ export type Entry = {
   created: string;
   size: number | null;
   mimetype: string | null;
+};
+
+/** What became of an entry that was not simply put where it should go: it has another `path`, or an `error`. */
+export type EntryResult = {
+  entry: number;
+  state: 'failed' | 'renamed' | 'skipped';
+  path: string | null;
+  error: ErrorInfo | null;
 };
 
 /** An error as it stands on the wire. */
@@ -180,11 +215,12 @@ export type FileContent = {
   content: unknown;
 };
 
-/** All bytes of an upload are sent: how many, and the root digest in hex. */
+/** All bytes of an upload are sent: how many, and the root digest in hex. A tree has `entries` and no root. */
 export type Finish = {
   type: 'finish';
   size: number;
-  root: string;
+  root?: string;
+  entries?: number;
 };
 
 /** What to read, and how: as what the ContentsManager thinks best where `type` or `format` are null. */
@@ -325,6 +361,15 @@ export type NotifyParams = {
   id?: string | null;
 };
 
+/** What is there already under a name; `size` is in bytes, `mtime_ms` counts from 1970-01-01 UTC. */
+export type Occupied = {
+  name: string;
+  type: 'directory' | 'file';
+  size: number;
+  mtime_ms: number;
+  etag: string;
+};
+
 /** A path, relative to the server's root. */
 export type PathParams = {
   path: string;
@@ -435,6 +480,13 @@ export type SaveParams = {
   expect?: string | null;
 };
 
+/** All entries of an uploaded tree before number `entry` are done with; what was special about some. */
+export type Settled = {
+  type: 'settled';
+  entry: number;
+  results: Array<EntryResult>;
+};
+
 /** Everything at once. */
 export type Status = {
   services: Array<Health>;
@@ -457,13 +509,30 @@ export type StreamError = {
   expected: number | null;
 };
 
-/** First message on a stream. A download goes on after the `have` bytes that the client has already. */
+/**
+ * First message on a stream.
+ *
+ * A download goes on after the `have` bytes, and after the first `entries` of a tree, that the client has already.
+ * With `digests` an upload's welcome brings the digests of the blocks that the server has.
+ */
 export type StreamHello = {
   type: 'hello';
   have?: number;
+  entries?: number;
+  digests?: boolean;
 };
 
-/** The stream is open: go on at `byte_offset`, up to `limit`. */
+/** The client is there, and asks whether the server is. */
+export type StreamPing = {
+  type: 'ping';
+};
+
+/** The answer to `ping`. */
+export type StreamPong = {
+  type: 'pong';
+};
+
+/** The stream is open: go on at `byte_offset`, up to `limit`; with a tree, at the entry number `entry`. */
 export type StreamWelcome = {
   type: 'welcome';
   direction: 'download' | 'upload';
@@ -473,7 +542,11 @@ export type StreamWelcome = {
   size: number;
   limit: number;
   block_bytes: number;
-  digest: string;
+  digest: 'sha256' | 'xxh3-128';
+  kind: 'file' | 'tree' | 'zip';
+  frame_bytes: number;
+  entry: number;
+  digests: Array<string> | null;
 };
 
 /** Ask for a topic's events, from a position, from the earliest kept, or from now on. */
@@ -496,18 +569,23 @@ export type Subscribed = {
   snapshot: unknown;
 };
 
-/** A transfer that was made; open its stream to move the bytes. */
+/** A transfer that was made; open its stream to move the bytes. `name` is how a download is to be called. */
 export type TransferCreated = {
   op: string;
   path: string;
   size: number;
   limits: TransferLimits;
+  kind: 'file' | 'tree' | 'zip';
+  name: string;
+  etag: string | null;
+  entries: number;
 };
 
-/** What a stream takes. */
+/** What a stream takes: bytes of a frame, of a digest's block, and of a file in a tree. */
 export type TransferLimits = {
   frame_bytes: number;
   block_bytes: number;
+  tree_file_bytes: number;
 };
 
 /** A transfer by its id. */
@@ -515,7 +593,7 @@ export type TransferParams = {
   op: string;
 };
 
-/** How a transfer is. `byte_offset` is how far it has come, in bytes. */
+/** How a transfer is. `byte_offset` is how far it has come, in bytes; `settled` how many of a tree's `entries`. */
 export type TransferStatus = {
   op: string;
   direction: 'download' | 'upload';
@@ -525,11 +603,41 @@ export type TransferStatus = {
   state: 'cancelled' | 'committing' | 'done' | 'failed' | 'paused' | 'running' | 'waiting';
   error: ErrorInfo | null;
   gone: boolean;
+  kind: 'file' | 'tree' | 'zip';
+  entries: number;
+  settled: number;
+  failed: number;
+  warning: string | null;
+  created_ms: number;
 };
 
 /** A user's transfers, oldest first. */
 export type Transfers = {
   transfers: Array<TransferStatus>;
+};
+
+/** Entries of a tree from number `first` on, told before their bytes. */
+export type TreeEntries = {
+  type: 'entries';
+  first: number;
+  entries: Array<TreeEntry>;
+};
+
+/**
+ * A file or directory of a tree. `path` is relative to the operation's, with `/`.
+ *
+ * `root` is a file's root digest: uploads only. `missing`: the client could not read it, nothing of it comes.
+ * `if_exists` and `expect` overrule the operation's.
+ */
+export type TreeEntry = {
+  path: string;
+  size?: number;
+  type?: 'directory' | 'file';
+  mtime_ms?: number | null;
+  root?: string | null;
+  if_exists?: 'fail' | 'overwrite' | 'rename' | 'skip' | null;
+  expect?: string | null;
+  missing?: boolean;
 };
 
 /** No more events of this topic; answered by an empty reply. */
@@ -578,13 +686,18 @@ export type ServerMessage =
 export type StreamClientMessage =
   | StreamHello
   | Finish
-  | Credit;
+  | Credit
+  | TreeEntries
+  | StreamPing;
 
 export type StreamServerMessage =
   | StreamWelcome
   | StreamAck
   | Credit
+  | TreeEntries
+  | Settled
   | Done
+  | StreamPong
   | StreamError;
 
 /** Every method: what it takes and what it gives. */
@@ -674,15 +787,35 @@ export interface Methods {
     params: TransferParams;
     result: TransferStatus;
   };
-  /** Prepare an upload or a download of one file; an upload needs the permission to write. */
+  /** Say which of the names that an upload would make are taken, so that a person can be asked once. */
+  'transfers.check': {
+    params: CheckParams;
+    result: Checked;
+  };
+  /** Prepare an upload or a download; an upload needs the permission to write. */
   'transfers.create': {
     params: CreateTransfer;
     result: TransferCreated;
+  };
+  /** Take a transfer that has ended out of the list. */
+  'transfers.forget': {
+    params: TransferParams;
+    result: null;
   };
   /** List this user's transfers. */
   'transfers.list': {
     params: Nothing;
     result: Transfers;
+  };
+  /** Stop moving bytes until `transfers.resume`; the stream ends with `paused`, what has arrived is kept. */
+  'transfers.pause': {
+    params: TransferParams;
+    result: TransferStatus;
+  };
+  /** Let a paused transfer go on: whoever has the file opens its stream again. */
+  'transfers.resume': {
+    params: TransferParams;
+    result: TransferStatus;
   };
 }
 export type MethodName = keyof Methods;
@@ -703,7 +836,11 @@ export const IDEMPOTENT: ReadonlySet<string> = new Set([
   'notifications.read',
   'status.get',
   'transfers.cancel',
+  'transfers.check',
+  'transfers.forget',
   'transfers.list',
+  'transfers.pause',
+  'transfers.resume',
 ]);
 
 /** Every topic, or pattern of topics: its events' kinds and payloads, and its snapshot. */

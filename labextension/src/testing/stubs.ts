@@ -11,6 +11,10 @@ import {
   ISubscriber,
   ITransfer,
   ITransferManager,
+  IUploadConflict,
+  IUploadItem,
+  IUploadOptions,
+  IUploadResult,
   Service,
   Since,
   TopicEvent
@@ -28,8 +32,23 @@ export function statusOf(
 
 /** A transfer with what matters to a test. */
 export function transferOf(more: Partial<ITransfer> = {}): ITransfer {
-  const nothing = { size: 0, written: 0, rate: 0, error: null } as const;
-  return { id: '1', path: 'a', state: 'waiting', ...nothing, ...more };
+  return {
+    id: '1',
+    direction: 'upload',
+    kind: 'file',
+    path: 'a',
+    size: 0,
+    written: 0,
+    entries: 0,
+    settled: 0,
+    state: 'waiting',
+    here: true,
+    rate: 0,
+    remainingMs: null,
+    error: null,
+    failures: [],
+    ...more
+  };
 }
 
 /** A connection manager whose every answer a test gives. */
@@ -116,15 +135,56 @@ export class StubConnections implements IConnectionManager {
 
 /** A transfer manager whose transfers a test sets. */
 export class StubTransfers implements ITransferManager {
-  readonly changed = new Signal<this, void>(this);
+  readonly changed = new Signal<ITransferManager, void>(this);
+  readonly ended = new Signal<ITransferManager, ITransfer>(this);
   transfers: ITransfer[] = [];
-  readonly cancelled: string[] = [];
+  /** What was called, as `method id`. */
+  readonly calls: string[] = [];
+  readonly uploads: {
+    items: readonly IUploadItem[];
+    directory: string;
+    options: IUploadOptions | undefined;
+  }[] = [];
+  taken: IUploadConflict[] = [];
 
-  upload(): Promise<string> {
-    return Promise.reject(new Error('not here'));
+  async upload(
+    items: readonly IUploadItem[],
+    directory: string,
+    options?: IUploadOptions
+  ): Promise<IUploadResult> {
+    this.uploads.push({ items, directory, options });
+    return { paths: [], failures: [] };
+  }
+
+  async conflicts(): Promise<IUploadConflict[]> {
+    return this.taken;
+  }
+
+  async download(path: string): Promise<void> {
+    this.calls.push(`download ${path}`);
+  }
+
+  async pause(id: string): Promise<void> {
+    this.calls.push(`pause ${id}`);
+  }
+
+  async resume(id: string): Promise<void> {
+    this.calls.push(`resume ${id}`);
+  }
+
+  async provide(id: string, file: File): Promise<void> {
+    this.calls.push(`provide ${id} ${file.name}`);
   }
 
   async cancel(id: string): Promise<void> {
-    this.cancelled.push(id);
+    this.calls.push(`cancel ${id}`);
+  }
+
+  async retry(id: string): Promise<void> {
+    this.calls.push(`retry ${id}`);
+  }
+
+  async forget(id: string): Promise<void> {
+    this.calls.push(`forget ${id}`);
   }
 }

@@ -93,7 +93,7 @@ describe('The model of the panel', () => {
 
   it('passes on that a transfer is to be cancelled', async () => {
     await model.cancel('7');
-    expect(transfers.cancelled).toEqual(['7']);
+    expect(transfers.calls).toEqual(['cancel 7']);
   });
 
   it('listens no longer when it is disposed', () => {

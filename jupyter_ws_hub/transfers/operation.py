@@ -1,0 +1,89 @@
+"""What an operation is: what was asked for, how far it has come, and who moves its bytes now."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import msgspec
+
+from ..ports import Peer
+from ..protocol.errors import HubError
+from ..protocol.transfer import DigestName, Direction, Done, IfExists, Kind
+from .disk import PartialFile, Validator
+
+State = Literal["waiting", "running", "paused", "committing", "done", "failed", "cancelled"]
+ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
+
+
+class Stream(Protocol):
+    """Whoever moves an operation's bytes now."""
+
+    async def give_up(self, error: HubError) -> None:
+        """Tell the client why, close its socket, and return when nothing is written any more."""
+        ...
+
+
+class UploadPlan(msgspec.Struct, frozen=True):
+    """What an upload is to become."""
+
+    if_exists: IfExists = "fail"
+    expect_etag: str | None = None
+    """The target's etag that must still hold at the end, `absent` if there must be none; null asks for nothing."""
+    mtime_s: float | None = None
+    kind: Kind = "file"
+    entries: int = 0
+    digest: DigestName = "xxh3-128"
+
+
+class DownloadPlan(msgspec.Struct, frozen=True):
+    """What a download is to give."""
+
+    kind: Kind = "file"
+    expect_etag: str | None = None
+    digest: DigestName = "xxh3-128"
+
+
+class Occupied(msgspec.Struct, frozen=True):
+    """What is there already under a name; `size` is in bytes, `mtime_ms` counts from 1970-01-01 UTC."""
+
+    name: str
+    type: Literal["file", "directory"]
+    size: int
+    mtime_ms: int
+    etag: str
+
+
+@dataclass(eq=False)
+class Operation:
+    """One transfer. `byte_offset` is how far it has come: bytes that were written, or bytes that were sent."""
+
+    id: str
+    direction: Direction
+    peer: Peer
+    path: str
+    size: int
+    plan: UploadPlan
+    touched_s: float
+    kind: Kind = "file"
+    name: str = ""
+    etag: str | None = None
+    entries: int = 0
+    settled: int = 0
+    failed: int = 0
+    created_s: float = 0.0
+    validator: Validator | None = None
+    state: State = "waiting"
+    byte_offset: int = 0
+    error: HubError | None = None
+    done: Done | None = None
+    file: PartialFile | None = None
+    stream: Stream | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    told_s: float = float("-inf")
+
+    @property
+    def principal(self) -> str:
+        """Whose operation it is."""
+        return self.peer.principal
