@@ -66,8 +66,8 @@ class FileStream:
 
     def __init__(self, port: int, op: str, hello: transfer.StreamHello | None = None) -> None:
         """Open it, say hello and wait for the welcome."""
-        self.on_data: Callable[[memoryview], None] = _not_expected
-        """Gets the parts of binary frames, with their headers."""
+        self.on_data: Callable[[memoryview, bool], None] = _not_expected
+        """Gets the parts of data frames, with the headers, and whether the frame ends with it."""
         self._frames = ServerFrames()
         self._buffer = bytearray(READ_BYTES)
         self._text = b""
@@ -142,7 +142,7 @@ class FileStream:
     def _take(self, data: memoryview) -> None:
         for part in self._frames.feed(data):
             if part.opcode == 2:
-                self.on_data(part.data)
+                self.on_data(part.data, part.last)
                 continue
             self._text += bytes(part.data)
             if not part.last:
@@ -162,5 +162,5 @@ def _checked(message: transfer.StreamServerMessage) -> transfer.StreamServerMess
     return message
 
 
-def _not_expected(data: memoryview) -> None:
+def _not_expected(data: memoryview, last: bool) -> None:
     raise RuntimeError("data came that was not asked for")

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from .file_downloads import pieces
 from .file_systems import OURS, SINK, STOCK, TUS, FileSystem, uploaders, without_tus
 from .file_uploads import FRAMES, LARGE, Shape
-from .file_wire import PERIOD_BYTES, content
+from .file_wire import PERIOD_BYTES
 from .file_worker import Order, Receipt
 from .harness import Bar, Bench, Figure, take_turns
 from .lab import worker
@@ -38,12 +39,9 @@ def arrived(folder: Path, size: int) -> Path:
         RuntimeError: it is not what was sent.
     """
     (file,) = [path for path in folder.iterdir() if path.stat().st_size == size]
-    at, period = 0, content()
     with file.open("rb") as data:
-        while piece := data.read(len(period)):
-            if piece != period[: len(piece)]:
-                raise RuntimeError(f"what arrived is not what was sent, after byte {at}")
-            at += len(piece)
+        if any(data.read(len(piece)) != piece for piece in pieces(size)):
+            raise RuntimeError("what arrived is not what was sent")
     return file
 
 
@@ -74,15 +72,20 @@ class Found:
         self.runs[name].append(run)
         return run.mb_per_s
 
+    @staticmethod
+    def note(ours: str) -> str:
+        """Which of ours, where it is not the usual one."""
+        return "" if ours == OURS else ours.removeprefix(f"{OURS}, ")
+
     def speed(self, peer: str, bar: Bar | None = None, note: str = "", ours: str = OURS) -> Figure:
         """The row of the speed beside a peer's; of another one of our shapes, that is noted."""
-        note = "; ".join(text for text in (ours.removeprefix(f"{OURS}, ") if ours != OURS else "", note) if text)
+        note = "; ".join(text for text in (self.note(ours), note) if text)
         return Figure("speed", "MB/s", self.rates[ours], peer, self.rates[peer], bar, note)
 
     def costs(self, peer: str, ours: str = OURS) -> list[Figure]:
         """The rows of CPU and memory beside a peer's."""
         own, theirs = self.runs[ours], self.runs[peer]
-        note = ours.removeprefix(f"{OURS}, ") if ours != OURS else ""
+        note = self.note(ours)
 
         def row(what: str, unit: str, of: Callable[[Run], float]) -> Figure:
             return Figure(what, unit, [of(run) for run in own], peer, [of(run) for run in theirs], note=note)

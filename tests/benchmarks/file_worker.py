@@ -11,10 +11,11 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
+from .file_downloads import download
 from .file_systems import FileSystem
 from .file_uploads import FRAMES, Shape, upload
 
-Action: TypeAlias = Literal["upload"]
+Action: TypeAlias = Literal["upload", "download"]
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -44,6 +45,8 @@ class Job(Protocol):
 
 def prepare(order: Order) -> Job:
     """What an order wants."""
+    if order.action == "download":
+        return download(order.system, order.name, order.size)
     return upload(order.system, order.name, order.size, order.shape)
 
 
