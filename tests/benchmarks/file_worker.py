@@ -13,13 +13,14 @@ import msgspec
 
 from .file_downloads import download
 from .file_systems import FileSystem
+from .file_trees import upload_tree
 from .file_uploads import FRAMES, Shape, upload
 
-Action: TypeAlias = Literal["upload", "download"]
+Action: TypeAlias = Literal["upload", "download", "tree"]
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What to do with which file of `size` bytes."""
+    """What to do with which file of `size` bytes, or with a tree of so many files."""
 
     action: Action
     system: FileSystem
@@ -47,6 +48,8 @@ def prepare(order: Order) -> Job:
     """What an order wants."""
     if order.action == "download":
         return download(order.system, order.name, order.size)
+    if order.action == "tree":
+        return upload_tree(order.system, order.name, order.size)
     return upload(order.system, order.name, order.size, order.shape)
 
 
