@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from websockets.asyncio.client import ClientConnection
 
@@ -33,6 +33,12 @@ async def in_thread(thread: Executor, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, call)
     except OSError as error:
         raise LocalError(f"{error.filename or 'The file'}: {error.strerror or error}") from error
+
+
+def _leave(ahead: asyncio.Future[Any]) -> None:
+    """What was read ahead is not needed; if it went wrong, it does so again."""
+    ahead.cancel()
+    ahead.add_done_callback(lambda left: left.cancelled() or left.exception())
 
 
 class _Upload:
@@ -117,7 +123,7 @@ class FileUpload(_Upload):
                 for frame in frames:
                     await self._send(socket, frame)
         finally:
-            ahead.cancel()
+            _leave(ahead)
         root = await in_thread(thread, source.root)
         await socket.send(encode_stream(self._machine.finish(root)))
 
@@ -150,7 +156,7 @@ class TreeUpload(_Upload):
                 ahead = asyncio.ensure_future(in_thread(thread, source.read))
                 await self._send_batch(socket, batch)
         finally:
-            ahead.cancel()
+            _leave(ahead)
         await socket.send(encode_stream(self._machine.finish("")))
 
     async def _send_batch(self, socket: ClientConnection, batch: Batch) -> None:
