@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from logging import Logger
 from pathlib import Path
@@ -78,6 +79,7 @@ class Ownership:
 
     def __init__(self, path: Path) -> None:
         """Take the operation over: whoever had it before writes nothing more when this returns."""
+        self._threads = threading.Lock()  # the lock of the file system is between processes
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with self._locked():
             self.generation = self._read() + 1
@@ -107,7 +109,7 @@ class Ownership:
         """
         if self._descriptor < 0:
             raise HubError(Code.SUPERSEDED, "This stream has ended.")
-        with self._locked():
+        with self._threads, self._locked():
             if self._read() != self.generation:
                 raise HubError(Code.SUPERSEDED, "Another server goes on with this transfer.")
             yield

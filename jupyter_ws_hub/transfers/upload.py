@@ -192,9 +192,10 @@ class UploadStream(TransferStream):
 
     async def _written(self) -> None:
         """Return when all that has come is written."""
-        for task in (self._writer, self._syncing):
-            if task is not None:
-                await asyncio.wait([task])
+        if self._writer is not None:
+            await asyncio.wait([self._writer])
+        if self._syncing is not None:  # the writer may have begun it just now
+            await asyncio.wait([self._syncing])
 
     async def _finish(self, machine: UploadReceiver, message: Finish) -> None:
         machine.finish(message)
