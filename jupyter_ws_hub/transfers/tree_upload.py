@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,14 +14,17 @@ from ..protocol.transfer import Done, Finish, Settled, StreamAck, StreamClientMe
 from ..protocol.transfer_server import UploadReceiver
 from .disk import disk_error
 from .tree import Arrived, TreeSplitter
-from .tree_writer import Outcome, TreeWriter
+from .tree_writer import Group, Outcome, TreeWriter
 from .upload import UploadStream
 
 _UNKNOWN_SIZE: Final = 2**62
 """The size of a tree is known when all its entries are announced."""
 
-_GROUP: Final = 64
+_GROUP: Final = 128
 """Files that are brought to the disk together."""
+
+_SYNCS: Final = 4
+"""Threads that wait for the disk at the same time: it does much of it in one go."""
 
 _EVENTS_AT_A_TIME: Final = 4
 
@@ -81,17 +85,22 @@ class TreeUpload(UploadStream):
         before, end = op.begun, group[-1].number + 1
         op.begun = max(op.begun, end)
         await store.save(op, owned)
-        refused = {arrived.number: await self._refusal(arrived) for arrived in group}
-
-        def put() -> list[Outcome]:
-            with owned.hold():
-                return writer.put([arrived for arrived in group if refused[arrived.number] is None], before)
-
-        outcomes = {outcome.number: outcome for outcome in await store.run(put)}
+        together = Group(group)
         for arrived in group:
-            if (error := refused[arrived.number]) is not None:
-                outcomes[arrived.number] = Outcome(arrived.number, arrived.entry, error=error)
-        await self._settled([outcomes[arrived.number] for arrived in group], group[-1].end)
+            if (error := await self._refusal(arrived)) is not None:
+                together.outcomes[arrived.number] = Outcome(arrived.number, arrived.entry, error=error)
+
+        def held(work: Callable[[], None]) -> None:
+            with owned.hold():
+                work()
+
+        try:
+            await store.run(held, partial(writer.write, together))
+            await asyncio.gather(*(store.run(together.sync, part, _SYNCS) for part in range(_SYNCS)))
+            await store.run(held, partial(writer.publish, together, before))
+        finally:
+            await store.run(writer.clean, together)
+        await self._settled([together.outcomes[arrived.number] for arrived in group], group[-1].end)
 
     async def _refusal(self, arrived: Arrived) -> HubError | None:
         """What the pre-save hooks say."""
