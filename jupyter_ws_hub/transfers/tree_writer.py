@@ -21,6 +21,7 @@ from .digest import file_root
 from .disk import begin_writing, disk_error
 from .partial import PARTIAL_SUFFIX
 from .places import parts_of
+from .publish import Place
 from .tree import Arrived
 
 _READ_BYTES: Final = 64 * 1024
@@ -31,7 +32,7 @@ class _Written:
     """A file of a group, before it is published."""
 
     arrived: Arrived
-    place: publish.Place
+    place: Place
     partial: str
     policy: IfExists
     expect: str | None
@@ -149,7 +150,7 @@ class TreeWriter:
             return
         written.append(self._write_partial(arrived, place, policy, data))
 
-    def _write_partial(self, arrived: Arrived, place: publish.Place, policy: IfExists, data: bytes) -> _Written:
+    def _write_partial(self, arrived: Arrived, place: Place, policy: IfExists, data: bytes) -> _Written:
         entry = arrived.entry
         name = f".~{arrived.number}.{self._op[:12]}{PARTIAL_SUFFIX}"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
