@@ -6,7 +6,7 @@ import asyncio
 import functools
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
@@ -19,10 +19,10 @@ from .file_sink import FileSink
 from .local_paths import publish, safe_parts
 from .part import Origin, Part
 from .progress import Bar, in_words
-from .transfer_command import Job, Report, insist, some_at_a_time
+from .transfer_command import EXISTS, Job, Report, some_at_a_time
+from .transfer_create import Created, cancel, create
 from .transfer_link import LocalError, TransferLink
-from .tree_sink import EXISTS, TreeSink
-from .upload_run import Created
+from .tree_sink import TreeSink
 from .upload_stream import in_thread
 
 ANEW: Final = 5
@@ -96,7 +96,7 @@ class Downloads:
                 elif error.code is not Code.NOT_FOUND or attempt == ANEW - 1:
                     raise
             except asyncio.CancelledError:
-                await self._cancel(made.op)
+                await cancel(self._job, made.op)
                 raise
         raise LocalError("it changes all the time")
 
@@ -107,29 +107,21 @@ class Downloads:
         here = Origin(job.server.url, wanted.remote.path, known.origin.etag if known else "", job.digest)
         expect = None
         if known is not None:
-            await self._cancel(known.op)
+            await cancel(job, known.op)
             if known.origin == here and here.etag:
                 expect = here.etag
             else:
                 part.drop()
         try:
-            made = await insist(job, params_of(wanted, job.digest, expect), Created, bar.notice)
+            made = await create(job, params_of(wanted, job.digest, expect), bar.notice)
         except HubError as error:
             if expect is None or error.code not in {Code.SOURCE_CHANGED, Code.CONFLICT}:
                 raise
             job.display.line(f"{wanted.remote.path} {CHANGED}")
             part.drop()
-            made = await insist(job, params_of(wanted, job.digest, None), Created, bar.notice)
+            made = await create(job, params_of(wanted, job.digest, None), bar.notice)
         part.begin(Origin(here.url, here.path, made.etag or "", here.digest), made.op)
-        assert isinstance(made, Created)
         return made
-
-    async def _cancel(self, op: str) -> None:
-        try:
-            async with asyncio.timeout(2.0):
-                await self._job.hub.request("transfers.cancel", {"op": op}, dict[str, Any])
-        except (HubError, TimeoutError):
-            return  # it is over, or expires
 
     async def _run(self, link: TransferLink, drive: Callable[..., Awaitable[Done]], root: Callable[[], str]) -> Done:
         done = await link.run(drive)

@@ -20,13 +20,13 @@ from ..protocol.transfer_client_tree import Part
 from .digest import BlockDigest
 from .file_sink import HASH_BYTES
 from .local_paths import make_folders, publish, safe_parts
+from .transfer_command import EXISTS
 from .transfer_link import LocalError
 from .upload_plan import Failure
 
 LIST: Final = "entries"
 TREE: Final = "tree"
 MS_NS: Final = 1_000_000
-EXISTS: Final = "it exists already"
 GENERAL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
 """With these no other entry can be written either."""
 
