@@ -97,8 +97,7 @@ class HubDownload:
         """See Download."""
         op = self._control.create("download", self._name).op
         self._content.begin()
-        with FileStream(self._port, op) as stream:
-            stream.on_data = self._take
+        with FileStream(self._port, op, self._take) as stream:
             granted = 0
             while time.monotonic() < until_s:
                 if self._content.at + AHEAD_BYTES >= granted + GRANT_BYTES:
