@@ -30,9 +30,20 @@ function ask(conflicts: IUploadConflict[], directory = 'data') {
   return { items, conflicts, directory };
 }
 
+/** Wait until something is drawn. */
+async function drawn(selector: string): Promise<HTMLElement> {
+  for (;;) {
+    const found = document.querySelector<HTMLElement>(selector);
+    if (found?.textContent) {
+      return found;
+    }
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+}
+
 async function shown(body: ConflictsBody): Promise<HTMLElement> {
   Widget.attach(body, document.body);
-  await body.renderPromise;
+  await drawn('tbody');
   return body.node;
 }
 
@@ -111,15 +122,9 @@ describe('The question about names that are taken', () => {
     ['.jp-mod-reject', null]
   ])('ends with %s', async (button, expected) => {
     const answer = askConflicts(ask([conflict('a')]), trans);
-    const found = () =>
-      document.querySelector<HTMLElement>(`.jp-Dialog ${button}`);
-    while (!found()) {
-      await new Promise(resolve => setTimeout(resolve, 5));
-    }
-    expect(document.querySelector('.jp-Dialog-header')?.textContent).toBe(
-      '1 name is taken'
-    );
-    found()!.click();
+    const header = await drawn('.jp-Dialog-header');
+    expect(header.textContent).toBe('1 name is taken');
+    document.querySelector<HTMLElement>(`.jp-Dialog ${button}`)?.click();
     const decided = await answer;
     expect(decided && [...decided.entries()]).toEqual(expected);
   });
