@@ -12,9 +12,8 @@ export async function reveal(
   browser: FileBrowser,
   path: string
 ): Promise<void> {
-  const { model } = browser;
-  const drive = model.driveName === '' ? '' : `${model.driveName}:`;
   shell.activateById(browser.id);
-  await model.cd(`${drive}/${directoryOf(path)}`);
+  // Within the drive that it shows.
+  await browser.model.cd(`/${directoryOf(path)}`);
   await browser.selectItemByName(nameOf(path));
 }
