@@ -38,6 +38,7 @@ from .storage.filesystem import is_shared
 from .storage.memory import MemoryStorage
 from .storage.sqlite.opening import SqliteFile
 from .terminals.place import of_which_kind, put_in_place
+from .transfers.journal import Journal
 from .transfers.store import TransferStore
 from .watchdog import StallMonitor
 
@@ -82,7 +83,9 @@ class HubApp(HubTraits, ExtensionApp):
         )
         self._storage = self._open_storage(settings, runtime)
         contents = ContentsAdapter(serverapp)
-        self._transfers = TransferStore(contents, runtime, settings.transfers)
+        folder = settings.transfers_dir or Path(jupyter_data_dir()) / "ws_hub" / "transfers"
+        journal = Journal(folder, str(Path(serverapp.root_dir).resolve()), self.log)
+        self._transfers = TransferStore(contents, runtime, settings.transfers, journal)
         self._services = discover(self.log, settings.disabled_services)
         self._down: dict[str, str] = {}
         self._sick: set[str] = set()

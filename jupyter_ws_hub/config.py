@@ -10,7 +10,7 @@ from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
 from .hub.limits import LimitSettings, Rate
 from .hub.settings import HubSettings
 from .protocol.session import Timing
-from .transfers.store import TransferSettings
+from .transfers.settings import TransferSettings
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -18,6 +18,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     hub: HubSettings
     transfers: TransferSettings
+    transfers_dir: Path | None
     owner: str
     disabled_services: tuple[str, ...]
     database_path: Path | None
@@ -115,7 +116,25 @@ class HubTraits(HasTraits):
         0: nothing is looked at.""",
     ).tag(config=True)
     max_upload_bytes = Integer(0, help="Bytes of the largest file that may be uploaded; 0: no limit.").tag(config=True)
-    max_active_transfers = Integer(16, help="Transfers that one user may have under way.").tag(config=True)
+    max_active_transfers = Integer(
+        16, help="Transfers of one user that may move bytes at the same time; others wait."
+    ).tag(config=True)
+    max_transfers = Integer(2000, help="Transfers of one user that may be under way, paused ones too.").tag(config=True)
+    min_free_bytes = Integer(
+        0, min=0, help="Bytes that uploads leave free on a disk; an upload that would not is refused."
+    ).tag(config=True)
+    transfer_bytes_per_s = Float(
+        0.0, min=0, help="Bytes per second of all transfers of one user together; 0: no limit."
+    ).tag(config=True)
+    keep_transfers_s = Float(
+        24 * 3600.0,
+        help="Seconds after which a transfer that nobody goes on with is removed, with what had arrived of it.",
+    ).tag(config=True)
+    transfers_dir = Unicode(
+        "",
+        help="""Directory for what must be known of transfers after a restart; empty: in the ws_hub folder of Jupyter's
+        data directory. Servers that share it can go on with each other's transfers.""",
+    ).tag(config=True)
     transfer_threads = Integer(4, help="Threads in which transfers touch the disk.").tag(config=True)
     owner = Unicode(
         "owner",
@@ -159,14 +178,10 @@ class HubTraits(HasTraits):
             session_ttl_s=self.session_ttl_s,
             server_name=server_name,
         )
-        transfers = TransferSettings(
-            max_upload_bytes=self.max_upload_bytes,
-            max_active=self.max_active_transfers,
-            threads=self.transfer_threads,
-        )
         return Settings(
             hub=hub,
-            transfers=transfers,
+            transfers=self._transfers(),
+            transfers_dir=Path(self.transfers_dir) if self.transfers_dir else None,
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
             database_path=Path(self.database) if self.database else default_database,
@@ -177,6 +192,17 @@ class HubTraits(HasTraits):
             report_stalls_ms=self.report_stalls_ms,
             tune_gc=self.tune_gc,
             database_retry_s=self.database_retry_s,
+        )
+
+    def _transfers(self) -> TransferSettings:
+        return TransferSettings(
+            max_upload_bytes=self.max_upload_bytes,
+            max_active=self.max_active_transfers,
+            max_operations=self.max_transfers,
+            min_free_bytes=self.min_free_bytes,
+            bytes_per_s=self.transfer_bytes_per_s,
+            keep_idle_s=self.keep_transfers_s,
+            threads=self.transfer_threads,
         )
 
     def _limits(self) -> LimitSettings:

@@ -180,6 +180,19 @@ class ContentsAdapter:
             raise _not_found(path)
         return self._os_path(path)
 
+    async def directory(self, path: str) -> Path:
+        """See LocalFiles."""
+        await self._visible(path)
+        if not await self._ask(path, self._manager.dir_exists, path):
+            if await self._ask(path, self._manager.file_exists, path):
+                raise HubError(Code.INVALID, f"{path!r} is a file, not a directory.")
+            raise _not_found(path)
+        return self._os_path(path)
+
+    def allows(self, name: str) -> bool:
+        """See LocalFiles."""
+        return bool(self._manager.allow_hidden) or not name.startswith(".")
+
     async def target(self, path: str) -> Path:
         """See LocalFiles."""
         await self._visible(path)

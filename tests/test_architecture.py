@@ -43,6 +43,7 @@ NOT_MIRRORED: Final = {
     "storage/sqlite/log.py": "tested through its port in tests/storage/test_sqlite.py",
     "storage/sqlite/values.py": "tested through its port in tests/storage/test_sqlite.py",
     "transfers/operation.py": "types",
+    "transfers/settings.py": "a struct of defaults",
     "transfers/ports.py": "types",
 }
 

@@ -56,11 +56,15 @@ EFFECTS: dict[str, list[dict[str, Any]]] = {
     "notifications.read": [{"all": 1}],
     "status.get": [{}],
     "transfers.cancel": [{"op": "none"}],
+    "transfers.check": [{"path": "", "names": ["a.txt"]}],
     "transfers.create": [
         {"direction": "upload", "path": "a.txt", "size": 1, "if_exists": "overwrite"},
         {"direction": "download", "path": "a.txt"},
     ],
+    "transfers.forget": [{"op": "none"}],
     "transfers.list": [{}],
+    "transfers.pause": [{"op": "none"}],
+    "transfers.resume": [{"op": "none"}],
 }
 
 # What a user who may only read is not refused: reading, and marking one's own notifications as read.
@@ -74,8 +78,12 @@ READING = {
     ("notifications.read", 0),
     ("status.get", 0),
     ("transfers.cancel", 0),
+    ("transfers.check", 0),
     ("transfers.create", 1),
+    ("transfers.forget", 0),
     ("transfers.list", 0),
+    ("transfers.pause", 0),
+    ("transfers.resume", 0),
 }
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
+
+from tornado.websocket import WebSocketProtocol
 
 from ..protocol import FILE_STREAM_SUBPROTOCOL
 from ..protocol.codec import INBOUND_CHUNK_FRAME_BYTES
 from ..protocol.errors import HubError
 from ..protocol.transfer import StreamError, encode_stream
-from ..transfers.download import DownloadStream
 from ..transfers.operation import Operation
-from ..transfers.upload import UploadStream
+from ..transfers.stream import TransferStream
+from ..transfers.streams import stream_of
 from .base import HubSocket
+from .direct import directly
 
 
 class FileStreamHandler(HubSocket):
@@ -19,7 +23,8 @@ class FileStreamHandler(HubSocket):
 
     subprotocol = FILE_STREAM_SUBPROTOCOL
     operation: Operation | None = None
-    transfer: UploadStream | DownloadStream | None = None
+    transfer: TransferStream | None = None
+    missing: HubError | None = None
     _closing: asyncio.Task[None] | None = None
 
     @property
@@ -27,15 +32,23 @@ class FileStreamHandler(HubSocket):
         """Twice the protocol's limit: what is a little too big gets an answer in the protocol's words."""
         return 2 * INBOUND_CHUNK_FRAME_BYTES
 
-    def opened(self, *args: str) -> None:
-        """Find the operation; what is not there, or another's, is told alike."""
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """See WebSocketHandler: what is read goes the shortest way."""
+        return directly(super().get_websocket_protocol())
+
+    async def before_open(self, *args: str) -> None:
+        """Find the operation; what is not there, or another's, is told alike when the socket is open."""
         try:
-            operation = self.operation = self.parts.transfers.get(args[0], self.peer.principal)
+            self.operation = await self.parts.transfers.find(args[0], self.peer.principal)
         except HubError as error:
-            self._closing = asyncio.create_task(self._tell(error))
-            return
-        kind = UploadStream if operation.direction == "upload" else DownloadStream
-        self.transfer = kind(operation, self.parts.transfers, self)
+            self.missing = error
+
+    def opened(self, *args: str) -> None:
+        """Begin a stream of the operation's kind."""
+        if self.missing is not None:
+            self._closing = asyncio.create_task(self._tell(self.missing))
+        elif self.operation is not None:
+            self.transfer = stream_of(self.operation, self.parts.transfers, self, self.peer)
 
     async def rechecked(self) -> None:
         """Ask for the permission that the operation was made with."""
@@ -54,10 +67,15 @@ class FileStreamHandler(HubSocket):
         await self.send(encode_stream(StreamError(error.info)))
         self.refuse(error)
 
-    async def received(self, message: str | bytes) -> None:
+    def received(self, message: str | bytes) -> None:
         """Forward."""
         if self.transfer is not None:
-            await self.transfer.receive(message)
+            self.transfer.receive(message)
+
+    def tick(self) -> None:
+        """Let time pass."""
+        if self.transfer is not None:
+            self.transfer.tick(time.monotonic())
 
     def ended(self) -> None:
         """The socket is gone."""

@@ -38,7 +38,7 @@ class UploadReceiver:
         self.received = byte_offset
         self.written = byte_offset
         self.durable = durable
-        self._window_bytes = window_bytes
+        self.window_bytes = window_bytes
         self.limit = min(size, byte_offset + window_bytes)
         self._acked = StreamAck(byte_offset, byte_offset, durable)
         self._acked_s = float("-inf")
@@ -70,11 +70,21 @@ class UploadReceiver:
         if not self.written <= byte_offset <= self.received:
             raise LocalProtocolError(Code.INTERNAL, "The upload wrote what it had not received.")
         self.written = byte_offset
-        limit = min(self.size, self.written + self._window_bytes)
-        if limit - self.limit >= self._window_bytes // 4 or (limit > self.limit and limit == self.size):
+        limit = min(self.size, self.written + self.window_bytes)
+        if limit - self.limit >= self.window_bytes // 4 or (limit > self.limit and limit == self.size):
             self.limit = limit
             return Credit(limit)
         return None
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether the sender waits for credit although nearly all that came is written: the path is the longer one."""
+        backlog = self.received - self.written
+        return self.limit < self.size and self.limit - self.received < self.window_bytes // 4 > backlog
+
+    def widen(self, more_bytes: int) -> None:
+        """The sender may go further beyond what is written from now on."""
+        self.window_bytes += more_bytes
 
     def synced(self, byte_offset: int) -> None:
         """Everything before `byte_offset` has reached the disk."""

@@ -133,6 +133,12 @@ class TransfersService(Service):
         """Publish what the store tells of progress."""
         self.context.transfers.on_change = self._changed
         self.context.transfers.on_forget = self._forgotten
+        await self._load()
+
+    async def _load(self) -> None:
+        """Also tell of what other servers, or those before this one, have begun."""
+        for op in await self.context.transfers.load():
+            await self._changed(op)
 
     async def _changed(self, op: Operation) -> None:
         await self.context.publish(ME, "transfer", _status(op), principal=op.principal)
@@ -170,6 +176,7 @@ class TransfersService(Service):
     @method("transfers.list", permission=READ, idempotent=True, activity=False)
     async def list(self, params: Nothing, peer: Peer) -> Transfers:
         """List this user's transfers."""
+        await self._load()
         return Transfers([_status(op) for op in self.context.transfers.list(peer.principal)])
 
     @method("transfers.pause", permission=READ, idempotent=True)

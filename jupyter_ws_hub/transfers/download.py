@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from ..ports import Peer
 from ..protocol.codec import MAX_CHUNK_PAYLOAD_BYTES, encode_chunk
 from ..protocol.codes import Code
 from ..protocol.errors import HubError, RemoteProtocolError
@@ -11,12 +12,11 @@ from ..protocol.transfer import (
     BLOCK_BYTES,
     Credit,
     Done,
+    StreamClientMessage,
     StreamHello,
     StreamWelcome,
-    decode_stream_client,
 )
 from ..protocol.transfer_server import DownloadSender
-from .digest import ALGORITHM
 from .disk import SourceFile
 from .operation import Operation
 from .ports import Wire
@@ -30,45 +30,39 @@ READ_BYTES = 16 * MAX_CHUNK_PAYLOAD_BYTES
 class DownloadStream(TransferStream):
     """The stream of one download's socket."""
 
-    def __init__(self, operation: Operation, store: TransferStore, wire: Wire) -> None:
+    def __init__(self, operation: Operation, store: TransferStore, wire: Wire, peer: Peer) -> None:
         """See TransferStream."""
-        super().__init__(operation, store, wire)
+        super().__init__(operation, store, wire, peer)
         self._machine: DownloadSender | None = None
         self._file: SourceFile | None = None
         self._credit = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
 
-    async def _take(self, frame: str | bytes) -> None:
-        if isinstance(frame, bytes):
-            raise RemoteProtocolError(Code.BAD_FRAME, "A download's client sends no data.")
-        message = decode_stream_client(frame)
-        if isinstance(message, StreamHello):
-            await self._open(message)
-        elif self._machine is None:
-            raise RemoteProtocolError(Code.BAD_FRAME, "The first message of a stream must be hello.")
-        elif isinstance(message, Credit):
-            self._machine.credit(message)
-            self._credit.set()
-        else:
-            raise RemoteProtocolError(Code.BAD_FRAME, "A download's client does not finish it.")
+    def _take_data(self, frame: bytes) -> None:
+        raise RemoteProtocolError(Code.BAD_FRAME, "A download's client sends no data.")
+
+    def _take_message(self, message: StreamClientMessage) -> None:
+        if not isinstance(message, Credit) or self._machine is None:
+            raise RemoteProtocolError(Code.BAD_FRAME, "This message has no place here.")
+        self._machine.credit(message)
+        self._credit.set()
 
     async def _open(self, hello: StreamHello) -> None:
-        if self._machine is not None:
-            raise RemoteProtocolError(Code.BAD_FRAME, "A stream says hello once.")
         op, store = self._op, self._store
         await store.claim(op, self)
-        if op.state in ("failed", "cancelled"):
+        if op.held or op.state in ("failed", "cancelled"):
             raise op.error or HubError(Code.NOT_FOUND, "The transfer has ended.")
-        await op.peer.require("read", "contents", f"the download of {op.path!r}")
+        op.peer = self._peer
+        await self._peer.require("read", "contents", f"the download of {op.path!r}")
         source = await store.files.source(op.path)
         self._file = await store.run(SourceFile, source, op.path)
-        if self._file.validator != op.validator:
+        if self._file.validator.etag != op.etag:
             raise HubError(Code.SOURCE_CHANGED, f"{op.path!r} changed since the download began; start it again.")
         self._machine = DownloadSender(op.size, hello.have)
         await store.run(self._file.skip, hello.have)
         op.state, op.byte_offset = "running", hello.have
         limit = self._machine.limit
-        welcome = StreamWelcome("download", op.path, hello.have, hello.have, op.size, limit, BLOCK_BYTES, ALGORITHM)
+        welcome = StreamWelcome("download", op.path, hello.have, hello.have, op.size, limit, BLOCK_BYTES, op.digest)
         await self._send(welcome)
         self._pump = asyncio.create_task(self._send_all(self._machine, self._file))
 

@@ -11,7 +11,6 @@ import msgspec
 from ..ports import Peer
 from ..protocol.errors import HubError
 from ..protocol.transfer import DigestName, Direction, Done, IfExists, Kind
-from .disk import PartialFile, Validator
 
 State = Literal["waiting", "running", "paused", "committing", "done", "failed", "cancelled"]
 ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
@@ -55,35 +54,58 @@ class Occupied(msgspec.Struct, frozen=True):
     etag: str
 
 
+class Publishing(msgspec.Struct, frozen=True):
+    """A publication that has begun: which file is to appear, so that a crash in its midst is understood."""
+
+    device: int
+    inode: int
+    root: str = ""
+    """The file's root digest, so that it need not be read again."""
+
+
 @dataclass(eq=False)
 class Operation:
-    """One transfer. `byte_offset` is how far it has come: bytes that were written, or bytes that were sent."""
+    """One transfer. `byte_offset` is how far it has come: bytes that were written, or bytes that were sent.
+
+    Times are those of the wall clock: an operation outlives its server.
+    """
 
     id: str
     direction: Direction
-    peer: Peer
+    principal: str
     path: str
     size: int
-    plan: UploadPlan
-    touched_s: float
+    plan: UploadPlan = field(default_factory=UploadPlan)
+    download: DownloadPlan | None = None
     kind: Kind = "file"
     name: str = ""
+    created_s: float = 0.0
+    touched_s: float = 0.0
     etag: str | None = None
     entries: int = 0
     settled: int = 0
     failed: int = 0
-    created_s: float = 0.0
-    validator: Validator | None = None
+    begun: int = 0
     state: State = "waiting"
+    held: bool = False
+    """Whether somebody has paused it on purpose."""
     byte_offset: int = 0
+    durable: int = 0
     error: HubError | None = None
     done: Done | None = None
-    file: PartialFile | None = None
+    target: str | None = None
+    partial: str | None = None
+    mode: int = 0o600
+    boot: str = ""
+    """The start of the machine in which its journal was written last, and what was being published then."""
+    publishing: Publishing | None = None
     stream: Stream | None = None
+    peer: Peer | None = None
+    """Who has opened the stream, or has made the operation."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     told_s: float = float("-inf")
 
     @property
-    def principal(self) -> str:
-        """Whose operation it is."""
-        return self.peer.principal
+    def digest(self) -> DigestName:
+        """How its digests are made."""
+        return self.plan.digest if self.download is None else self.download.digest

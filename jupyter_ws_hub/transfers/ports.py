@@ -18,12 +18,20 @@ class LocalFiles(Protocol):
         """
         ...
 
+    async def directory(self, path: str) -> Path:
+        """A directory that exists; raises as `source`, `invalid` for a file."""
+        ...
+
     async def target(self, path: str) -> Path:
         """Where an upload is to be published; its directory exists, the path itself is not a directory.
 
         Raises:
             HubError: as `source`; `not_found` where the directory is missing.
         """
+        ...
+
+    def allows(self, name: str) -> bool:
+        """Whether files and directories may have this name: hidden ones only where the server allows them."""
         ...
 
     def api_path(self, target: Path) -> str:

@@ -1,4 +1,7 @@
-"""The operations of one server: made, listed, cancelled, forgotten; and the threads in which they touch the disk."""
+"""The operations of one server: made, listed, paused, cancelled, forgotten; and the threads that touch the disk.
+
+What must outlive the server is in the journal: what is here is a copy, and whoever changes an operation owns it.
+"""
 
 from __future__ import annotations
 
@@ -6,43 +9,37 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import ParamSpec, TypeVar
-
-import msgspec
 
 from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
-from ..protocol.transfer import Direction
-from .disk import SourceFile, Validator
-from .operation import ENDED, DownloadPlan, Occupied, Operation, Stream, UploadPlan
+from .budget import Pace, WindowBudget
+from .disk import SourceFile, Validator, disk_error
+from .journal import Journal, Ownership, Record
+from .operation import ENDED, DownloadPlan, Occupied, Operation, Publishing, Stream, UploadPlan
+from .partial import discard
+from .places import free_bytes, occupied
 from .ports import LocalFiles
+from .records import adopt, apply, record_of
+from .settings import TransferSettings
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class TransferSettings(msgspec.Struct, frozen=True):
-    """Limits of transfers."""
-
-    max_upload_bytes: int = 0
-    """0: no limit."""
-    max_active: int = 16
-    """Operations under way per principal."""
-    keep_idle_s: float = 24 * 3600
-    keep_ended_s: float = 600
-    threads: int = 4
-    progress_interval_s: float = 0.2
-
-
 class TransferStore:
-    """All operations of one server, in this process."""
+    """All operations of one server root, as far as this process knows them."""
 
-    def __init__(self, files: LocalFiles, runtime: Runtime, settings: TransferSettings) -> None:
+    def __init__(self, files: LocalFiles, runtime: Runtime, settings: TransferSettings, journal: Journal) -> None:
         """`files` knows where paths lie; nothing is touched before an operation is made."""
         self.files = files
         self.runtime = runtime
         self.settings = settings
+        self.journal = journal
+        self.windows = WindowBudget(settings.windows_bytes)
+        self.pace = Pace(settings.bytes_per_s, runtime.monotonic)
         self.on_change: Callable[[Operation], Awaitable[None]] | None = None
         self.on_forget: Callable[[Operation], Awaitable[None]] | None = None
         self._operations: dict[str, Operation] = {}
@@ -53,22 +50,42 @@ class TransferStore:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, functools.partial(function, *args, **kwargs))
 
+    # Making
+
     async def create_upload(self, peer: Peer, path: str, size: int, plan: UploadPlan) -> Operation:
-        """Prepare an upload of `size` bytes to an API path.
+        """Prepare an upload of `size` bytes to an API path; of a tree into a directory.
 
         Raises:
-            HubError: `invalid`, `too_big`, `busy`, or what `LocalFiles.target` raises.
+            HubError: `invalid`, `too_big`, `no_space`, `exists`, `conflict`, `busy`, or what `LocalFiles` raises.
         """
         limit = self.settings.max_upload_bytes
-        if size < 0:
+        if size < 0 or plan.entries < 0:
             raise HubError(Code.INVALID, "A file cannot have less than 0 bytes.")
+        if plan.kind == "zip":
+            raise HubError(Code.INVALID, "An archive is uploaded as the file that it is.")
         if limit and size > limit:
             raise HubError(Code.TOO_BIG, f"{path!r} has {size} bytes; this server takes at most {limit}.")
-        target = await self.files.target(path)
-        if plan.if_exists == "fail" and plan.expect_etag is None and await self.run(target.exists):
-            raise HubError(Code.EXISTS, f"{path!r} exists already.")
-        await self.files.before_save(path, size)
-        return await self._add("upload", peer, path, size, plan)
+        if plan.kind == "tree":
+            directory = await self.files.directory(path)
+        else:
+            target = await self.files.target(path)
+            directory = target.parent
+            if plan.if_exists in ("fail", "skip") and plan.expect_etag is None and await self.run(target.exists):
+                raise HubError(Code.EXISTS, f"{path!r} exists already.")
+            await self.files.before_save(path, size)
+        await self._check_space(path, directory, size)
+        operation = Operation(self.runtime.new_id(), "upload", peer.principal, path.strip("/"), size, plan)
+        operation.kind, operation.entries = plan.kind, plan.entries
+        return await self._add(operation, peer)
+
+    async def _check_space(self, path: str, directory: Path, size: int) -> None:
+        free = await self.run(free_bytes, directory) - self.settings.min_free_bytes
+        if size > free:
+            raise HubError(
+                Code.NO_SPACE,
+                f"{path!r} needs {size} bytes, but only {max(free, 0)} are free on the server.",
+                details={"needed": size, "free": max(free, 0)},
+            )
 
     async def create_download(self, peer: Peer, path: str, plan: DownloadPlan) -> Operation:
         """Prepare a download.
@@ -88,33 +105,56 @@ class TransferStore:
         validator = await self.run(look)
         if plan.expect_etag not in (None, validator.etag):
             raise HubError(Code.SOURCE_CHANGED, f"{path!r} is not the same file any more; download it anew.")
-        operation = await self._add("download", peer, path, validator.size, UploadPlan())
-        operation.validator, operation.etag = validator, validator.etag
-        return operation
+        operation = Operation(
+            self.runtime.new_id(), "download", peer.principal, path.strip("/"), validator.size, download=plan
+        )
+        operation.kind, operation.etag = plan.kind, validator.etag
+        return await self._add(operation, peer)
 
-    async def _add(self, direction: Direction, peer: Peer, path: str, size: int, plan: UploadPlan) -> Operation:
-        active = [op for op in self.list(peer.principal) if op.state not in ENDED]
-        if len(active) >= self.settings.max_active:
-            raise HubError(Code.BUSY, f"{len(active)} transfers are under way; wait for one to end.")
-        now_s = self.runtime.monotonic()
-        path = path.strip("/")
-        operation = Operation(self.runtime.new_id(), direction, peer, path, size, plan, now_s)
-        operation.name, operation.created_s = path.rpartition("/")[2], self.runtime.clock()
+    async def _add(self, operation: Operation, peer: Peer) -> Operation:
+        mine = self.list(peer.principal)
+        ended = [op for op in mine if op.state in ENDED]
+        if len(mine) - len(ended) >= self.settings.max_operations:
+            raise HubError(Code.BUSY, "Too many transfers were begun; let some end, or cancel some.")
+        if len(ended) >= self.settings.max_operations:
+            await self.forget(ended[0])
+        operation.name = operation.name or operation.path.rpartition("/")[2]
+        operation.peer = peer
+        operation.created_s = operation.touched_s = self.runtime.clock()
+        await self.run(self._record_new, operation)
         self._operations[operation.id] = operation
         await self.changed(operation, force=True)
         return operation
 
+    def _record_new(self, operation: Operation) -> None:
+        try:
+            self.journal.save(record_of(operation, self.journal))
+        except OSError as error:
+            raise disk_error(error, operation.path) from error
+
+    async def existing(self, directory: str, names: Sequence[str]) -> Sequence[Occupied]:
+        """Which of the names in a directory are taken. Raises what `LocalFiles.directory` raises."""
+        return await self.run(occupied, await self.files.directory(directory), names, self.files.allows)
+
+    # Finding
+
     def list(self, principal: str) -> list[Operation]:
-        """A principal's operations, oldest first."""
-        return [op for op in self._operations.values() if op.principal == principal]
+        """A principal's operations, oldest first, as far as they are known here."""
+        return sorted(
+            (op for op in self._operations.values() if op.principal == principal), key=lambda op: op.created_s
+        )
+
+    async def load(self) -> Sequence[Operation]:
+        """Look into the journal for operations that are not known here; give them."""
+        known = set(self._operations)
+        records = await self.run(lambda: [self.journal.load(id) for id in self.journal.ids() - known])
+        found = [adopt(record) for record in records if record is not None and record.id not in self._operations]
+        self._operations.update((operation.id, operation) for operation in found)
+        return found
 
     def running(self) -> int:
         """How many operations move bytes now, of all principals."""
         return sum(op.stream is not None and op.state not in ENDED for op in self._operations.values())
-
-    async def existing(self, directory: str, names: Sequence[str]) -> Sequence[Occupied]:
-        """Which of the names in a directory are taken: name, type, size, mtime in ms, etag."""
-        return []
 
     def get(self, id: str, principal: str) -> Operation:
         """An operation of this principal.
@@ -128,43 +168,124 @@ class TransferStore:
         return operation
 
     async def find(self, id: str, principal: str) -> Operation:
-        """As `get`, but also where another server, or one before this, has made the operation."""
+        """As `get`, but also where another server, or one before this, has made or changed the operation."""
+        operation = self._operations.get(id)
+        if operation is None or (operation.stream is None and operation.state not in ENDED):
+            record = await self.run(self.journal.load, id)
+            if id not in self._operations and record is not None:
+                self._operations[id] = adopt(record)
+            elif operation is not None and operation.stream is None and operation.state not in ENDED:
+                await self._refresh(operation, record)
         return self.get(id, principal)
 
+    async def _refresh(self, operation: Operation, record: Record | None) -> None:
+        if record is None:
+            self._operations.pop(operation.id, None)
+            if self.on_forget is not None:
+                await self.on_forget(operation)
+        else:
+            apply(record, operation)
+
+    # Owning
+
     async def claim(self, operation: Operation, stream: Stream) -> None:
-        """Make `stream` the operation's owner; the one before is closed, and has written all it will, on return."""
+        """Make `stream` the operation's owner; the one before is closed, and has written all it will, on return.
+
+        Raises:
+            HubError: `busy` if the user has too many streams open.
+        """
+        mine = [op for op in self.list(operation.principal) if op.stream is not None and op is not operation]
+        if len(mine) >= self.settings.max_active:
+            raise HubError(
+                Code.BUSY, f"{len(mine)} transfers are under way; this one waits for one to end.", retry_after_ms=1000
+            )
         before, operation.stream = operation.stream, stream
         if before is not None and before is not stream:
             await before.give_up(HubError(Code.SUPERSEDED, "A newer stream goes on with this transfer."))
 
+    async def own(self, operation: Operation) -> Ownership:
+        """Take an operation over from whatever server has had it, and learn how far it has come.
+
+        Raises:
+            HubError: `not_found` if it was cancelled or has expired meanwhile.
+        """
+        try:
+            ownership = await self.run(self.journal.take, operation.id)
+        except OSError as error:
+            raise disk_error(error, operation.path) from error
+        record = await self.run(self.journal.load, operation.id)
+        if record is None:
+            ownership.close()
+            await self.run(self.journal.remove, operation.id)
+            await self._refresh(operation, None)
+            raise HubError(Code.NOT_FOUND, "There is no such transfer (any more).")
+        apply(record, operation)
+        return ownership
+
+    async def save(
+        self, operation: Operation, ownership: Ownership, publishing: Publishing | None = None, *, sync: bool = False
+    ) -> None:
+        """Write an operation into the journal, if it is still owned.
+
+        Raises:
+            HubError: `superseded`, or what the disk says.
+        """
+        operation.touched_s = self.runtime.clock()
+        record = record_of(operation, self.journal, publishing)
+
+        def write() -> None:
+            with ownership.hold():
+                self.journal.save(record, sync=sync)
+
+        try:
+            await self.run(write)
+        except OSError as error:
+            raise disk_error(error, operation.path) from error
+
+    async def _edit(self, operation: Operation, change: Callable[[], None]) -> None:
+        """Own an operation without a stream for a moment, change it, and write it down."""
+        ownership = await self.own(operation)
+        try:
+            change()
+            await self.save(operation, ownership)
+        finally:
+            ownership.close()
+
+    async def released(self, operation: Operation, stream: Stream) -> None:
+        """A stream has ended, and writes nothing more."""
+        if operation.stream is not stream:
+            return
+        operation.stream = None
+        if operation.state == "running":
+            operation.state = "paused"
+        await self.changed(operation, force=True)
+
+    # Steering
+
     async def pause(self, operation: Operation) -> None:
-        """Stop moving bytes until `resume`. What has ended stays as it is."""
+        """Stop moving bytes until `resume`. What has ended, or is being published, stays as it is."""
         if operation.state in ENDED or operation.state == "committing":
             return
         error = HubError(Code.PAUSED, f"The transfer of {operation.path!r} was paused.")
-        stream, operation.stream = operation.stream, None
-        if stream is not None:
-            await stream.give_up(error)
-        operation.state, operation.error = "paused", error
+        await self._take_away(operation, error)
+
+        def change() -> None:
+            if operation.state not in ENDED:
+                operation.state, operation.error, operation.held = "paused", error, True
+
+        await self._edit(operation, change)
         await self.changed(operation, force=True)
 
     async def resume(self, operation: Operation) -> None:
         """Let a paused operation go on when its stream is opened."""
-        if operation.state == "paused":
-            operation.state, operation.error = "waiting", None
+
+        def change() -> None:
+            if operation.held:
+                operation.state, operation.error, operation.held = "waiting", None, False
+
+        if operation.held:
+            await self._edit(operation, change)
             await self.changed(operation, force=True)
-
-    async def forget(self, operation: Operation) -> None:
-        """Take an operation that has ended out of the list.
-
-        Raises:
-            HubError: `conflict` if it has not ended.
-        """
-        if operation.state not in ENDED:
-            raise HubError(Code.CONFLICT, f"The transfer of {operation.path!r} has not ended; cancel it first.")
-        self._operations.pop(operation.id, None)
-        if self.on_forget is not None:
-            await self.on_forget(operation)
 
     async def cancel(self, operation: Operation) -> None:
         """End an operation, remove its partial file. What is done or failed stays as it is.
@@ -174,35 +295,62 @@ class TransferStore:
         """
         if operation.state in ENDED:
             return
-        if operation.state == "committing":
+        if operation.state == "committing" and operation.stream is not None:
             raise HubError(Code.CONFLICT, f"{operation.path!r} is being published; it is too late to cancel.")
-        operation.state = "cancelled"
-        await self._give_up(operation, HubError(Code.CANCELLED, f"The transfer of {operation.path!r} was cancelled."))
+        error = HubError(Code.CANCELLED, f"The transfer of {operation.path!r} was cancelled.")
+        await self._take_away(operation, error)
+        try:
+            ownership = await self.own(operation)
+        except HubError as gone:
+            if gone.code is not Code.NOT_FOUND:
+                raise
+        else:
+            ownership.close()
+        if operation.state not in ENDED:
+            operation.state = "cancelled"
+            await self.run(self.journal.remove, operation.id)
+            await self.discard(operation)
         await self.changed(operation, force=True)
 
-    async def fail(self, operation: Operation, error: HubError) -> None:
-        """End an operation that cannot succeed any more."""
-        operation.state, operation.error = "failed", error
-        await self._discard(operation)
+    async def fail(self, operation: Operation, error: HubError, ownership: Ownership | None = None) -> None:
+        """End an operation that cannot succeed any more; its record says why."""
+
+        def change() -> None:
+            operation.state, operation.error = "failed", error
+
+        if ownership is None:
+            await self._edit(operation, change)
+        else:
+            change()
+            await self.save(operation, ownership)
+        await self.discard(operation)
         await self.changed(operation, force=True)
 
-    async def _give_up(self, operation: Operation, error: HubError) -> None:
+    async def forget(self, operation: Operation) -> None:
+        """Take an operation that has ended out of the list.
+
+        Raises:
+            HubError: `conflict` if it has not ended.
+        """
+        if operation.state not in ENDED:
+            raise HubError(Code.CONFLICT, f"The transfer of {operation.path!r} has not ended; cancel it first.")
+        await self.run(self.journal.remove, operation.id)
+        await self._refresh(operation, None)
+
+    async def _take_away(self, operation: Operation, error: HubError) -> None:
         stream, operation.stream = operation.stream, None
         if stream is not None:
             await stream.give_up(error)
-        await self._discard(operation)
 
-    async def _discard(self, operation: Operation) -> None:
-        file, operation.file = operation.file, None
-        if file is not None:
-            left = await self.run(file.discard)
-            if left is not None:
-                self.runtime.logger.warning("The partial file of %s cannot be removed: %s", operation.path, left)
+    async def discard(self, operation: Operation) -> None:
+        """Remove an operation's partial file."""
+        partial, operation.partial = operation.partial, None
+        if partial is not None and (left := await self.run(discard, Path(partial))) is not None:
+            self.runtime.logger.warning("The partial file of %s cannot be removed: %s", operation.path, left)
 
     async def changed(self, operation: Operation, *, force: bool = False) -> None:
         """Tell of an operation's progress, not too often unless forced."""
         now_s = self.runtime.monotonic()
-        operation.touched_s = now_s
         if not force and now_s - operation.told_s < self.settings.progress_interval_s:
             return
         operation.told_s = now_s
@@ -213,21 +361,29 @@ class TransferStore:
 
     async def sweep(self) -> None:
         """Forget what ended long ago, end what nobody has touched for very long; to be called now and then."""
-        now_s = self.runtime.monotonic()
+        now_s = self.runtime.clock()
         for operation in list(self._operations.values()):
             idle_s = now_s - operation.touched_s
             if operation.state in ENDED:
                 if idle_s > self.settings.keep_ended_s:
-                    del self._operations[operation.id]
-                    if self.on_forget is not None:
-                        await self.on_forget(operation)
+                    await self.forget(operation)
             elif operation.stream is None and idle_s > self.settings.keep_idle_s:
-                await self.fail(operation, HubError(Code.NOT_FOUND, "The transfer was left alone for too long."))
+                await self._expire(operation, now_s)
+
+    async def _expire(self, operation: Operation, now_s: float) -> None:
+        """End what nobody goes on with, unless another server does."""
+        try:
+            operation = await self.find(operation.id, operation.principal)
+            if operation.state not in ENDED and now_s - operation.touched_s > self.settings.keep_idle_s:
+                error = HubError(Code.NOT_FOUND, "The transfer was left alone for too long.")
+                await self.fail(operation, error)
+        except HubError as error:
+            self.runtime.logger.warning("The transfer of %s has not been ended: %s", operation.path, error)
 
     async def stop(self) -> None:
-        """End all operations, remove the partial files, end the threads."""
+        """End all streams, keep what has arrived, end the threads."""
         stopping = HubError(Code.SHUTTING_DOWN, "The server is stopping.")
         for operation in list(self._operations.values()):
-            if operation.state not in ENDED and operation.state != "committing":
-                await self._give_up(operation, stopping)
+            if operation.state != "committing":
+                await self._take_away(operation, stopping)
         await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)

@@ -1,4 +1,4 @@
-"""One upload stream: data frames into the partial file, acknowledgements and credit back, publication at the end.
+"""One upload stream: data frames in, acknowledgements and credit back.
 
 The socket's reader never waits for the disk: chunks queue up, bounded by the credit, and one task writes them.
 """
@@ -6,159 +6,210 @@ The socket's reader never waits for the disk: chunks queue up, bounded by the cr
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Final
 
-from ..protocol.codec import decode_chunk
+from ..ports import Peer
+from ..protocol.codec import INBOUND_CHUNK_FRAME_BYTES, decode_chunk
 from ..protocol.codes import Code
 from ..protocol.errors import HubError, RemoteProtocolError
 from ..protocol.transfer import (
     BLOCK_BYTES,
-    Done,
+    MAX_WINDOW_BYTES,
     Finish,
-    StreamAck,
+    StreamClientMessage,
     StreamHello,
     StreamWelcome,
-    decode_stream_client,
 )
 from ..protocol.transfer_server import UploadReceiver
-from .digest import ALGORITHM
-from .disk import PartialFile
+from .journal import Ownership
 from .operation import ENDED, Operation
 from .ports import Wire
 from .store import TransferStore
 from .stream import TransferStream
 
+CHUNKS_AT_A_TIME: Final = 32
+"""Written by one trip to a thread: 2 MiB."""
+
+SYNC_EVERY_BYTES: Final = 64 * 1024 * 1024
+"""So much is sent to the disk at the latest; it bounds what a power loss costs, and the wait at the end."""
+
 
 class UploadStream(TransferStream):
-    """The stream of one upload's socket."""
+    """The stream of one upload's socket. What becomes of the bytes is told by its subclasses."""
 
-    def __init__(self, operation: Operation, store: TransferStore, wire: Wire) -> None:
+    def __init__(self, operation: Operation, store: TransferStore, wire: Wire, peer: Peer) -> None:
         """See TransferStream."""
-        super().__init__(operation, store, wire)
+        super().__init__(operation, store, wire, peer)
         self._machine: UploadReceiver | None = None
+        self._ownership: Ownership | None = None
         self._chunks: list[memoryview] = []
         self._writer: asyncio.Task[None] | None = None
+        self._syncing: asyncio.Task[None] | None = None
+        self._lent_bytes = 0
 
-    async def _take(self, frame: str | bytes) -> None:
-        if isinstance(frame, bytes):
-            self._data(frame)
-        else:
-            await self._text(frame)
+    async def _prepare(self) -> None:
+        """Get ready to go on where the operation is; raises HubError."""
+        raise NotImplementedError
 
-    def _data(self, frame: bytes) -> None:
+    async def _put(self, chunks: Sequence[memoryview]) -> int:
+        """Write chunks; give the byte offset up to which all is written."""
+        raise NotImplementedError
+
+    async def _sync(self) -> int:
+        """Bring what is written to the disk; give the byte offset up to which it is there."""
+        raise NotImplementedError
+
+    async def _complete(self, machine: UploadReceiver, message: Finish) -> None:
+        """All is written: check and publish; raises HubError."""
+        raise NotImplementedError
+
+    async def _let_go(self) -> None:
+        """Close what is open; nothing is written any more."""
+        raise NotImplementedError
+
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._chunks)
+
+    def _receiver(self) -> UploadReceiver:
+        return UploadReceiver(self._op.size, self._op.byte_offset, min(self._op.durable, self._op.byte_offset))
+
+    def _digests(self) -> list[str]:
+        return []
+
+    @property
+    def owned(self) -> Ownership:
+        """The right to write; there is one from the welcome on."""
+        assert self._ownership is not None
+        return self._ownership
+
+    # Frames
+
+    def _take_data(self, frame: bytes) -> None:
         if self._machine is None:
-            raise RemoteProtocolError(Code.BAD_FRAME, "Data came before hello.")
+            raise RemoteProtocolError(Code.BAD_FRAME, "Data came before the welcome.")
         chunk = decode_chunk(frame)
         self._machine.receive(chunk)
         self._chunks.append(chunk.payload)
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write())
+        self._wake()
 
-    async def _text(self, text: str) -> None:
-        message = decode_stream_client(text)
-        if isinstance(message, StreamHello):
-            await self._open()
-        elif self._machine is None:
-            raise RemoteProtocolError(Code.BAD_FRAME, "The first message of a stream must be hello.")
-        elif isinstance(message, Finish):
-            await self._finish(self._machine, message)
-        else:
-            raise RemoteProtocolError(Code.BAD_FRAME, "An upload's client gives no credit.")
+    def _take_message(self, message: StreamClientMessage) -> None:
+        if not isinstance(message, Finish) or self._machine is None:
+            raise RemoteProtocolError(Code.BAD_FRAME, "This message has no place here.")
+        self._begin(self._finish(self._machine, message))
 
-    async def _open(self) -> None:
-        if self._machine is not None:
-            raise RemoteProtocolError(Code.BAD_FRAME, "A stream says hello once.")
-        op = self._op
-        await self._store.claim(op, self)
+    async def _open(self, hello: StreamHello) -> None:
+        op, store = self._op, self._store
+        await store.claim(op, self)
         async with op.lock:
-            if op.done is not None:
-                await self._finish_with(op.done)
+            if not await self._resumable():
                 return
-            if op.state in ENDED:
-                raise op.error or HubError(Code.NOT_FOUND, "The transfer has ended.")
-            if op.file is None:
-                target = await self._store.files.target(op.path)
-                op.file = await self._store.run(PartialFile, target, op.id, op.path)
-            offset = op.byte_offset = op.file.digest.byte_offset
-        self._machine = UploadReceiver(op.size, offset, 0)
-        op.state, op.error = "running", None
-        limit = self._machine.limit
-        welcome = StreamWelcome("upload", op.path, offset, 0, op.size, limit, BLOCK_BYTES, ALGORITHM)
-        await self._send(welcome)
-        await self._store.changed(op, force=True)
+            self._ownership = await store.own(op)
+            if not await self._resumable():
+                return
+            op.peer = self._peer
+            await self._prepare()
+            if not await self._resumable():
+                return
+            op.state, op.error = "running", None
+            await store.save(op, self.owned)
+        self._machine = machine = self._receiver()
+        await self._send(
+            StreamWelcome(
+                direction="upload",
+                path=op.path,
+                byte_offset=op.byte_offset,
+                durable=machine.durable,
+                size=op.size,
+                limit=machine.limit,
+                block_bytes=BLOCK_BYTES,
+                digest=op.digest,
+                kind=op.kind,
+                frame_bytes=INBOUND_CHUNK_FRAME_BYTES,
+                entry=op.settled,
+                digests=self._digests() if hello.digests else None,
+            )
+        )
+        await store.changed(op, force=True)
+
+    async def _resumable(self) -> bool:
+        """Whether to go on; says `done` to a client that has missed it, raises what has ended the operation."""
+        op = self._op
+        if op.done is not None:
+            await self._finish_with(op.done)
+            return False
+        if op.held or op.state in ENDED:
+            raise op.error or HubError(Code.NOT_FOUND, "The transfer has ended.")
+        return not self._ended
+
+    # Writing
+
+    def _wake(self) -> None:
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._guard(self._write()))
 
     async def _write(self) -> None:
-        machine, file, op = self._machine, self._op.file, self._op
-        assert machine is not None and file is not None
+        machine, op, store = self._machine, self._op, self._store
+        assert machine is not None
         try:
-            while self._chunks:
-                batch, self._chunks = self._chunks, []
-                op.byte_offset = await self._store.run(file.write, batch)
-                credit = machine.wrote(op.byte_offset)
-                ack = machine.ack_due(self._store.runtime.monotonic(), idle=not self._chunks)
-                for message in (credit, ack):
-                    if message is not None and not self._ended:
-                        await self._send(message)
-                await self._store.changed(op)
+            while self._has_work:
+                batch, self._chunks = self._chunks[:CHUNKS_AT_A_TIME], self._chunks[CHUNKS_AT_A_TIME:]
+                before, op.byte_offset = op.byte_offset, await self._put(batch)
+                wait_s = store.pace.delay_s(op.principal, op.byte_offset - before)
+                if wait_s > 0 and not self._ended:
+                    await asyncio.sleep(wait_s)
+                await self._acknowledge(machine)
+                if machine.written - machine.durable >= SYNC_EVERY_BYTES:
+                    self._sync_beside(machine)
+                await store.changed(op)
         except HubError as error:
             self._chunks.clear()
             op.error = error
-            await self._fail(error)
+            raise
 
-    async def _settle(self) -> None:
+    async def _acknowledge(self, machine: UploadReceiver) -> None:
+        if machine.is_starved:
+            lent = self._store.windows.take(min(machine.window_bytes, MAX_WINDOW_BYTES - machine.window_bytes))
+            self._lent_bytes += lent
+            machine.widen(lent)
+        credit = machine.wrote(self._op.byte_offset)
+        ack = machine.ack_due(self._store.runtime.monotonic(), idle=not self._chunks)
+        for message in (credit, ack):
+            if message is not None and not self._ended:
+                await self._send(message)
+
+    def _sync_beside(self, machine: UploadReceiver) -> None:
+        """Begin to bring it to the disk, while more is written."""
+
+        async def sync() -> None:
+            self._op.durable = min(await self._sync(), machine.written)
+            machine.synced(max(machine.durable, self._op.durable))
+            await self._store.save(self._op, self.owned)
+
+        if self._syncing is None or self._syncing.done():
+            self._syncing = asyncio.create_task(self._guard(sync()))
+
+    async def _written(self) -> None:
+        """Return when all that has come is written."""
         if self._writer is not None:
             await asyncio.wait([self._writer])
+        if self._syncing is not None:  # the writer may have begun it just now
+            await asyncio.wait([self._syncing])
 
     async def _finish(self, machine: UploadReceiver, message: Finish) -> None:
-        op = self._op
         machine.finish(message)
-        await self._settle()
-        async with op.lock:
-            file = op.file
-            if self._ended or file is None or machine.written != machine.size:
+        await self._written()
+        async with self._op.lock:
+            if self._ended or machine.written != machine.size:
                 return
-            root = file.digest.root()
-            if root != message.root:
-                error = HubError(
-                    Code.DIGEST_MISMATCH,
-                    f"What arrived of {op.path!r} is not what was sent; upload it again.",
-                    details={"expected": message.root, "received": root},
-                )
-                await self._store.fail(op, error)
-                raise error
-            op.state = "committing"
-            try:
-                done = await self._commit(file, root)
-            finally:
-                if op.state == "committing":
-                    op.state = "paused"
-        machine.finished()
-        await self._send(StreamAck(machine.size, machine.size, machine.size))
-        await self._finish_with(done)
-        await self._store.changed(op, force=True)
+            await self._complete(machine, message)
 
-    async def _commit(self, file: PartialFile, root: str) -> Done:
-        """Publish; on failure the target is as it was. Permission and place are asked again: both may have changed."""
-        op, store = self._op, self._store
-        plan = op.plan
-        try:
-            await op.peer.require("write", "contents", f"the upload to {op.path!r}")
-            await store.files.target(op.path)
-            target, validator = await store.run(file.publish, plan.if_exists, plan.expect_etag, plan.mtime_s)
-        except HubError as error:
-            if error.code is Code.NO_SPACE:
-                op.state = "paused"
-            else:
-                await store.fail(op, error)
-            raise
-        op.file = None
-        path = store.files.api_path(target)
-        op.done = Done(path, op.size, root, validator.etag)
-        op.state, op.path = "done", path
-        try:
-            warning = await store.files.after_save(path, target)
-        except Exception as error:
-            store.runtime.logger.error("After the upload to %s something failed", path, exc_info=error)
-            warning = "The file is there, but what should happen after it failed; the server's log says why."
-        if warning is not None:
-            op.done = Done(path, op.size, root, validator.etag, warning)
-        return op.done
+    async def _settle(self) -> None:
+        await self._written()
+        await self.idle()
+        await self._let_go()
+        self._store.windows.give_back(self._lent_bytes)
+        self._lent_bytes = 0
+        if self._ownership is not None:
+            self._ownership.close()

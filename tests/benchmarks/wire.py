@@ -186,7 +186,7 @@ class BlockingClient:
         """Cut the connection."""
         self._socket.close()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         """Send frames."""
         self._socket.sendall(data)
 

@@ -14,6 +14,7 @@ from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.messages import Event
 from jupyter_ws_hub.services.base import Nothing
 from jupyter_ws_hub.services.transfers import CreateTransfer, TransferParams, TransfersService, TransferStatus
+from jupyter_ws_hub.transfers.settings import TransferSettings
 
 from ..hub.client import HubClient, code_of, content, only, opened
 from ..support.fakes import Stage, fake_peer
@@ -200,7 +201,8 @@ async def test_a_transfer_that_is_forgotten_is_told_as_gone_and_is_in_no_snapsho
 
 async def test_too_many_transfers_of_one_user_are_refused_for_now(tmp_path: Path) -> None:
     service, stage = await begin(tmp_path)
-    limit = stage.transfers.settings.max_active
+    limit = 16
+    stage.transfers.settings = TransferSettings(max_operations=limit)
     made = [await service.create(upload(f"{number}.bin"), ALICE) for number in range(limit)]
     assert await refused(service, upload("more.bin")) is Code.BUSY
     assert (await service.create(upload("bob.bin"), BOB)).op

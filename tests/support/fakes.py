@@ -19,7 +19,9 @@ from jupyter_ws_hub.services.base import Health, Service, ServiceContext
 from jupyter_ws_hub.services.ports import Model, Running
 from jupyter_ws_hub.storage.base import Draft, Head, Record, Versioned
 from jupyter_ws_hub.storage.memory import MemoryLog, MemoryStorage, MemoryValues
-from jupyter_ws_hub.transfers.store import TransferSettings, TransferStore
+from jupyter_ws_hub.transfers.journal import Journal
+from jupyter_ws_hub.transfers.settings import TransferSettings
+from jupyter_ws_hub.transfers.store import TransferStore
 
 
 class FakeClock:
@@ -251,6 +253,16 @@ class FakeLocalFiles:
             raise HubError(Code.NOT_FOUND, f"There is no {path!r}.")
         return self.root / path
 
+    async def directory(self, path: str) -> Path:
+        """See LocalFiles."""
+        if not (self.root / path).is_dir():
+            raise HubError(Code.NOT_FOUND, f"There is no {path!r}.")
+        return self.root / path
+
+    def allows(self, name: str) -> bool:
+        """See LocalFiles."""
+        return not name.startswith(".")
+
     async def target(self, path: str) -> Path:
         """See LocalFiles."""
         if not (self.root / path).parent.is_dir():
@@ -270,6 +282,11 @@ class FakeLocalFiles:
         return None
 
 
+def fake_journal(root: Path) -> Journal:
+    """A journal beside the directory that is served."""
+    return Journal(root.with_name(f"{root.name}-journal"), str(root), logging.getLogger("test"))
+
+
 class Stage:
     """Services on a hub of fakes, put together as app.py does it; they are not started."""
 
@@ -284,7 +301,7 @@ class Stage:
         self.contents = FakeContents()
         self.platform = FakePlatform()
         self.files = FakeLocalFiles(root)
-        self.transfers = TransferStore(self.files, self.runtime, TransferSettings())
+        self.transfers = TransferStore(self.files, self.runtime, TransferSettings(), fake_journal(self.files.root))
         self.health: list[Health] = []
         methods = [method for service in services for method in service.methods()]
         topics = [topic for service in services for topic in service.all_topics()]

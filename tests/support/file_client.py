@@ -17,7 +17,7 @@ from .address import WAIT_S, Address, to_hub_error
 
 def root_of(data: bytes) -> str:
     """The root digest of a whole file."""
-    digest = BlockDigest(transfer.BLOCK_BYTES)
+    digest = BlockDigest()
     digest.update(data)
     return digest.root()
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES
-from jupyter_ws_hub.transfers.digest import ALGORITHM, BlockDigest
+from jupyter_ws_hub.transfers.digest import BlockDigest
 
 
 def reference(data: bytes, block_bytes: int) -> tuple[list[str], str]:
@@ -23,7 +23,7 @@ def reference(data: bytes, block_bytes: int) -> tuple[list[str], str]:
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300)), st.integers(1, 64))
 def test_any_split_gives_the_digests_of_the_whole(data: bytes, cuts: list[int], block_bytes: int) -> None:
-    digest = BlockDigest(block_bytes)
+    digest = BlockDigest(block_bytes=block_bytes)
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     for start, end in pairwise(edges):
         digest.update(memoryview(data)[start:end])
@@ -42,7 +42,7 @@ def test_whole_blocks_and_the_rest_are_digested(size: int) -> None:
 
 
 def test_the_names_and_sizes_of_the_protocol_stand() -> None:
-    assert ALGORITHM == "xxh3-128"
+    assert BlockDigest().algorithm == "xxh3-128"
     assert BLOCK_BYTES == 4 * 1024 * 1024
     assert BlockDigest().root() == xxhash.xxh3_128(b"").hexdigest()
 
@@ -53,7 +53,7 @@ def test_one_changed_byte_changes_the_root(data: bytes, draw: st.DataObject) -> 
     changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
     roots = []
     for content in (data, changed):
-        digest = BlockDigest(16)
+        digest = BlockDigest(block_bytes=16)
         digest.update(content)
         roots.append(digest.root())
     assert roots[0] != roots[1]

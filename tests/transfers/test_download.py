@@ -40,16 +40,21 @@ class Downloader:
         """Open a stream on an operation, without hello."""
         self.wire = wire or FakeWire()
         self.op = op
-        self.stream = DownloadStream(op, store, self.wire)
+        self.stream = DownloadStream(op, store, self.wire, op.peer or fake_peer())
+
+    async def take(self, frame: str | bytes) -> None:
+        """Let a frame come, and what it begins be done."""
+        self.stream.receive(frame)
+        await self.stream.idle()
 
     async def hello(self, have: int = 0) -> Self:
         """Say hello."""
-        await self.stream.receive(encode_stream(StreamHello(have)))
+        await self.take(encode_stream(StreamHello(have)))
         return self
 
     async def credit(self, limit: int) -> None:
         """Take data up to an offset."""
-        await self.stream.receive(encode_stream(Credit(limit)))
+        await self.take(encode_stream(Credit(limit)))
 
     async def whole(self, have: int = 0) -> Done | StreamError:
         """Take everything; the last message."""
@@ -155,7 +160,7 @@ async def test_what_a_downloader_may_not_send_ends_the_stream(
 ) -> None:
     files.write("a.bin", os.urandom(WINDOW_BYTES + 1))
     client = await (await download(store)).hello()
-    await client.stream.receive(frame)
+    await client.take(frame)
     assert client.error.code == "bad_frame"
     await client.stream.closed()
     assert client.op.state == "paused"

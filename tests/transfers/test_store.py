@@ -17,10 +17,10 @@ from jupyter_ws_hub.protocol.codec import decode_chunk
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.transfer import StreamServerMessage, decode_stream_server
-from jupyter_ws_hub.transfers.disk import PartialFile
 from jupyter_ws_hub.transfers.operation import DownloadPlan, Operation, UploadPlan
-from jupyter_ws_hub.transfers.store import TransferSettings, TransferStore
-from tests.support.fakes import FakeClock, fake_peer, fake_runtime
+from jupyter_ws_hub.transfers.settings import TransferSettings
+from jupyter_ws_hub.transfers.store import TransferStore
+from tests.support.fakes import FakeClock, fake_journal, fake_peer, fake_runtime
 
 
 async def nothing(*arguments: object) -> None:
@@ -96,6 +96,18 @@ class FakeFiles:
         await self.hook("source", path)
         return self._place(path)
 
+    async def directory(self, path: str) -> Path:
+        """See LocalFiles."""
+        await self.hook("directory", path)
+        place = self._place(path) if path else self.root
+        if not place.is_dir():
+            raise HubError(Code.NOT_FOUND, f"There is no directory {path!r}.")
+        return place
+
+    def allows(self, name: str) -> bool:
+        """See LocalFiles."""
+        return not name.startswith(".")
+
     async def target(self, path: str) -> Path:
         """See LocalFiles."""
         await self.hook("target", path)
@@ -159,7 +171,7 @@ def make_store(files: FakeFiles, clock: FakeClock, jp_asyncio_loop: Any) -> Iter
 
     def make(**settings: Any) -> TransferStore:
         settings = {"progress_interval_s": 0.0, **settings}
-        stores.append(TransferStore(files, fake_runtime(clock), TransferSettings(**settings)))
+        stores.append(TransferStore(files, fake_runtime(clock), TransferSettings(**settings), fake_journal(files.root)))
         return stores[-1]
 
     yield make
@@ -236,7 +248,7 @@ async def test_a_download_of_what_is_no_file_is_refused(files: FakeFiles, store:
 
 
 async def test_too_many_operations_are_refused_until_one_ends(make_store: Make) -> None:
-    store = make_store(max_active=2)
+    store = make_store(max_operations=2)
     ops = [await store.create_upload(ALICE, name, 1, ANY) for name in "ab"]
     error = await refusal(store.create_upload(ALICE, "c", 1, ANY))
     assert error.code is Code.BUSY
@@ -244,6 +256,20 @@ async def test_too_many_operations_are_refused_until_one_ends(make_store: Make) 
     assert await store.create_upload(BOB, "c", 1, ANY)
     await store.cancel(ops[0])
     assert await store.create_upload(ALICE, "c", 1, ANY)
+
+
+async def test_too_many_streams_are_refused_until_one_ends(make_store: Make) -> None:
+    store = make_store(max_active=1)
+    first, second = [await store.create_upload(ALICE, name, 1, ANY) for name in "ab"]
+    foreign = await store.create_upload(BOB, "c", 1, ANY)
+    stream = FakeStream()
+    await store.claim(first, stream)
+    error = await refusal(store.claim(second, FakeStream()))
+    assert (error.code, error.retry_after_ms, second.stream) == (Code.BUSY, 1000, None)
+    await store.claim(foreign, FakeStream())
+    await store.claim(first, FakeStream())
+    await store.released(first, stream)
+    assert (await refusal(store.claim(second, FakeStream()))).code is Code.BUSY, "it was replaced, not ended"
 
 
 async def test_the_last_stream_owns_the_operation(store: TransferStore) -> None:
@@ -272,6 +298,7 @@ async def test_cancel_ends_the_stream_once_and_what_has_ended_stays(store: Trans
 
 async def test_what_is_being_published_cannot_be_cancelled(store: TransferStore) -> None:
     op = await store.create_upload(ALICE, "a", 1, ANY)
+    op.stream = FakeStream()
     op.state = "committing"
     assert (await refusal(store.cancel(op))).code is Code.CONFLICT
     assert op.state == "committing"
@@ -298,7 +325,7 @@ async def test_progress_is_told_but_not_too_often(make_store: Make, clock: FakeC
 async def test_only_a_transfer_that_moves_counts_as_activity(make_store: Make, files: FakeFiles) -> None:
     active: list[str] = []
     runtime = replace(fake_runtime(), active=lambda: active.append("active"))
-    store = TransferStore(files, runtime, TransferSettings(progress_interval_s=0))
+    store = TransferStore(files, runtime, TransferSettings(progress_interval_s=0), fake_journal(files.root))
     op = await store.create_upload(ALICE, "a", 1, ANY)
     assert (active, store.running()) == ([], 0)
     op.state = "running"
@@ -330,12 +357,13 @@ async def test_ended_operations_are_forgotten_and_idle_ones_end(make_store: Make
     assert busy.state == "waiting"
 
 
-async def test_stop_ends_all_and_removes_what_is_partial(files: FakeFiles, store: TransferStore) -> None:
+async def test_stop_ends_the_streams_and_keeps_what_has_arrived(
+    files: FakeFiles, store: TransferStore, make_store: Make
+) -> None:
     op = await store.create_upload(ALICE, "a", 1, ANY)
     stream = FakeStream()
     await store.claim(op, stream)
-    op.file = await store.run(PartialFile, files.root / "a", op.id, "a")
-    assert len(files.names()) == 1
     await store.stop()
     assert [error.code for error in stream.errors] == [Code.SHUTTING_DOWN]
-    assert files.names() == []
+    found = await make_store().find(op.id, "alice")
+    assert (found.path, found.size, found.plan, found.state) == ("a", 1, ANY, "waiting")

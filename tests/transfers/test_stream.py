@@ -12,10 +12,11 @@ from jupyter_ws_hub.protocol.errors import HubError, RemoteProtocolError
 from jupyter_ws_hub.protocol.transfer import Done, StreamError
 from jupyter_ws_hub.transfers import stream as module
 from jupyter_ws_hub.transfers.operation import Operation, UploadPlan
-from jupyter_ws_hub.transfers.store import TransferSettings, TransferStore
+from jupyter_ws_hub.transfers.settings import TransferSettings
+from jupyter_ws_hub.transfers.store import TransferStore
 from jupyter_ws_hub.transfers.stream import TransferStream
 
-from ..support.fakes import fake_peer, fake_runtime
+from ..support.fakes import fake_journal, fake_peer, fake_runtime
 from .test_store import FakeFiles, FakeWire
 
 
@@ -26,7 +27,7 @@ class Probe(TransferStream):
     taken = 0
     settled = 0
 
-    async def _take(self, frame: str | bytes) -> None:
+    def _take_data(self, frame: bytes) -> None:
         self.taken += 1
         if self.error is not None:
             raise self.error
@@ -39,10 +40,11 @@ class Probe(TransferStream):
 
 
 def make(tmp_path: Path, wire: FakeWire | None = None) -> tuple[Probe, FakeWire, Operation]:
-    store = TransferStore(FakeFiles(tmp_path), fake_runtime(), TransferSettings())
-    operation = Operation("op", "upload", fake_peer(), "a.bin", 1, UploadPlan(), 0.0)
+    journal = fake_journal(tmp_path)
+    store = TransferStore(FakeFiles(tmp_path), fake_runtime(), TransferSettings(), journal)
+    operation = Operation("op", "upload", "alice", "a.bin", 1, UploadPlan())
     wire = wire or FakeWire()
-    probe = Probe(operation, store, wire)
+    probe = Probe(operation, store, wire, fake_peer())
     operation.stream = probe
     return probe, wire, operation
 
@@ -50,8 +52,10 @@ def make(tmp_path: Path, wire: FakeWire | None = None) -> tuple[Probe, FakeWire,
 async def test_an_error_is_told_before_the_close_and_nothing_is_taken_after_it(tmp_path: Path) -> None:
     probe, wire, _ = make(tmp_path)
     probe.error = HubError(Code.WRONG_OFFSET, "Not there.", details={"expected": 7})
-    await probe.receive(b"x")
-    await probe.receive(b"y")
+    probe.receive(b"x")
+    await probe.idle()
+    probe.receive(b"y")
+    await probe.idle()
     assert wire.texts == [StreamError(probe.error.info, 7)]
     assert wire.closed == (Code.WRONG_OFFSET, "Not there.")
     assert probe.taken == 1
@@ -59,11 +63,12 @@ async def test_an_error_is_told_before_the_close_and_nothing_is_taken_after_it(t
 
 async def test_an_unknown_type_is_told_and_the_stream_goes_on(tmp_path: Path) -> None:
     probe, wire, _ = make(tmp_path)
-    probe.error = HubError(Code.UNKNOWN_TYPE, "What?")
-    await probe.receive("x")
+    probe.receive('{"type":"teleport"}')
+    await probe.idle()
     assert (len(wire.texts), wire.closed) == (1, None)
     probe.error = RemoteProtocolError(Code.UNKNOWN_TYPE, "No such frame.")
-    await probe.receive(b"x")
+    probe.receive(b"x")
+    await probe.idle()
     assert wire.closed == (Code.UNKNOWN_TYPE, "No such frame.")
 
 
@@ -95,13 +100,14 @@ async def test_a_lost_socket_pauses_what_runs_and_lets_the_operation_go(
     probe, wire, operation = make(tmp_path)
     operation.state = before  # type: ignore[assignment]  # the parameters are states
     await probe.closed()
-    await probe.receive(b"late")
+    probe.receive(b"late")
+    await probe.idle()
     assert (operation.state, operation.stream, probe.settled, probe.taken) == (after, None, 1, 0)
     assert wire.sent == []
 
 
 async def test_a_lost_socket_leaves_its_successor_alone(tmp_path: Path) -> None:
     probe, _, operation = make(tmp_path)
-    operation.state, operation.stream = "running", (other := Probe(operation, probe._store, FakeWire()))
+    operation.state, operation.stream = "running", (other := Probe(operation, probe._store, FakeWire(), fake_peer()))
     await probe.closed()
     assert (operation.state, operation.stream) == ("running", other)

@@ -8,6 +8,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -19,9 +20,9 @@ from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import ErrorInfo
 from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES, WINDOW_BYTES, Credit, Done, StreamAck, StreamError
 from jupyter_ws_hub.transfers.disk import Validator
+from jupyter_ws_hub.transfers.file_upload import FileUpload
 from jupyter_ws_hub.transfers.operation import Operation, UploadPlan
 from jupyter_ws_hub.transfers.store import TransferStore
-from jupyter_ws_hub.transfers.upload import UploadStream
 from tests.support.client import root_of, until
 from tests.support.fakes import fake_peer
 
@@ -37,11 +38,16 @@ class Uploader:
         """Open a stream on an operation, without hello."""
         self.wire = wire or FakeWire()
         self.op = op
-        self.stream = UploadStream(op, store, self.wire)
+        self.stream = FileUpload(op, store, self.wire, op.peer or fake_peer())
+
+    async def take(self, frame: str | bytes) -> None:
+        """Let a frame come, and what it begins be done."""
+        self.stream.receive(frame)
+        await self.stream.idle()
 
     async def hello(self) -> Self:
         """Say hello."""
-        await self.stream.receive(transfer.encode_stream(transfer.StreamHello()))
+        await self.take(transfer.encode_stream(transfer.StreamHello()))
         return self
 
     async def send(self, data: bytes, at: int = 0) -> Self:
@@ -49,12 +55,12 @@ class Uploader:
         for start in range(0, len(data), MAX_CHUNK_PAYLOAD_BYTES):
             end = at + min(len(data), start + MAX_CHUNK_PAYLOAD_BYTES)
             await until(lambda end=end: self.limit >= end or self.wire.closed, "credit")  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-            await self.stream.receive(encode_chunk(at + start, data[start : start + MAX_CHUNK_PAYLOAD_BYTES]))
+            await self.take(encode_chunk(at + start, data[start : start + MAX_CHUNK_PAYLOAD_BYTES]))
         return self
 
     async def finish(self, data: bytes, root: str | None = None) -> None:
         """Say that all is sent."""
-        await self.stream.receive(transfer.encode_stream(transfer.Finish(len(data), root or root_of(data))))
+        await self.take(transfer.encode_stream(transfer.Finish(len(data), root or root_of(data))))
 
     async def whole(self, data: bytes) -> Done | StreamError:
         """Everything; the last message that came back."""
@@ -63,6 +69,11 @@ class Uploader:
             await self.send(data[self.welcome.byte_offset :], self.welcome.byte_offset)
             await self.finish(data)
         return self.last
+
+    @property
+    def partial(self) -> bytes:
+        """What has arrived."""
+        return Path(self.op.partial or "").read_bytes()
 
     @property
     def welcome(self) -> transfer.StreamWelcome:
@@ -109,8 +120,8 @@ async def begun(
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Nothing is written to the disk before this is set."""
-    event, pwrite = threading.Event(), os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda *arguments: event.wait(5) and pwrite(*arguments))
+    event, pwritev = threading.Event(), os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda *arguments: event.wait(5) and pwritev(*arguments))
     yield event
     event.set()
 
@@ -202,20 +213,20 @@ async def test_a_digest_that_does_not_match_publishes_nothing(store: TransferSto
 async def test_a_wrong_offset_names_the_right_one_and_writes_nothing(store: TransferStore) -> None:
     for at, expected in [(5, 4), (3, 4), (0, 4)]:
         client = await begun(store, DATA[:4])
-        await client.stream.receive(encode_chunk(at, b"XX"))
+        await client.take(encode_chunk(at, b"XX"))
         assert (client.error.code, client.last.expected) == ("wrong_offset", expected)
         await client.stream.closed()
-        assert client.op.file.partial.read_bytes() == DATA[:4]
+        assert client.partial == DATA[:4]
         await store.cancel(client.op)
 
 
 @pytest.mark.parametrize("chunk", [encode_chunk(4, b"X" * 7), encode_chunk(4, b"X", file_index=1)])
 async def test_more_than_announced_is_refused_and_nothing_of_it_is_written(store: TransferStore, chunk: bytes) -> None:
     client = await begun(store, DATA[:4])
-    await client.stream.receive(chunk)
+    await client.take(chunk)
     assert client.error.code in ("too_big", "wrong_offset")
     await client.stream.closed()
-    assert client.op.file.partial.read_bytes() == DATA[:4]
+    assert client.partial == DATA[:4]
 
 
 # What happens meanwhile
@@ -231,7 +242,7 @@ async def test_a_superseded_stream_writes_nothing_more(store: TransferStore, gat
     gate.set()
     await taking_over
     assert new.welcome.byte_offset == 4
-    await old.stream.receive(encode_chunk(4, b"XXXXXX"))
+    await old.take(encode_chunk(4, b"XXXXXX"))
     await old.stream.closed()
     assert old.op.stream is new.stream
     await new.send(DATA[4:], 4)
@@ -243,7 +254,7 @@ async def test_cancel_in_the_midst_removes_the_partial_file(store: TransferStore
     client = await begun(store, DATA[:4])
     await store.cancel(client.op)
     assert (client.error.code, client.op.state) == ("cancelled", "cancelled")
-    await client.stream.receive(encode_chunk(4, b"XXXXXX"))
+    await client.take(encode_chunk(4, b"XXXXXX"))
     await client.stream.closed()
     assert files.names() == []
     again = await Uploader(store, client.op).hello()
@@ -254,20 +265,20 @@ async def test_cancel_in_the_midst_removes_the_partial_file(store: TransferStore
 async def test_a_full_disk_pauses_and_the_rest_can_be_sent_later(
     store: TransferStore, files: FakeFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pwrite = os.pwrite
+    pwritev = os.pwritev
 
-    def small_disk(descriptor: int, data: bytes, at: int) -> int:
+    def small_disk(descriptor: int, parts: list[memoryview], at: int) -> int:
         if at >= 7:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return pwrite(descriptor, bytes(data[: 7 - at]), at)
+        return pwritev(descriptor, [b"".join(parts)[: 7 - at]], at)
 
-    monkeypatch.setattr(os, "pwrite", small_disk)
+    monkeypatch.setattr(os, "pwritev", small_disk)
     client = await begun(store, DATA)
     await until(lambda: client.wire.closed, "the error")
     assert (client.error.code, client.error.retryable, client.wire.closed[0]) == ("no_space", True, 4009)
     await client.stream.closed()
     assert (client.op.state, client.op.error.code) == ("paused", Code.NO_SPACE)
-    monkeypatch.setattr(os, "pwrite", pwrite)
+    monkeypatch.setattr(os, "pwritev", pwritev)
     second = Uploader(store, client.op)
     assert isinstance(await second.whole(DATA), Done)
     assert second.welcome.byte_offset == 7

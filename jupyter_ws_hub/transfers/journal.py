@@ -1,0 +1,184 @@
+"""What survives a server: a small file per operation, the digests of its blocks, and who owns it now.
+
+The files lie in Jupyter's data directory, which several servers of one home may share. All methods block.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from logging import Logger
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ..protocol.codes import Code
+from ..protocol.errors import ErrorInfo, HubError
+from ..protocol.transfer import Direction, Done, Kind
+from .operation import DownloadPlan, Publishing, State, UploadPlan
+
+RECORD: Final = ".json"
+BLOCKS: Final = ".blocks"
+OWNER: Final = ".owner"
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str:
+    """What tells one start of this machine from another; empty where the system does not say."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An operation, as it is kept. `root` is the directory that its server serves; `partial` is absolute."""
+
+    id: str
+    direction: Direction
+    kind: Kind
+    principal: str
+    path: str
+    size: int
+    root: str
+    plan: UploadPlan
+    download: DownloadPlan | None
+    name: str
+    created_s: float
+    touched_s: float
+    state: State
+    etag: str | None = None
+    entries: int = 0
+    settled: int = 0
+    failed: int = 0
+    begun: int = 0
+    """Entries of a tree before this number may have been published."""
+    byte_offset: int = 0
+    durable: int = 0
+    boot: str = ""
+    held: bool = False
+    error: ErrorInfo | None = None
+    done: Done | None = None
+    target: str | None = None
+    """Where an upload is written to, absolute, with symbolic links followed."""
+    partial: str | None = None
+    mode: int = 0o600
+    publishing: Publishing | None = None
+
+
+class Ownership:
+    """The right to write what belongs to an operation: the newest generation has it, on whatever server.
+
+    A generation is a number in a file; a lock on it is held for the short time of each write. Where the file system
+    has no locks the number alone has to do.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the operation over: whoever had it before writes nothing more when this returns."""
+        self._threads = threading.Lock()  # the lock of the file system is between processes
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with self._locked():
+            self.generation = self._read() + 1
+            os.pwrite(self._descriptor, self.generation.to_bytes(8, "big"), 0)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        locked = False
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            locked = True
+        try:
+            yield
+        finally:
+            if locked:
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def _read(self) -> int:
+        return int.from_bytes(os.pread(self._descriptor, 8, 0), "big")
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Let nobody take the operation over meanwhile.
+
+        Raises:
+            HubError: `superseded` if somebody has.
+        """
+        if self._descriptor < 0:
+            raise HubError(Code.SUPERSEDED, "This stream has ended.")
+        with self._threads, self._locked():
+            if self._read() != self.generation:
+                raise HubError(Code.SUPERSEDED, "Another server goes on with this transfer.")
+            yield
+
+    def close(self) -> None:
+        """Let go. Idempotent."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class Journal:
+    """The records of one server root."""
+
+    def __init__(self, folder: Path, root: str, logger: Logger) -> None:
+        """Nothing is touched yet."""
+        self._folder = folder
+        self.root = root
+        self._logger = logger
+        self.boot = boot_id()
+
+    def _path(self, id: str, suffix: str) -> Path:
+        if not id.isalnum():  # it names a file, and comes from a client
+            raise HubError(Code.NOT_FOUND, "There is no such transfer (any more).")
+        return self._folder / f"{id}{suffix}"
+
+    def blocks_path(self, id: str) -> Path:
+        """Where the digests of an upload's blocks are kept."""
+        return self._path(id, BLOCKS)
+
+    def save(self, record: Record, *, sync: bool = False) -> None:
+        """Keep a record; with `sync` also over a power loss. Raises OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._path(record.id, RECORD)
+        new = path.with_suffix(f".{os.getpid()}.new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.write(descriptor, msgspec.json.encode(record))
+            if sync:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(new, path)
+
+    def load(self, id: str) -> Record | None:
+        """A record of this root; None if there is none, or if it cannot be read."""
+        path = self._path(id, RECORD)
+        try:
+            record = msgspec.json.decode(path.read_bytes(), type=Record)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            self._logger.warning("A transfer's record cannot be read: %s", error)
+            return None
+        return record if record.root == self.root and record.id == id else None
+
+    def ids(self) -> set[str]:
+        """The ids of all records, of other roots too."""
+        try:
+            return {name[: -len(RECORD)] for name in os.listdir(self._folder) if name.endswith(RECORD)}
+        except OSError:
+            return set()
+
+    def take(self, id: str) -> Ownership:
+        """Become the owner of an operation. Raises OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Ownership(self._path(id, OWNER))
+
+    def remove(self, id: str) -> None:
+        """Forget an operation. Idempotent; raises OSError."""
+        for suffix in (RECORD, BLOCKS, OWNER):
+            self._path(id, suffix).unlink(missing_ok=True)
