@@ -4,6 +4,8 @@ const esModules = [
   '@codemirror',
   '@jupyter/',
   '@jupyterlab/',
+  '@microsoft/',
+  'exenv-es6',
   'lib0',
   'nanoid',
   'vscode-ws-jsonrpc',
