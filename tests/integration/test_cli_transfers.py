@@ -61,9 +61,7 @@ def modified_ms(path: Path) -> int:
 def tree(folder: Path) -> dict[str, tuple[bytes | None, int]]:
     """All that is in a folder: contents and modification times in ms; of folders neither."""
     return {
-        str(path.relative_to(folder)): (None, 0)
-        if path.is_dir()
-        else (path.read_bytes(), modified_ms(path))
+        str(path.relative_to(folder)): (None, 0) if path.is_dir() else (path.read_bytes(), modified_ms(path))
         for path in folder.rglob("*")
     }
 
