@@ -113,7 +113,7 @@ class HubApp(HubTraits, ExtensionApp):
         journal = Journal(settings.transfers_dir or data / "transfers", root, self.log)
         spool = Spool((settings.transfers_dir or data) / "spool", root)
         self._sweep_spool = partial(spool.sweep, keep_s=settings.transfers.keep_idle_s, ids=journal.ids)
-        return TransferStore(FilesAdapter(serverapp, spool), runtime, settings.transfers, journal)
+        return TransferStore(FilesAdapter(serverapp, spool, self.log), runtime, settings.transfers, journal)
 
     def _make_endpoints(self, settings: Settings, runtime: Runtime) -> None:
         """What the handlers are handed, and what lets time pass for them."""

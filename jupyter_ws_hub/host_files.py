@@ -1,10 +1,11 @@
-"""The adapter for transfers: where API paths lie on the disk, or how a ContentsManager that keeps them elsewhere is fed."""
+"""The adapter for transfers: where API paths lie on the disk, or in the spool where a manager keeps files elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 from collections.abc import Callable
+from logging import Logger
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from .transfers.spool import Spool
 class FilesAdapter(ManagerAccess):
     """transfers.ports.LocalFiles on the server's ContentsManager."""
 
-    def __init__(self, serverapp: ServerApp, spool: Spool) -> None:
+    def __init__(self, serverapp: ServerApp, spool: Spool, logger: Logger) -> None:
         """`spool` keeps what goes to, or comes from, a manager whose files are elsewhere."""
         super().__init__(serverapp)
         self._spool = spool
-        self._remote = RemoteFiles(RemoteAdapter(serverapp), spool)
+        self._remote = RemoteFiles(RemoteAdapter(serverapp), spool, logger)
 
     @property
     def remote(self) -> RemoteFiles | None:

@@ -23,6 +23,10 @@ class Stream(Protocol):
         """Tell the client why, close its socket, and return when nothing is written any more."""
         ...
 
+    async def touch(self) -> None:
+        """Write down that the operation is alive."""
+        ...
+
 
 class UploadPlan(msgspec.Struct, frozen=True):
     """What an upload is to become."""

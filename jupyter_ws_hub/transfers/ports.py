@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Seen(NamedTuple):
-    """What a look at a file or directory tells; `size` is in bytes, `mtime_ms` counts from 1970-01-01 UTC, 0: unknown."""
+    """What a look at something tells; `size` is in bytes, `mtime_ms` counts from 1970-01-01 UTC, 0 if not known."""
 
     type: Literal["file", "directory"]
     size: int | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from logging import Logger
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -60,8 +61,9 @@ def _old_path(temporary: str) -> str:
 class RemoteFiles:
     """The files of one ContentsManager."""
 
-    def __init__(self, manager: Remote, spool: Spool) -> None:
+    def __init__(self, manager: Remote, spool: Spool, logger: Logger) -> None:
         """Nothing is asked yet."""
+        self._logger = logger
         self._manager = manager
         self.spool = spool
         self.ignores_chunks = False
@@ -119,27 +121,47 @@ class RemoteFiles:
 
     # Writing
 
-    async def write(self, temporary: str, body: Body, path: str) -> None:
-        """Make a file under a temporary name and see that it is whole. `path` is the name for messages.
+    async def put(
+        self, temporary: str, path: str, body: Body, if_exists: IfExists, expect_etag: str | None, begin: Begin
+    ) -> Placed:
+        """Make a file: under a temporary name first, then, when it is whole, under its own, or the next free one.
 
         Raises:
-            HubError: `unsupported` if the manager does not keep what it is given; what the manager raises. Then there
-                may be something under the temporary name, which is to be removed.
+            HubError: `exists`, `conflict`; `unsupported` if the manager does not keep what it is given; what the
+                manager raises. What was there is there again then, and nothing else.
         """
-        with_chunks = body.size > CHUNK_BYTES and not self.ignores_chunks
-        async with _naming(temporary, path):
+        policy: IfExists = "fail" if expect_etag == ABSENT else if_exists
+        try:
+            async with _naming(temporary, path):
+                if policy != "rename":
+                    await self.check(path, policy, expect_etag)
+                await self._write(temporary, body, path)
+                return await self._place(temporary, path, policy, expect_etag, begin)
+        except BaseException:
+            await self.clean(temporary)
+            raise
+
+    async def clean(self, temporary: str) -> None:
+        """Remove what is under a temporary name, if it can be. Idempotent; raises nothing."""
+        try:
             await self._remove(temporary)
-            if with_chunks:
-                await self._save_chunks(temporary, body)
-                if await self._is_whole(temporary, body):
-                    return
-                self.ignores_chunks = True
-            self.check_size(path, body.size)
-            await self._manager.save(temporary, await asyncio.to_thread(body.encoded, 0, body.size), None)
-            if not await self._is_whole(temporary, body, read=with_chunks):
-                raise HubError(
-                    Code.UNSUPPORTED, f"{path!r} was not kept whole where this server keeps its files; nothing changed."
-                )
+        except Exception as error:  # noqa: BLE001  # a manager may raise anything; what counts is why it came to this
+            self._logger.warning("%s is left of an upload: %s", temporary, error)
+
+    async def _write(self, temporary: str, body: Body, path: str) -> None:
+        with_chunks = body.size > CHUNK_BYTES and not self.ignores_chunks
+        await self._remove(temporary)
+        if with_chunks:
+            await self._save_chunks(temporary, body)
+            if await self._is_whole(temporary, body):
+                return
+            self.ignores_chunks = True
+        self.check_size(path, body.size)
+        await self._manager.save(temporary, await asyncio.to_thread(body.encoded, 0, body.size), None)
+        if not await self._is_whole(temporary, body, read=with_chunks):
+            raise HubError(
+                Code.UNSUPPORTED, f"{path!r} was not kept whole where this server keeps its files; nothing is changed."
+            )
 
     async def _save_chunks(self, temporary: str, body: Body) -> None:
         for number, start in enumerate(range(0, body.size, CHUNK_BYTES), start=1):
@@ -158,29 +180,26 @@ class RemoteFiles:
             return seen.size is not None
         return await asyncio.to_thread(body.is_same, await self._manager.load(path))
 
-    async def place(
-        self, temporary: str, path: str, if_exists: IfExists, expect_etag: str | None, begin: Begin
+    async def _place(
+        self, temporary: str, path: str, policy: IfExists, expect_etag: str | None, begin: Begin
     ) -> Placed:
-        """Give a file that was written its name, or the next free one.
-
-        Raises:
-            HubError: `exists`, `conflict`, what the manager raises; what was there is there again then.
-        """
-        policy: IfExists = "fail" if expect_etag == ABSENT else if_exists
         folder, slash, last = path.rpartition("/")
         for name in names(last, policy):
             candidate = f"{folder}{slash}{name}"
             try:
-                async with begin(candidate), _naming(temporary, candidate):
+                async with begin(candidate):
                     await self.check(candidate, "fail" if policy == "rename" else policy, expect_etag)
                     await self._swap(temporary, candidate)
             except HubError as error:
                 if error.code is Code.EXISTS and policy == "rename":
                     continue
                 raise
-            seen = await self._manager.look(candidate)
-            return Placed(candidate, "" if seen is None else seen.etag)
+            return await self._placed(candidate)
         raise HubError(Code.EXISTS, f"{path!r} exists already; it was left as it is.")
+
+    async def _placed(self, path: str) -> Placed:
+        seen = await self._manager.look(path)
+        return Placed(path, "" if seen is None else seen.etag)
 
     async def _swap(self, temporary: str, path: str) -> None:
         manager, old = self._manager, _old_path(temporary)
@@ -191,9 +210,10 @@ class RemoteFiles:
         try:
             await manager.rename(temporary, path)
         except BaseException:
-            await manager.rename(old, path)
+            if await manager.look(path) is None:
+                await manager.rename(old, path)
             raise
-        await self._remove(old)
+        await self.clean(old)
 
     async def recover(self, temporary: str, path: str, body: Body) -> Placed | None:
         """After a server has died while it gave a file its name: finish that, or bring back what was there.
@@ -202,9 +222,8 @@ class RemoteFiles:
         """
         manager, old = self._manager, _old_path(temporary)
         if await manager.look(temporary) is None and await self._is_whole(path, body, read=True):
-            await self._remove(old)
-            seen = await manager.look(path)
-            return Placed(path, "" if seen is None else seen.etag)
+            await self.clean(old)
+            return await self._placed(path)
         if await manager.look(path) is None and await manager.look(old) is not None:
             await manager.rename(old, path)
         await self._remove(temporary)
@@ -213,11 +232,6 @@ class RemoteFiles:
     async def _remove(self, path: str) -> None:
         if await self._manager.look(path) is not None:
             await self._manager.delete(path)
-
-    async def remove(self, temporary: str, path: str) -> None:
-        """Remove what is under a temporary name. Idempotent; `path` is the name for messages."""
-        async with _naming(temporary, path):
-            await self._remove(temporary)
 
     async def make_directory(self, base: str, parts: Sequence[str]) -> None:
         """Make a directory below one that exists, with those above it. Raises `exists` where a file is in the way."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Final
 
-from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from .disk import disk_error
 from .partial import PARTIAL_SUFFIX

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from ..protocol.codes import Code
@@ -13,9 +12,10 @@ from .body import Body
 from .digest import file_root
 from .places import parts_of
 from .remote import RemoteFiles, temporary_path
+from .spooled_upload import holding, remote_of
 from .tree import Arrived, TreeSplitter
 from .tree_upload import TreeUpload
-from .tree_writer import Outcome
+from .tree_writer import Group, Outcome
 
 _DIRECTORIES_KNOWN: Final = 10_000
 
@@ -28,10 +28,7 @@ class SpooledTree(TreeUpload):
 
     @property
     def _remote(self) -> RemoteFiles:
-        remote = self._store.files.remote
-        if remote is None:
-            raise HubError(Code.CONFLICT, f"{self._op.path!r} lies elsewhere now; upload it again.")
-        return remote
+        return remote_of(self._store, self._op.path)
 
     async def _prepare(self) -> None:
         op = self._op
@@ -42,8 +39,10 @@ class SpooledTree(TreeUpload):
     async def _check_place(self) -> None:
         await self._remote.directory(self._op.path)
 
-    async def _put_entries(self, group: Sequence[Arrived], begun: int) -> list[Outcome]:
-        return [await self._put_entry(arrived, begun) for arrived in group]
+    async def _put_entries(self, group: Group, begun: int) -> None:
+        for arrived in group.arrived:
+            if arrived.number not in group.outcomes:
+                group.outcomes[arrived.number] = await self._put_entry(arrived, begun)
 
     async def _put_entry(self, arrived: Arrived, begun: int) -> Outcome:
         entry, number = arrived.entry, arrived.number
@@ -80,36 +79,15 @@ class SpooledTree(TreeUpload):
         expect = None if entry.expect == ABSENT else entry.expect
         await self._make_directory(parts[:-1])
         try:
-            if policy != "rename":
-                await remote.check(path, policy, expect)
-            await remote.write(temporary, body, path)
-            placed = await remote.place(temporary, path, policy, expect, self._begin_placing)
+            placed = await remote.put(temporary, path, body, policy, expect, self._begin_placing)
         except HubError as error:
-            await self._clean(temporary, path)
             if error.code is Code.EXISTS and policy == "skip":
                 return Outcome(number, entry, skipped=True)
             raise
-        except BaseException:
-            await self._clean(temporary, path)
-            raise
-        name = placed.path.rpartition("/")[2]
-        return Outcome(number, entry, "/".join((*parts[:-1], name)))
+        return Outcome(number, entry, "/".join((*parts[:-1], placed.path.rpartition("/")[2])))
 
-    @asynccontextmanager
-    async def _begin_placing(self, path: str) -> AsyncIterator[None]:
-        hold = self.owned.hold()
-        await self._store.run(hold.__enter__)
-        try:
-            yield
-        finally:
-            await self._store.run(hold.__exit__, None, None, None)
-
-    async def _clean(self, temporary: str, path: str) -> None:
-        """As with one file: why it came to this is what counts."""
-        try:
-            await self._remote.remove(temporary, path)
-        except Exception as error:
-            self._store.runtime.logger.warning("%s is left of an upload: %s", temporary, error)
+    def _begin_placing(self, path: str) -> AbstractAsyncContextManager[None]:
+        return holding(self._store, self.owned)
 
     async def _finish_writing(self) -> None:
         """Modification times of directories cannot be set through a manager."""

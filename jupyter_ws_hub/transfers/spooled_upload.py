@@ -13,20 +13,34 @@ from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from .body import Body
 from .file_upload import FileUpload, Published
+from .journal import Ownership
 from .operation import Publishing
 from .partial import PartialFile
 from .remote import RemoteFiles, temporary_path
+from .store import TransferStore
+
+
+@asynccontextmanager
+async def holding(store: TransferStore, owned: Ownership) -> AsyncIterator[None]:
+    """Keep other servers away for the time of a few calls; raises `superseded` if one has taken over."""
+    hold = owned.hold()
+    await store.run(hold.__enter__)
+    try:
+        yield
+    finally:
+        await store.run(hold.__exit__, None, None, None)
+
+
+def remote_of(store: TransferStore, path: str) -> RemoteFiles:
+    """The files elsewhere; raises `conflict` if they are on this disk now."""
+    remote = store.files.remote
+    if remote is None:
+        raise HubError(Code.CONFLICT, f"{path!r} lies on the server's own disk now; upload it again.")
+    return remote
 
 
 class SpooledUpload(FileUpload):
     """The stream of one file."""
-
-    @property
-    def _remote(self) -> RemoteFiles:
-        remote = self._store.files.remote
-        if remote is None:
-            raise HubError(Code.CONFLICT, f"{self._op.path!r} lies elsewhere now; upload it again.")
-        return remote
 
     def _body(self, root: str) -> Body:
         op = self._op
@@ -35,15 +49,19 @@ class SpooledUpload(FileUpload):
     async def _was_published(self, publishing: Publishing) -> bool:
         if not publishing.temporary:
             return False
-        path = publishing.path or self._op.path
-        placed = await self._remote.recover(publishing.temporary, path, self._body(publishing.root))
+        path = publishing.path
+        remote = remote_of(self._store, path)
+        if not path:
+            await remote.clean(publishing.temporary)
+            return False
+        placed = await remote.recover(publishing.temporary, path, self._body(publishing.root))
         if placed is None:
             return False
         await self._published(Published(placed.path, Path(placed.path), placed.etag), publishing.root)
         return True
 
     async def _publish(self, file: PartialFile, root: str) -> Published:
-        op, store, plan, remote = self._op, self._store, self._op.plan, self._remote
+        op, store, plan, remote = self._op, self._store, self._op.plan, remote_of(self._store, self._op.path)
         await store.run(file.sync)
         temporary = temporary_path(op.path, op.id, self.owned.generation)
         publishing = Publishing(0, 0, root, temporary)
@@ -54,26 +72,13 @@ class SpooledUpload(FileUpload):
         @asynccontextmanager
         async def begin(path: str) -> AsyncIterator[None]:
             await store.save(op, self.owned, Publishing(0, 0, root, temporary, path), sync=True)
-            hold = self.owned.hold()
-            await store.run(hold.__enter__)
             try:
-                yield
-            finally:
-                await store.run(hold.__exit__, None, None, None)
+                async with holding(store, self.owned):
+                    yield
+            except BaseException:  # it did not get its name, and is removed: that must not look as if it had
+                await store.save(op, self.owned, publishing, sync=True)
+                raise
 
-        try:
-            if plan.if_exists != "rename":
-                await remote.check(op.path, plan.if_exists, plan.expect_etag)
-            await remote.write(temporary, self._body(root), op.path)
-            placed = await remote.place(temporary, op.path, plan.if_exists, plan.expect_etag, begin)
-        except BaseException:
-            await self._clean(remote, temporary)
-            raise
+        body = self._body(root)
+        placed = await remote.put(temporary, op.path, body, plan.if_exists, plan.expect_etag, begin)
         return Published(placed.path, Path(placed.path), placed.etag)
-
-    async def _clean(self, remote: RemoteFiles, temporary: str) -> None:
-        """Remove what is there under the temporary name, if it can be: why it came to this is what counts."""
-        try:
-            await remote.remove(temporary, self._op.path)
-        except Exception as error:
-            self._store.runtime.logger.warning("%s is left of an upload: %s", temporary, error)

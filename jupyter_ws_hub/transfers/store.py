@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
+
+import msgspec
 
 from ..ports import Peer, Runtime
 from ..protocol.codes import Code
@@ -20,7 +23,7 @@ from .disk import SourceFile, Validator, disk_error
 from .journal import Journal, Ownership, Record
 from .operation import ENDED, DownloadPlan, Occupied, Operation, Publishing, Stream, UploadPlan
 from .partial import discard
-from .places import free_bytes, occupied
+from .places import check_space, occupied
 from .ports import LocalFiles
 from .records import adopt, apply, record_of
 from .settings import TransferSettings
@@ -59,6 +62,8 @@ class TransferStore:
             HubError: `invalid`, `too_big`, `no_space`, `exists`, `conflict`, `busy`, or what `LocalFiles` raises.
         """
         limit = self.settings.max_upload_bytes
+        if not hasattr(os, "pwritev"):
+            raise HubError(Code.UNSUPPORTED, "This server's system cannot take uploads over streams.")
         if size < 0 or plan.entries < 0:
             raise HubError(Code.INVALID, "A file cannot have less than 0 bytes.")
         if plan.kind == "zip":
@@ -77,19 +82,10 @@ class TransferStore:
                 elif await self.run(target.exists):
                     raise HubError(Code.EXISTS, f"{path!r} exists already.")
             await self.files.before_save(path, size)
-        await self._check_space(path, directory, size)
+        await self.run(check_space, directory, path, size, self.settings.min_free_bytes)
         operation = Operation(self.runtime.new_id(), "upload", peer.principal, path.strip("/"), size, plan)
         operation.kind, operation.entries = plan.kind, plan.entries
         return await self._add(operation, peer)
-
-    async def _check_space(self, path: str, directory: Path, size: int) -> None:
-        free = await self.run(free_bytes, directory) - self.settings.min_free_bytes
-        if size > free:
-            raise HubError(
-                Code.NO_SPACE,
-                f"{path!r} needs {size} bytes, but only {max(free, 0)} are free on the server.",
-                details={"needed": size, "free": max(free, 0)},
-            )
 
     async def create_download(self, peer: Peer, path: str, plan: DownloadPlan) -> Operation:
         """Prepare a download.
@@ -257,6 +253,17 @@ class TransferStore:
         finally:
             ownership.close()
 
+    async def touch(self, operation: Operation) -> None:
+        """Write down that somebody goes on with an operation, so that no server lets it expire."""
+        operation.touched_s = now_s = self.runtime.clock()
+
+        def write() -> None:
+            record = self.journal.load(operation.id)
+            if record is not None:
+                self.journal.save(msgspec.structs.replace(record, touched_s=now_s))
+
+        await self.run(write)
+
     async def released(self, operation: Operation, stream: Stream) -> None:
         """A stream has ended, and writes nothing more."""
         if operation.stream is not stream:
@@ -381,8 +388,11 @@ class TransferStore:
             if operation.state in ENDED:
                 if idle_s > self.settings.keep_ended_s:
                     await self.forget(operation)
-            elif operation.stream is None and idle_s > self.settings.keep_idle_s:
-                await self._expire(operation, now_s)
+            elif operation.stream is None:
+                if idle_s > self.settings.keep_idle_s:
+                    await self._expire(operation, now_s)
+            elif idle_s > self.settings.touch_interval_s:
+                await self._touch(operation, operation.stream)
 
     async def _expire(self, operation: Operation, now_s: float) -> None:
         """End what nobody goes on with, unless another server does."""
@@ -393,6 +403,12 @@ class TransferStore:
                 await self.fail(operation, error)
         except HubError as error:
             self.runtime.logger.warning("The transfer of %s has not been ended: %s", operation.path, error)
+
+    async def _touch(self, operation: Operation, stream: Stream) -> None:
+        try:
+            await stream.touch()
+        except HubError as error:
+            self.runtime.logger.warning("That %s is alive could not be written down: %s", operation.path, error)
 
     async def stop(self) -> None:
         """End all streams, keep what has arrived, end the threads."""

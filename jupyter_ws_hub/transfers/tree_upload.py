@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,14 +14,17 @@ from ..protocol.transfer import Done, Finish, Settled, StreamAck, StreamClientMe
 from ..protocol.transfer_server import UploadReceiver
 from .disk import disk_error
 from .tree import Arrived, TreeSplitter
-from .tree_writer import Outcome, TreeWriter
+from .tree_writer import Group, Outcome, TreeWriter
 from .upload import UploadStream
 
 _UNKNOWN_SIZE: Final = 2**62
 """The size of a tree is known when all its entries are announced."""
 
-_GROUP: Final = 64
+_GROUP: Final = 128
 """Files that are brought to the disk together."""
+
+_SYNCS: Final = 4
+"""Threads that wait for the disk at the same time: it does much of it in one go."""
 
 _EVENTS_AT_A_TIME: Final = 4
 
@@ -79,13 +83,12 @@ class TreeUpload(UploadStream):
         before, end = op.begun, group[-1].number + 1
         op.begun = max(op.begun, end)
         await self._store.save(op, self.owned)
-        refused = {arrived.number: await self._refusal(arrived) for arrived in group}
-        accepted = [arrived for arrived in group if refused[arrived.number] is None]
-        outcomes = {outcome.number: outcome for outcome in await self._put_entries(accepted, before)}
+        together = Group(group)
         for arrived in group:
-            if (error := refused[arrived.number]) is not None:
-                outcomes[arrived.number] = Outcome(arrived.number, arrived.entry, error=error)
-        await self._settled([outcomes[arrived.number] for arrived in group], group[-1].end)
+            if (error := await self._refusal(arrived)) is not None:
+                together.outcomes[arrived.number] = Outcome(arrived.number, arrived.entry, error=error)
+        await self._put_entries(together, before)
+        await self._settled([together.outcomes[arrived.number] for arrived in group], group[-1].end)
 
     async def _check_place(self) -> None:
         op, store, writer = self._op, self._store, self._writer_of_tree
@@ -93,16 +96,21 @@ class TreeUpload(UploadStream):
         if not await store.run(writer.is_at, await store.files.directory(op.path)):
             raise HubError(Code.NOT_FOUND, f"The directory {op.path!r} is not the one any more that it was.")
 
-    async def _put_entries(self, group: Sequence[Arrived], begun: int) -> list[Outcome]:
-        """Settle entries, in order. Those before number `begun` may be there from an interrupted try."""
-        writer, owned = self._writer_of_tree, self.owned
+    async def _put_entries(self, group: Group, begun: int) -> None:
+        """Settle entries without an outcome. Those before number `begun` may be there from an interrupted try."""
+        store, writer, owned = self._store, self._writer_of_tree, self.owned
         assert writer is not None
 
-        def put() -> list[Outcome]:
+        def held(work: Callable[[], None]) -> None:
             with owned.hold():
-                return writer.put(group, begun)
+                work()
 
-        return await self._store.run(put)
+        try:
+            await store.run(held, partial(writer.write, group))
+            await asyncio.gather(*(store.run(group.sync, part, _SYNCS) for part in range(_SYNCS)))
+            await store.run(held, partial(writer.publish, group, begun))
+        finally:
+            await store.run(writer.clean, group)
 
     async def _refusal(self, arrived: Arrived) -> HubError | None:
         """What the pre-save hooks say."""

@@ -148,10 +148,15 @@ class FakeStream:
     """A stream that notes why it had to give up."""
 
     errors: list[HubError] = field(default_factory=list)
+    touched: int = 0
 
     async def give_up(self, error: HubError) -> None:
         """See Stream."""
         self.errors.append(error)
+
+    async def touch(self) -> None:
+        """See Stream."""
+        self.touched += 1
 
 
 Make = Callable[..., TransferStore]
@@ -374,3 +379,22 @@ async def test_stop_ends_the_streams_and_keeps_what_has_arrived(
     assert [error.code for error in stream.errors] == [Code.SHUTTING_DOWN]
     found = await make_store().find(op.id, "alice")
     assert (found.path, found.size, found.plan, found.state) == ("a", 1, ANY, "waiting")
+
+
+async def test_what_somebody_goes_on_with_does_not_expire_on_another_server(make_store: Make, clock: FakeClock) -> None:
+    here, there = make_store(keep_idle_s=3600, touch_interval_s=300), make_store(keep_idle_s=3600)
+    op = await here.create_upload(ALICE, "a", 1, ANY)
+    stream = FakeStream()
+    await here.claim(op, stream)
+    (seen,) = await there.load()
+    for _ in range(30):
+        clock.advance(200)
+        await here.sweep()
+        if stream.touched:
+            stream.touched = 0
+            await here.touch(op)
+        await there.sweep()
+    assert (op.state, seen.state) == ("waiting", "waiting")
+    clock.advance(3601)
+    await there.sweep()
+    assert seen.state == "failed"
