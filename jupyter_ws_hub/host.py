@@ -6,7 +6,9 @@ Nothing here decides; it translates: HTTPErrors into codes, users into peers, ma
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,13 @@ from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.fileio import FileManagerMixin
 from tornado.web import HTTPError
 
+from .host_files import directory_of, listen, with_etag
+from .listing.elsewhere import ContentsEvent
+from .listing.entry import Directory
 from .ports import Peer
 from .protocol.codes import Code
 from .protocol.errors import HubError
-from .services.ports import Model, Running
+from .services.ports import Checkpoint, Model, Running
 from .transfers.disk import disk_error
 
 ACTIVITY_INTERVAL_S = 1.0
@@ -36,6 +41,10 @@ _CODES = {
     415: Code.INVALID,
     507: Code.NO_SPACE,
 }
+
+
+def _time(value: object) -> str:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
 def _not_found(path: str) -> HubError:
@@ -99,7 +108,7 @@ class ContentsAdapter:
         if type == "directory" and not await self._ask(path, self._manager.dir_exists, path):
             raise _not_found(path)
         model: Model = await self._ask(path, self._manager.get, path, content=content, type=type, format=format)
-        return model
+        return with_etag(self._manager, model)
 
     async def save(self, path: str, model: Model) -> Model:
         """See Contents."""
@@ -108,14 +117,14 @@ class ContentsAdapter:
         if not path.strip("/") or not await self._ask(parent, self._manager.dir_exists, parent):
             raise _not_found(parent)
         saved: Model = await self._ask(path, self._manager.save, model, path)
-        return saved
+        return with_etag(self._manager, saved)
 
     async def create(self, path: str, type: str) -> Model:
         """See Contents."""
         await self._visible(path)
         await self._vacant(path)
         made: Model = await self._ask(path, self._manager.new, {"type": type}, path)
-        return made
+        return with_etag(self._manager, made)
 
     async def rename(self, path: str, to: str) -> Model:
         """See Contents."""
@@ -139,7 +148,7 @@ class ContentsAdapter:
             if await self._ask(path, self._manager.dir_exists, path):
                 return await self._copy_directory(path, to)
         copied: Model = await self._ask(path, self._manager.copy, path, to)
-        return copied
+        return with_etag(self._manager, copied)
 
     async def _copy_directory(self, path: str, to: str) -> Model:
         """Copy a directory to exactly this path: the managers know only how to copy one into another."""
@@ -159,6 +168,48 @@ class ContentsAdapter:
         if not await self._exists(path):
             raise _not_found(path)
         await self._ask(path, self._manager.delete, path)
+
+    async def directory(self, path: str) -> Directory | None:
+        """See Contents."""
+        await self._visible(path)
+        if not await self._ask(path, self._manager.dir_exists, path):
+            raise _not_found(path)
+        return directory_of(self._manager, path)
+
+    def listen(self, on_event: Callable[[ContentsEvent], None]) -> Callable[[], None]:
+        """See Contents."""
+        return listen(self._manager, on_event)
+
+    async def _file(self, path: str, checkpoint: str = "") -> None:
+        await self._visible(path)
+        if not await self._ask(path, self._manager.file_exists, path):
+            raise _not_found(path)
+        # It becomes part of a file's name.
+        if not re.fullmatch(r"[\w-]*", checkpoint):
+            raise HubError(Code.NOT_FOUND, f"{path!r} has no such checkpoint.")
+
+    async def checkpoints(self, path: str) -> list[Checkpoint]:
+        """See Contents."""
+        await self._file(path)
+        found = await self._ask(path, self._manager.list_checkpoints, path)
+        return [Checkpoint(model["id"], _time(model["last_modified"])) for model in found]
+
+    async def make_checkpoint(self, path: str) -> Checkpoint:
+        """See Contents."""
+        await self._file(path)
+        model = await self._ask(path, self._manager.create_checkpoint, path)
+        return Checkpoint(model["id"], _time(model["last_modified"]))
+
+    async def restore_checkpoint(self, path: str, id: str) -> Model:
+        """See Contents."""
+        await self._file(path, id)
+        await self._ask(path, self._manager.restore_checkpoint, id, path)
+        return await self.get(path, content=False)
+
+    async def delete_checkpoint(self, path: str, id: str) -> None:
+        """See Contents."""
+        await self._file(path, id)
+        await self._ask(path, self._manager.delete_checkpoint, id, path)
 
     # transfers.ports.LocalFiles: the same manager, where it keeps files on this machine
 
