@@ -28,6 +28,7 @@ async def scripted(*scripts: Script) -> AsyncIterator[Server]:
             return
 
     protocols: Any = [HUB_SUBPROTOCOL, FILE_STREAM_SUBPROTOCOL]
-    async with serve(handle, "127.0.0.1", 0, subprotocols=protocols, compression=None, max_size=None) as server:
+    options: Any = {"subprotocols": protocols, "compression": None, "max_size": None, "close_timeout": 0.5}
+    async with serve(handle, "127.0.0.1", 0, **options) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         yield Server(f"http://127.0.0.1:{port}/", "token")
