@@ -39,6 +39,10 @@ CONTAINERS: Final = {"list", "dict", "set", "bytearray", "deque", "defaultdict",
 STATEFUL: Final = {"count", "Queue", "Event", "Lock", "ContextVar", "WeakSet", "WeakKeyDictionary"}
 MUTATORS: Final = {"append", "extend", "add", "update", "setdefault", "insert", "pop", "remove", "discard", "clear"}
 NOT_MIRRORED: Final = {
+    "cli/download.py": "tested as real processes in tests/integration/test_cli_transfers.py",
+    "cli/download_stream.py": "tested through tests/cli/test_download_run.py",
+    "cli/upload.py": "tested as real processes in tests/integration/test_cli_transfers.py",
+    "cli/upload_run.py": "tested as real processes in tests/integration/test_cli_transfers.py",
     "handlers/direct_stream.py": "tested through the protocol in tests/handlers/test_direct.py",
     "handlers/parts.py": "a dataclass",
     "hub/commons.py": "a dataclass",
