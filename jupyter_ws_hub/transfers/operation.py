@@ -65,6 +65,9 @@ class Publishing(msgspec.Struct, frozen=True):
     inode: int
     root: str = ""
     """The file's root digest, so that it need not be read again."""
+    temporary: str = ""
+    path: str = ""
+    """Where files are elsewhere: under which API path it grows, and the one that it gets, once that has begun."""
 
 
 @dataclass(eq=False)

@@ -70,13 +70,17 @@ class TransferStore:
             raise HubError(Code.INVALID, "An archive is uploaded as the file that it is.")
         if limit and size > limit:
             raise HubError(Code.TOO_BIG, f"{path!r} has {size} bytes; this server takes at most {limit}.")
+        remote = self.files.remote
         if plan.kind == "tree":
-            directory = await self.files.directory(path)
+            directory = await (self.files.directory(path) if remote is None else remote.directory(path))
         else:
             target = await self.files.target(path)
             directory = target.parent
-            if plan.if_exists in ("fail", "skip") and plan.expect_etag is None and await self.run(target.exists):
-                raise HubError(Code.EXISTS, f"{path!r} exists already.")
+            if plan.if_exists in ("fail", "skip") and plan.expect_etag is None:
+                if remote is not None:
+                    await remote.check(path.strip("/"), plan.if_exists, None)
+                elif await self.run(target.exists):
+                    raise HubError(Code.EXISTS, f"{path!r} exists already.")
             await self.files.before_save(path, size)
         await self.run(check_space, directory, path, size, self.settings.min_free_bytes)
         operation = Operation(self.runtime.new_id(), "upload", peer.principal, path.strip("/"), size, plan)
@@ -130,6 +134,8 @@ class TransferStore:
 
     async def existing(self, directory: str, names: Sequence[str]) -> Sequence[Occupied]:
         """Which of the names in a directory are taken. Raises what `LocalFiles.directory` raises."""
+        if (remote := self.files.remote) is not None:
+            return await remote.occupied(directory, names, self.files.allows)
         return await self.run(occupied, await self.files.directory(directory), names, self.files.allows)
 
     # Finding
@@ -342,7 +348,14 @@ class TransferStore:
         if operation.state not in ENDED:
             raise HubError(Code.CONFLICT, f"The transfer of {operation.path!r} has not ended; cancel it first.")
         await self.run(self.journal.remove, operation.id)
+        await self._release(operation)
         await self._refresh(operation, None)
+
+    async def _release(self, operation: Operation) -> None:
+        """What was spooled for a download can go, unless another one of the same file needs it."""
+        others = (op for op in self._operations.values() if op is not operation and op.path == operation.path)
+        if operation.direction == "download" and not any(op.direction == "download" for op in others):
+            await self.files.release(operation.path)
 
     async def _take_away(self, operation: Operation, error: HubError) -> None:
         stream, operation.stream = operation.stream, None
@@ -350,7 +363,8 @@ class TransferStore:
             await stream.give_up(error)
 
     async def discard(self, operation: Operation) -> None:
-        """Remove an operation's partial file."""
+        """Remove an operation's partial file, or what was spooled for it."""
+        await self._release(operation)
         partial, operation.partial = operation.partial, None
         if partial is not None and (left := await self.run(discard, Path(partial))) is not None:
             self.runtime.logger.warning("The partial file of %s cannot be removed: %s", operation.path, left)

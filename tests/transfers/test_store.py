@@ -18,6 +18,7 @@ from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.transfer import StreamServerMessage, decode_stream_server
 from jupyter_ws_hub.transfers.operation import DownloadPlan, Operation, UploadPlan
+from jupyter_ws_hub.transfers.remote import RemoteFiles
 from jupyter_ws_hub.transfers.settings import TransferSettings
 from jupyter_ws_hub.transfers.store import TransferStore
 from tests.support.fakes import FakeClock, fake_journal, fake_peer, fake_runtime
@@ -72,6 +73,8 @@ class FakeFiles:
     hook: Callable[[str, str], Awaitable[None]] = nothing
     events: list[str] = field(default_factory=list)
     warning: str | None = None
+    remote: RemoteFiles | None = None
+    released: list[str] = field(default_factory=list)
 
     def _place(self, path: str) -> Path:
         parts = path.strip("/").split("/")
@@ -95,6 +98,10 @@ class FakeFiles:
         """See LocalFiles."""
         await self.hook("source", path)
         return self._place(path)
+
+    async def release(self, path: str) -> None:
+        """See LocalFiles."""
+        self.released.append(path)
 
     async def directory(self, path: str) -> Path:
         """See LocalFiles."""

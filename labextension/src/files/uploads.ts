@@ -4,6 +4,7 @@
  */
 import { TranslationBundle } from '@jupyterlab/translation';
 
+import { HubError } from '../protocol/errors';
 import { ITransferManager, IUploadItem, IUploadResult } from '../tokens';
 import { Decided, IQuestion } from './conflicts';
 import { ICollected } from './drop';
@@ -42,7 +43,10 @@ export class Uploads {
   /** Whether an upload into this directory, or into one above it, is under way: its end is told as a whole. */
   covers(path: string): boolean {
     return [...this._running].some(
-      ({ directory }) => directory === '' || path.startsWith(`${directory}/`)
+      ({ directory }) =>
+        directory === '' ||
+        path === directory ||
+        path.startsWith(`${directory}/`)
     );
   }
 
@@ -65,11 +69,15 @@ export class Uploads {
       if (result === null) {
         return null;
       }
-      const all = { ...result, failures: [...failures, ...result.failures] };
+      const rest = result.failures.filter(one => !this._isCancelled(one));
+      const all = { ...result, failures: [...failures, ...rest] };
       this._tell(all, items, directory, wishes, again);
       return all;
     } catch (error) {
       const { trans, notices } = this._options;
+      if (error instanceof HubError && error.code === 'cancelled') {
+        return null;
+      }
       const reason = error instanceof Error ? error.message : String(error);
       const text = trans.__('The upload has failed: %1', reason);
       notices.failed(text, items.length > 0 ? again(items) : null);
@@ -107,6 +115,14 @@ export class Uploads {
       this._running.delete(running);
       this._options.refresh(directory);
     }
+  }
+
+  /** What a user has cancelled needs no telling. */
+  private _isCancelled({ message }: { message: string }): boolean {
+    return this._transfers.transfers.some(
+      ({ state, path }) =>
+        state === 'cancelled' && message === `${path} was cancelled.`
+    );
   }
 
   private _tell(

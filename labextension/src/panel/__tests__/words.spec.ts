@@ -178,6 +178,11 @@ describe('The name of a transfer', () => {
   ])('to %p is %p', (path, name) => {
     expect(transferName(transferOf({ path }), trans)).toBe(name);
   });
+
+  it('of many files has their number', () => {
+    const tree = transferOf({ kind: 'tree', path: 'a/b', entries: 500 });
+    expect(transferName(tree, trans)).toBe('500 files into b');
+  });
 });
 
 describe('The summary of all transfers', () => {
