@@ -180,7 +180,7 @@ class HubTraits(HasTraits):
         )
         return Settings(
             hub=hub,
-            transfers=self._transfers(),
+            transfers=self._transfer_settings(),
             transfers_dir=Path(self.transfers_dir) if self.transfers_dir else None,
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
@@ -194,7 +194,7 @@ class HubTraits(HasTraits):
             database_retry_s=self.database_retry_s,
         )
 
-    def _transfers(self) -> TransferSettings:
+    def _transfer_settings(self) -> TransferSettings:
         return TransferSettings(
             max_upload_bytes=self.max_upload_bytes,
             max_active=self.max_active_transfers,

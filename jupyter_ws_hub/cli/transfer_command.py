@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
@@ -23,9 +23,9 @@ SIGNALLED: Final = 128
 SHOW_CURSOR: Final = b"\x1b[?25h"
 AT_A_TIME: Final = 3
 """So many large files move at the same time."""
-BUSY_S: Final = 1.0
-LISTED: Final = 50
+LISTED: Final = 20
 """So many failures are told one by one."""
+EXISTS: Final = "it exists already"
 HINT: Final = "--if-exists says what to do with what is there already: overwrite, rename or skip."
 INTERRUPTED: Final = "Interrupted. What has arrived is kept for a day: run the same command again to go on."
 EPILOG: Final = """\
@@ -148,25 +148,6 @@ def tell(report: Report) -> None:
         print(plain(f"jupyter ws-hub: {name}: {reason}"), file=sys.stderr)
     if report.has_conflicts:
         print(f"jupyter ws-hub: {HINT}", file=sys.stderr)
-
-
-async def insist(job: Job, params: Any, kind: type[Any], notice: Callable[[str], None]) -> Any:
-    """`transfers.create`, until there is room for another transfer; one whose reply was lost is left to expire.
-
-    Raises:
-        HubError: it is refused.
-    """
-    while True:
-        try:
-            made = await job.hub.request("transfers.create", params, kind, idempotent=False)
-        except HubError as error:
-            if not error.code.retryable and error.code is not Code.UNKNOWN_OUTCOME:
-                raise
-            notice(error.message)
-            await asyncio.sleep((error.retry_after_ms or 0) / 1000 or BUSY_S)
-        else:
-            notice("")
-            return made
 
 
 async def some_at_a_time(works: list[Callable[[], Awaitable[None]]]) -> None:

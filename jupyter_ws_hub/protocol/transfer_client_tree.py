@@ -133,11 +133,6 @@ class TreeReceiver(DownloadReceiver):
         self._ahead.clear()
         return msgspec.structs.replace(super().hello(now_s), entries=self.whole)
 
-    def back_to_entry(self) -> None:
-        """Drop what has come of the entry that is not whole: it begins anew with the next stream."""
-        self.received = self.written = self.written - self._inside
-        self._inside = 0
-
     def _announced(self, message: TreeEntries) -> None:
         known = self.whole + len(self._ahead)
         if message.first != known or known + len(message.entries) > self.entries:

@@ -56,6 +56,22 @@ class Control:
         return Created(_text(answer, b'"op":"'), int(_text(answer, b'"size":')))
 
 
+class Client:
+    """What clients of all systems have in common: one who needs a connection on `/ws` has it for all runs."""
+
+    _connection: Control | None = None
+
+    @property
+    def _control(self) -> Control:
+        assert self._connection is not None
+        return self._connection
+
+    def close(self) -> None:
+        """Cut the connection on `/ws`, if there is one."""
+        if self._connection is not None:
+            self._connection.__exit__()
+
+
 def _text(answer: bytes, after: bytes) -> str:
     start = answer.index(after) + len(after)
     return answer[start:].replace(b'"', b",").split(b",", 1)[0].decode()
@@ -64,10 +80,12 @@ def _text(answer: bytes, after: bytes) -> str:
 class FileStream:
     """An open stream. What the server says is taken whenever there is something, also while data is sent."""
 
-    def __init__(self, port: int, op: str, hello: transfer.StreamHello | None = None) -> None:
-        """Open it, say hello and wait for the welcome."""
-        self.on_data: Callable[[memoryview, bool], None] = _not_expected
-        """Gets the parts of data frames, with the headers, and whether the frame ends with it."""
+    def __init__(self, port: int, op: str, on_data: Callable[[memoryview, bool], None] | None = None) -> None:
+        """Open it, say hello and wait for the welcome.
+
+        `on_data` gets the parts of data frames, with the headers, and whether the frame ends with it.
+        """
+        self._on_data = on_data or _not_expected
         self._frames = ServerFrames()
         self._buffer = bytearray(READ_BYTES)
         self._text = b""
@@ -77,7 +95,7 @@ class FileStream:
         path = f"/ws/file-stream/{op}"
         self._socket.sendall(upgrade_request(port, path, FILE_STREAM_SUBPROTOCOL))
         self._take_rest(self._head())
-        self.say(hello or transfer.StreamHello())
+        self.say(transfer.StreamHello())
         self.welcome = self.wait_for(transfer.StreamWelcome)
 
     def __enter__(self) -> Self:
@@ -142,7 +160,7 @@ class FileStream:
     def _take(self, data: memoryview) -> None:
         for part in self._frames.feed(data):
             if part.opcode == 2:
-                self.on_data(part.data, part.last)
+                self._on_data(part.data, part.last)
                 continue
             self._text += bytes(part.data)
             if not part.last:

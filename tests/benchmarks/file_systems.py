@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -42,9 +42,9 @@ class FileSystem(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, port=port)
 
 
-def ours(lab: Lab) -> FileSystem:
-    """A server with the extension."""
-    return FileSystem(lab.hub().port, lab.hub_pid, "hub", str(lab.root))
+def ours(lab: Lab, **traits: Any) -> FileSystem:
+    """A server with the extension, and the `traits` given."""
+    return FileSystem(lab.hub(**traits).port, lab.hub_pid, "hub", str(lab.root))
 
 
 def twin(system: FileSystem) -> FileSystem:

@@ -15,6 +15,7 @@ from .file_downloads import download
 from .file_systems import FileSystem
 from .file_trees import upload_tree
 from .file_uploads import FRAMES, Shape, upload
+from .file_wire import PERIOD_BYTES
 
 Action: TypeAlias = Literal["upload", "download", "tree"]
 
@@ -27,6 +28,8 @@ class Order(msgspec.Struct, frozen=True):
     name: str
     size: int
     shape: Shape = FRAMES
+    zeros: bool = False
+    """Whether a download brings nothing but zeros."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -47,7 +50,8 @@ class Job(Protocol):
 def prepare(order: Order) -> Job:
     """What an order wants."""
     if order.action == "download":
-        return download(order.system, order.name, order.size)
+        period = bytes(PERIOD_BYTES) if order.zeros else b""
+        return download(order.system, order.name, order.size, period)
     if order.action == "tree":
         return upload_tree(order.system, order.name, order.size)
     return upload(order.system, order.name, order.size, order.shape)
