@@ -50,7 +50,9 @@ def tree_of(path: Path) -> dict[str, bytes | None]:
 
 async def drop(window: Window, paths: list[Path], selector: str = LISTING) -> None:
     """Drop files and folders of this machine on an element, as from the desktop."""
-    box = await window.page.locator(selector).first.bounding_box()
+    element = await window.page.wait_for_selector(selector)
+    assert element is not None
+    box = await element.bounding_box()
     assert box is not None
     session = await window.page.context.new_cdp_session(window.page)
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": MAX_OPERATIONS}
