@@ -16,7 +16,8 @@ from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from .budget import Pace, WindowBudget
-from .disk import SourceFile, Validator, disk_error
+from .disk import disk_error
+from .downloads import name_of, open_source
 from .journal import Journal, Ownership, Record
 from .operation import ENDED, DownloadPlan, Occupied, Operation, Publishing, Stream, UploadPlan
 from .partial import discard
@@ -91,24 +92,17 @@ class TransferStore:
         """Prepare a download.
 
         Raises:
-            HubError: `source_changed` if it has another etag than expected, or what `LocalFiles.source` raises.
+            HubError: `source_changed` if it has another etag than expected, or what `open_source` raises.
         """
-        if plan.kind != "file" or plan.digest != "xxh3-128":
-            raise HubError(Code.UNSUPPORTED, f"This server gives no {plan.kind} with {plan.digest} yet.")
-        source = await self.files.source(path)
-
-        def look() -> Validator:
-            file = SourceFile(source, path)
-            file.close()
-            return file.validator
-
-        validator = await self.run(look)
-        if plan.expect_etag not in (None, validator.etag):
-            raise HubError(Code.SOURCE_CHANGED, f"{path!r} is not the same file any more; download it anew.")
+        source = await open_source(self.files, self.run, path, plan.kind, self.settings.max_entries)
+        await self.run(source.close)
+        if plan.expect_etag not in (None, source.etag):
+            raise HubError(Code.SOURCE_CHANGED, f"{path!r} is not the same any more; download it anew.")
         operation = Operation(
-            self.runtime.new_id(), "download", peer.principal, path.strip("/"), validator.size, download=plan
+            self.runtime.new_id(), "download", peer.principal, path.strip("/"), source.size, download=plan
         )
-        operation.kind, operation.etag = plan.kind, validator.etag
+        operation.name, operation.entries = name_of(self.files, path, plan.kind), len(source.members)
+        operation.kind, operation.etag = plan.kind, source.etag
         return await self._add(operation, peer)
 
     async def _add(self, operation: Operation, peer: Peer) -> Operation:
