@@ -135,6 +135,12 @@ class HubTraits(HasTraits):
         help="""Directory for what must be known of transfers after a restart; empty: in the ws_hub folder of Jupyter's
         data directory. Servers that share it can go on with each other's transfers.""",
     ).tag(config=True)
+    max_download_entries = Integer(
+        1_000_000, min=1, help="Files and directories that one download of a directory may have."
+    ).tag(config=True)
+    max_download_entries = Integer(
+        1_000_000, min=1, help="Files and directories that one download of a directory may have."
+    ).tag(config=True)
     transfer_threads = Integer(4, help="Threads in which transfers touch the disk.").tag(config=True)
     owner = Unicode(
         "owner",
@@ -180,7 +186,7 @@ class HubTraits(HasTraits):
         )
         return Settings(
             hub=hub,
-            transfers=self._transfers(),
+            transfers=self._transfer_settings(),
             transfers_dir=Path(self.transfers_dir) if self.transfers_dir else None,
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
@@ -194,7 +200,7 @@ class HubTraits(HasTraits):
             database_retry_s=self.database_retry_s,
         )
 
-    def _transfers(self) -> TransferSettings:
+    def _transfer_settings(self) -> TransferSettings:
         return TransferSettings(
             max_upload_bytes=self.max_upload_bytes,
             max_active=self.max_active_transfers,
@@ -203,6 +209,7 @@ class HubTraits(HasTraits):
             bytes_per_s=self.transfer_bytes_per_s,
             keep_idle_s=self.keep_transfers_s,
             threads=self.transfer_threads,
+            max_entries=self.max_download_entries,
         )
 
     def _limits(self) -> LimitSettings:

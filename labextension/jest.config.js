@@ -4,6 +4,8 @@ const esModules = [
   '@codemirror',
   '@jupyter/',
   '@jupyterlab/',
+  '@microsoft/',
+  'exenv-es6',
   'lib0',
   'nanoid',
   'vscode-ws-jsonrpc',
@@ -18,6 +20,11 @@ module.exports = {
   ...baseConfig,
   automock: false,
   reporters: ['default'],
+  // Workers are started with `import.meta`, which Node's CommonJS does not have.
+  moduleNameMapper: {
+    ...baseConfig.moduleNameMapper,
+    '^\\./spawnWorker$': '<rootDir>/src/testing/spawnWorker.ts'
+  },
   testRegex: 'src/.*/.*.spec.ts[x]?$',
   transformIgnorePatterns: [`/node_modules/(?!${esModules}).+`]
 };

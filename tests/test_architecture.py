@@ -21,9 +21,14 @@ TESTS: Final = [file.relative_to(ROOT) for file in sorted((ROOT / "tests").rglob
 TREES: Final = {path: ast.parse((ROOT / path).read_text()) for path in (*SOURCES, *TESTS)}
 
 ORDER: Final = ["protocol", "ports cli turns", "storage", "hub terminals transfers", "services assistants"]
-TOP: Final = ["handlers host identity config watchdog", "app typescript", "reference", "__init__ __main__"]
+TOP: Final = [
+    "handlers host host_files host_manager host_remote identity config watchdog",
+    "app typescript",
+    "reference",
+    "__init__ __main__",
+]
 LEVEL: Final = {part: level for level, parts in enumerate([*ORDER, *TOP]) for part in parts.split()}
-TOGETHER: Final = {"handlers", "host", "identity", "config"}
+TOGETHER: Final = {"handlers", "host", "host_files", "host_manager", "host_remote", "identity", "config"}
 PLATFORM: Final = ("handlers/", "app", "host", "identity", "terminals/")
 ONLY_IN: Final = {
     **dict.fromkeys(["tornado", "jupyter_server", "jupyter_server_terminals"], PLATFORM),

@@ -21,18 +21,8 @@ from ..protocol.errors import RemoteProtocolError
 from ..protocol.terminal import WINDOW_BYTES
 from ..protocol.terminal_client import Event, TerminalClient
 from .servers import Server
-from .terminal_socket import (
-    FAILURES,
-    Ending,
-    Opened,
-    Over,
-    Why,
-    check_close,
-    check_failure,
-    close_code,
-    drop,
-    open_terminal,
-)
+from .sockets import FAILURES, close_code, drop
+from .terminal_socket import Ending, Opened, Over, Why, check_close, check_failure, open_terminal
 
 BACKOFF_S: Final = (0.0, 0.1, *[0.2] * 40, 0.5, 1.0, 2.0, 4.0, 5.0)
 """Somebody is typing: who was away for a few seconds is back within a quarter of one."""

@@ -8,23 +8,18 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
-from websockets.typing import Subprotocol
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI
 
 from ..protocol import TERMINAL_SUBPROTOCOL
 from ..protocol.codes import Code, may_reconnect
 from ..protocol.terminal import MAX_DATA_BYTES
 from .servers import Server
-
-CLOSE_S: Final = 1.0
-ABNORMAL: Final = 1006
-FAILURES: Final = (OSError, EOFError, TimeoutError, ConnectionClosed, InvalidHandshake, InvalidURI)
-"""What an attempt may fail with."""
+from .sockets import close_code, drop, meaning, open_socket
 
 Opened: TypeAlias = tuple[ClientConnection, str | bytes]
 """A connection and its first message."""
@@ -63,16 +58,8 @@ async def open_terminal(server: Server, name: str, query: Mapping[str, str]) -> 
         Over: the server does not speak this protocol.
         FAILURES: no connection; `check_failure` says whether another attempt makes sense.
     """
-    socket = await connect(
-        f"{server.ws_url}ws/terminal/{quote(name, safe='')}?{urlencode(query)}",
-        subprotocols=[Subprotocol(TERMINAL_SUBPROTOCOL)],
-        additional_headers={"Authorization": f"token {server.token}"} if server.token else {},
-        compression=None,
-        proxy=None if server.is_local else True,
-        open_timeout=None,
-        ping_interval=None,
-        close_timeout=CLOSE_S,
-        max_size=2 * MAX_DATA_BYTES,
+    socket = await open_socket(
+        server, f"ws/terminal/{quote(name, safe='')}?{urlencode(query)}", TERMINAL_SUBPROTOCOL, 2 * MAX_DATA_BYTES
     )
     try:
         if socket.subprotocol is None:
@@ -81,17 +68,6 @@ async def open_terminal(server: Server, name: str, query: Mapping[str, str]) -> 
     except BaseException:
         drop(socket)
         raise
-
-
-def drop(socket: ClientConnection | None) -> None:
-    """End a connection without a word: it is not needed, or nobody hears. Idempotent."""
-    if socket is not None:
-        socket.transport.abort()
-
-
-def close_code(closed: ConnectionClosed) -> int:
-    """The code of the other side, or 1006 where it said nothing."""
-    return closed.rcvd.code if closed.rcvd is not None else ABNORMAL
 
 
 def check_failure(error: Exception, *, known: bool) -> None:
@@ -122,9 +98,8 @@ def check_close(code: int) -> None:
     """
     if may_reconnect(code):
         return
-    meaning = {row.value: row.meaning for row in Code}.get(code, "it gives no reason")
     if code in {Code.UNAUTHENTICATED, Code.FORBIDDEN}:
-        raise Over(Why.REFUSED, f"The server says: {meaning}.")
+        raise Over(Why.REFUSED, f"The server says: {meaning(code)}.")
     if code == Code.NOT_FOUND:
         raise Over(Why.GONE, "The terminal is gone: it has ended, or the server was started anew.")
-    raise Over(Why.BROKEN, f"The server has closed the connection for good: {meaning} ({code}).")
+    raise Over(Why.BROKEN, f"The server has closed the connection for good: {meaning(code)} ({code}).")

@@ -104,7 +104,10 @@ class BinaryClient:
         self._terminal, self._write, self._end, self._read_only = terminal, write, end, read_only
         self._resumed = opening.epoch is not None
         self.known = known or Known()
-        self._fresh = (not self.known.has_met and opening.sent <= self.known.accepted) or known is None
+        # Who has met nobody may have sent more on an old connection that hangs, and so not know of the first WELCOME;
+        # who had sent nothing then has nothing that could be lost.
+        is_unsure = not self.known.has_met and (opening.sent == 0 or self.known.accepted > 0)
+        self._fresh = known is None or is_unsure
         if self._fresh:
             self.known.accepted = opening.sent
         self._window = opening.window

@@ -95,6 +95,10 @@ class ContentStream:
         self._body.abort()
         await self._over.wait()
 
+    async def touch(self) -> None:
+        """See Stream."""
+        await self._delivery.touch()
+
     def leave(self) -> None:
         """The client is gone: read no more."""
         self._given_up = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import errno
 import os
 
@@ -40,3 +42,16 @@ def disk_error(error: OSError, path: str) -> HubError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
         return HubError(Code.NOT_FOUND, f"{path!r}, or its directory, is not there (any more).")
     return HubError(Code.INTERNAL, f"The server's disk failed for {path!r}: {reason}.")
+
+
+_SYNC_FILE_RANGE_WRITE = 2
+
+
+def begin_writing(descriptor: int) -> None:
+    """Let the disk begin with what was written to a file, without waiting: to sync many files then takes half the time.
+
+    A hint, for Linux; see sync_file_range(2), which Python does not have.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        whole = ctypes.c_int64(0)
+        ctypes.CDLL(None).sync_file_range(descriptor, whole, whole, ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))

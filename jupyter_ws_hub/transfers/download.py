@@ -118,6 +118,10 @@ class DownloadStream(TransferStream):
         await self._fail(error)
         await self._settle()
 
+    async def touch(self) -> None:
+        """See Stream."""
+        await self._delivery.touch()
+
     async def _stop_pump(self) -> None:
         if self._pump is not None and self._pump is not asyncio.current_task():
             self._pump.cancel()

@@ -9,6 +9,7 @@ from typing import Any
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.transfer import Kind
+from .operation import DownloadPlan, Operation
 from .ports import LocalFiles
 from .source import FileSource, Source
 from .tree_source import TreeSource
@@ -44,6 +45,22 @@ async def open_source(files: LocalFiles, run: Run, path: str, kind: Kind, max_en
         raise _better(error, f"{path!r} is no directory; a file is downloaded as 'file'.") from error
     opened: Source = await run(_open, files, place, path, kind, max_entries)
     return opened
+
+
+async def prepare(files: LocalFiles, run: Run, path: str, plan: DownloadPlan, max_entries: int) -> Operation:
+    """The operation of a download, still without an id and a principal.
+
+    Raises:
+        HubError: `source_changed` if it has another etag than expected; as `open_source`.
+    """
+    source = await open_source(files, run, path, plan.kind, max_entries)
+    await run(source.close)
+    if plan.expect_etag not in (None, source.etag):
+        raise HubError(Code.SOURCE_CHANGED, f"{path!r} is not the same any more; download it anew.")
+    operation = Operation("", "download", "", path.strip("/"), source.size, download=plan, kind=plan.kind)
+    operation.name, operation.etag = name_of(files, path, plan.kind), source.etag
+    operation.entries = len(source.members)
+    return operation
 
 
 def _better(error: HubError, message: str) -> HubError:

@@ -6,14 +6,18 @@ The files lie in Jupyter's data directory, which several servers of one home may
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from logging import Logger
 from pathlib import Path
 from typing import Final
 
 import msgspec
+
+if sys.platform != "win32":
+    import fcntl
 
 from ..protocol.codes import Code
 from ..protocol.errors import ErrorInfo, HubError
@@ -69,6 +73,18 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     publishing: Publishing | None = None
 
 
+def _lock(descriptor: int) -> None:
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def _unlock(descriptor: int) -> None:
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 class Ownership:
     """The right to write what belongs to an operation: the newest generation has it, on whatever server.
 
@@ -78,6 +94,7 @@ class Ownership:
 
     def __init__(self, path: Path) -> None:
         """Take the operation over: whoever had it before writes nothing more when this returns."""
+        self._threads = threading.Lock()  # the lock of the file system is between processes
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with self._locked():
             self.generation = self._read() + 1
@@ -85,15 +102,11 @@ class Ownership:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        locked = False
-        with contextlib.suppress(OSError):
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            locked = True
+        _lock(self._descriptor)
         try:
             yield
         finally:
-            if locked:
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            _unlock(self._descriptor)
 
     def _read(self) -> int:
         return int.from_bytes(os.pread(self._descriptor, 8, 0), "big")
@@ -107,7 +120,7 @@ class Ownership:
         """
         if self._descriptor < 0:
             raise HubError(Code.SUPERSEDED, "This stream has ended.")
-        with self._locked():
+        with self._threads, self._locked():
             if self._read() != self.generation:
                 raise HubError(Code.SUPERSEDED, "Another server goes on with this transfer.")
             yield

@@ -23,6 +23,10 @@ class Stream(Protocol):
         """Tell the client why, close its socket, and return when nothing is written any more."""
         ...
 
+    async def touch(self) -> None:
+        """Write down that the operation is alive."""
+        ...
+
 
 class UploadPlan(msgspec.Struct, frozen=True):
     """What an upload is to become."""
@@ -61,6 +65,9 @@ class Publishing(msgspec.Struct, frozen=True):
     inode: int
     root: str = ""
     """The file's root digest, so that it need not be read again."""
+    temporary: str = ""
+    path: str = ""
+    """Where files are elsewhere: under which API path it grows, and the one that it gets, once that has begun."""
 
 
 @dataclass(eq=False)

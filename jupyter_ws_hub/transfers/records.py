@@ -42,8 +42,11 @@ def adopt(record: Record) -> Operation:
 
 def apply(record: Record, operation: Operation) -> None:
     """Bring an operation that nobody moves here to what the journal says."""
+    sent = operation.byte_offset
     for name in _SAME:
         setattr(operation, name, getattr(record, name))
+    if record.direction == "download":
+        operation.byte_offset = sent  # the client knows how far it is, and the journal does not
     operation.durable = record.durable
     operation.error = _error(record)
     running = record.state not in ENDED and record.state not in ("waiting", "paused")

@@ -79,9 +79,12 @@ class Delivery:
         wait_s = store.pace.delay_s(op.principal, byte_offset - before)
         if wait_s > 0:
             await asyncio.sleep(wait_s)
-        if self._ownership is not None and store.runtime.clock() - op.touched_s > store.settings.touch_interval_s:
-            await store.save(op, self._ownership)
         await store.changed(op)
+
+    async def touch(self) -> None:
+        """Write down that this goes on; raises `superseded` if another server has taken the operation over."""
+        if self._ownership is not None:
+            await self._store.save(self._op, self._ownership)
 
     async def finish(self, done: Done) -> None:
         """All was sent."""

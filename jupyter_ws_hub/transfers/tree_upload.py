@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,14 +14,17 @@ from ..protocol.transfer import Done, Finish, Settled, StreamAck, StreamClientMe
 from ..protocol.transfer_server import UploadReceiver
 from .disk import disk_error
 from .tree import Arrived, TreeSplitter
-from .tree_writer import Outcome, TreeWriter
+from .tree_writer import Group, Outcome, TreeWriter
 from .upload import UploadStream
 
 _UNKNOWN_SIZE: Final = 2**62
 """The size of a tree is known when all its entries are announced."""
 
-_GROUP: Final = 64
+_GROUP: Final = 128
 """Files that are brought to the disk together."""
+
+_SYNCS: Final = 4
+"""Threads that wait for the disk at the same time: it does much of it in one go."""
 
 _EVENTS_AT_A_TIME: Final = 4
 
@@ -73,25 +77,40 @@ class TreeUpload(UploadStream):
         return self._op.byte_offset
 
     async def _put_group(self, group: Sequence[Arrived]) -> None:
-        op, store, writer, owned = self._op, self._store, self._writer_of_tree, self.owned
-        assert writer is not None
+        op = self._op
         await self._peer.require("write", "contents", f"the upload to {op.path!r}")
-        if not await store.run(writer.is_at, await store.files.directory(op.path)):
-            raise HubError(Code.NOT_FOUND, f"The directory {op.path!r} is not the one any more that it was.")
+        await self._check_place()
         before, end = op.begun, group[-1].number + 1
         op.begun = max(op.begun, end)
-        await store.save(op, owned)
-        refused = {arrived.number: await self._refusal(arrived) for arrived in group}
-
-        def put() -> list[Outcome]:
-            with owned.hold():
-                return writer.put([arrived for arrived in group if refused[arrived.number] is None], before)
-
-        outcomes = {outcome.number: outcome for outcome in await store.run(put)}
+        await self._store.save(op, self.owned)
+        together = Group(group)
         for arrived in group:
-            if (error := refused[arrived.number]) is not None:
-                outcomes[arrived.number] = Outcome(arrived.number, arrived.entry, error=error)
-        await self._settled([outcomes[arrived.number] for arrived in group], group[-1].end)
+            if (error := await self._refusal(arrived)) is not None:
+                together.outcomes[arrived.number] = Outcome(arrived.number, arrived.entry, error=error)
+        await self._put_entries(together, before)
+        await self._settled([together.outcomes[arrived.number] for arrived in group], group[-1].end)
+
+    async def _check_place(self) -> None:
+        op, store, writer = self._op, self._store, self._writer_of_tree
+        assert writer is not None
+        if not await store.run(writer.is_at, await store.files.directory(op.path)):
+            raise HubError(Code.NOT_FOUND, f"The directory {op.path!r} is not the one any more that it was.")
+
+    async def _put_entries(self, group: Group, begun: int) -> None:
+        """Settle entries without an outcome. Those before number `begun` may be there from an interrupted try."""
+        store, writer, owned = self._store, self._writer_of_tree, self.owned
+        assert writer is not None
+
+        def held(work: Callable[[], None]) -> None:
+            with owned.hold():
+                work()
+
+        try:
+            await store.run(held, partial(writer.write, group))
+            await asyncio.gather(*(store.run(group.sync, part, _SYNCS) for part in range(_SYNCS)))
+            await store.run(held, partial(writer.publish, group, begun))
+        finally:
+            await store.run(writer.clean, group)
 
     async def _refusal(self, arrived: Arrived) -> HubError | None:
         """What the pre-save hooks say."""
@@ -147,9 +166,8 @@ class TreeUpload(UploadStream):
         await super()._finish(machine, message)
 
     async def _complete(self, machine: UploadReceiver, message: Finish) -> None:
-        op, store, writer = self._op, self._store, self._writer_of_tree
-        assert writer is not None
-        await store.run(writer.finish)
+        op, store = self._op, self._store
+        await self._finish_writing()
         machine.finished()
         op.entries = op.settled
         op.done = Done(op.path, machine.size, "", "", entries=op.settled, failed=op.failed)
@@ -158,6 +176,10 @@ class TreeUpload(UploadStream):
         await self._send(StreamAck(machine.size, machine.size, machine.size))
         await self._finish_with(op.done)
         await store.changed(op, force=True)
+
+    async def _finish_writing(self) -> None:
+        assert self._writer_of_tree is not None
+        await self._store.run(self._writer_of_tree.finish)
 
     async def _let_go(self) -> None:
         writer, self._writer_of_tree = self._writer_of_tree, None

@@ -18,9 +18,10 @@ from ..protocol.errors import HubError
 from ..protocol.transfer import ABSENT, DigestName, EntryResult, IfExists, TreeEntry
 from . import publish
 from .digest import file_root
-from .disk import disk_error
+from .disk import begin_writing, disk_error
 from .partial import PARTIAL_SUFFIX
 from .places import parts_of
+from .publish import Place
 from .tree import Arrived
 
 _READ_BYTES: Final = 64 * 1024
@@ -31,7 +32,7 @@ class _Written:
     """A file of a group, before it is published."""
 
     arrived: Arrived
-    place: publish.Place
+    place: Place
     partial: str
     policy: IfExists
     expect: str | None
@@ -57,6 +58,42 @@ class Outcome:
         return EntryResult(self.number, "renamed", self.path) if self.path != self.entry.path else None
 
 
+class Group:
+    """Entries that are settled together: written, brought to the disk, published."""
+
+    def __init__(self, arrived: Sequence[Arrived]) -> None:
+        """Nothing is written yet."""
+        self.arrived = arrived
+        self.written: list[_Written] = []
+        self.outcomes: dict[int, Outcome] = {}
+
+    def guarded(self, arrived: Arrived, work: Callable[[], None]) -> None:
+        """Do something for an entry that has no outcome yet; what goes wrong is its outcome.
+
+        Raises:
+            HubError: `no_space`.
+        """
+        number, entry = arrived.number, arrived.entry
+        try:
+            if number not in self.outcomes:
+                work()
+        except OSError as error:
+            failure = disk_error(error, entry.path)
+            if failure.code is Code.NO_SPACE:
+                raise failure from error
+            self.outcomes[number] = Outcome(number, entry, error=failure)
+        except HubError as error:
+            self.outcomes[number] = Outcome(number, entry, error=error)
+        except (ValueError, OverflowError) as error:
+            wrong = HubError(Code.INVALID, f"{entry.path!r} cannot be written like this: {error}.")
+            self.outcomes[number] = Outcome(number, entry, error=wrong)
+
+    def sync(self, part: int, parts: int) -> None:
+        """Wait until the disk has the files of one of several parts, which several threads do at once."""
+        for file in self.written[part::parts]:
+            self.guarded(file.arrived, partial(os.fdatasync, file.descriptor))
+
+
 class TreeWriter:
     """Writes into one directory of the server."""
 
@@ -74,43 +111,23 @@ class TreeWriter:
         now, held = os.stat(base), os.fstat(self._base)
         return (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino)
 
-    def put(self, group: Sequence[Arrived], begun: int) -> list[Outcome]:
-        """Settle a group of entries, in order. Those before number `begun` may be there from an interrupted try.
+    def write(self, group: Group) -> None:
+        """Write the files of a group, hidden yet, and let the disk begin with them.
 
         Raises:
             HubError: `no_space`: nothing of the group counts, it comes again.
         """
-        outcomes: dict[int, Outcome] = {}
-        written: list[_Written] = []
-        try:
-            for arrived in group:
-                self._guarded(arrived, outcomes, partial(self._write, arrived, outcomes, written))
-            for file in written:
-                self._guarded(file.arrived, outcomes, partial(os.fdatasync, file.descriptor))
-            for file in written:
-                if file.arrived.number not in outcomes:
-                    self._guarded(file.arrived, outcomes, partial(self._publish, file, begun, outcomes))
-            for directory in {file.place.directory for file in written}:
-                publish.sync_directory(directory)
-        finally:
-            self._clean(written)
-        return [outcomes[arrived.number] for arrived in group]
+        for arrived in group.arrived:
+            group.guarded(arrived, partial(self._write, arrived, group.outcomes, group.written))
+        for file in group.written:
+            begin_writing(file.descriptor)
 
-    def _guarded(self, arrived: Arrived, outcomes: dict[int, Outcome], work: Callable[[], None]) -> None:
-        number, entry = arrived.number, arrived.entry
-        try:
-            if number not in outcomes:
-                work()
-        except OSError as error:
-            failure = disk_error(error, entry.path)
-            if failure.code is Code.NO_SPACE:
-                raise failure from error
-            outcomes[number] = Outcome(number, entry, error=failure)
-        except HubError as error:
-            outcomes[number] = Outcome(number, entry, error=error)
-        except (ValueError, OverflowError) as error:
-            wrong = HubError(Code.INVALID, f"{entry.path!r} cannot be written like this: {error}.")
-            outcomes[number] = Outcome(number, entry, error=wrong)
+    def publish(self, group: Group, begun: int) -> None:
+        """Publish what was written and synced. Entries before number `begun` may be there from an interrupted try."""
+        for file in group.written:
+            group.guarded(file.arrived, partial(self._publish, file, begun, group.outcomes))
+        for directory in {file.place.directory for file in group.written}:
+            publish.sync_directory(directory)
 
     def _write(self, arrived: Arrived, outcomes: dict[int, Outcome], written: list[_Written]) -> None:
         entry, number = arrived.entry, arrived.number
@@ -133,7 +150,7 @@ class TreeWriter:
             return
         written.append(self._write_partial(arrived, place, policy, data))
 
-    def _write_partial(self, arrived: Arrived, place: publish.Place, policy: IfExists, data: bytes) -> _Written:
+    def _write_partial(self, arrived: Arrived, place: Place, policy: IfExists, data: bytes) -> _Written:
         entry = arrived.entry
         name = f".~{arrived.number}.{self._op[:12]}{PARTIAL_SUFFIX}"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -150,7 +167,7 @@ class TreeWriter:
             if entry.mtime_ms is not None:
                 os.utime(descriptor, (entry.mtime_ms / 1000, entry.mtime_ms / 1000))
         except BaseException:
-            self._clean([file])
+            _remove(file)
             raise
         return file
 
@@ -202,15 +219,12 @@ class TreeWriter:
                 raise HubError(Code.EXISTS, f"{'/'.join(parts)!r} is a file, not a directory.") from error
         return self._directories[parts]
 
-    def _clean(self, written: Sequence[_Written]) -> None:
-        """Close what is open, remove partial files that were not published."""
-        for file in written:
-            os.close(file.descriptor)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(file.partial, dir_fd=file.place.directory)
-        for descriptor in self._directories.values():
-            os.close(descriptor)
-        self._directories.clear()
+    def clean(self, group: Group) -> None:
+        """Close what is open, remove partial files that were not published. Idempotent."""
+        while group.written:
+            _remove(group.written.pop())
+        while self._directories:
+            os.close(self._directories.popitem()[1])
 
     def finish(self) -> None:
         """Give the directories their modification times, which their files have changed."""
@@ -223,6 +237,12 @@ class TreeWriter:
         if self._base >= 0:
             os.close(self._base)
             self._base = -1
+
+
+def _remove(file: _Written) -> None:
+    os.close(file.descriptor)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(file.partial, dir_fd=file.place.directory)
 
 
 def _read(descriptor: int) -> Iterator[bytes]:

@@ -192,9 +192,10 @@ class UploadStream(TransferStream):
 
     async def _written(self) -> None:
         """Return when all that has come is written."""
-        for task in (self._writer, self._syncing):
-            if task is not None:
-                await asyncio.wait([task])
+        if self._writer is not None:
+            await asyncio.wait([self._writer])
+        if self._syncing is not None:  # the writer may have begun it just now
+            await asyncio.wait([self._syncing])
 
     async def _finish(self, machine: UploadReceiver, message: Finish) -> None:
         machine.finish(message)
@@ -203,6 +204,11 @@ class UploadStream(TransferStream):
             if self._ended or machine.written != machine.size:
                 return
             await self._complete(machine, message)
+
+    async def touch(self) -> None:
+        """See Stream."""
+        if self._ownership is not None and not self._ended:
+            await self._store.save(self._op, self._ownership)
 
     async def _settle(self) -> None:
         await self._written()

@@ -3,6 +3,7 @@
  */
 import { chat } from './chat/plugin';
 import { connectionManager, transferManager } from './connections/plugin';
+import { files, listings } from './files/plugin';
 import { panel } from './panel/plugin';
 import { terminalManager, terminalScreens } from './terminals/plugin';
 
@@ -16,6 +17,8 @@ export default [
   terminalManager,
   terminalScreens,
   transferManager,
+  files,
+  listings,
   panel,
   chat
 ];

@@ -224,6 +224,8 @@ export interface IUploadItem {
   readonly file: File | null;
   /** Where the browser has one: with it the upload goes on after the page was loaded anew. */
   readonly handle?: FileSystemFileHandle;
+  /** The same for a dropped directory, of which `path` begins with the name: one instead of a handle for each file. */
+  readonly base?: FileSystemDirectoryHandle;
 }
 
 /** A name that an upload would make and that is taken. */
@@ -277,8 +279,11 @@ export interface ITransferManager {
   pause(id: string): Promise<void>;
   /** Go on; with `needs-file` this must be called by a click, so that the browser may ask for permission. */
   resume(id: string): Promise<void>;
-  /** Go on with a file that was chosen again; rejects if it is not the same. */
-  provide(id: string, file: File): Promise<void>;
+  /**
+   * Go on with a file that was chosen again, or with all files of a tree; rejects if it is not the same. A tree's files
+   * are found by their paths; what is not there, or not the same, is told at the end as for any other.
+   */
+  provide(id: string, file: File | readonly IUploadItem[]): Promise<void>;
   /** Cancel a transfer; what it has left on the server is removed. */
   cancel(id: string): Promise<void>;
   /** Begin one that has failed, or was cancelled, anew. */

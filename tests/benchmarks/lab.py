@@ -52,6 +52,9 @@ def _end(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(STOP_S)
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 def rss_bytes(pid: int) -> int:
@@ -101,11 +104,22 @@ class Lab:
     def peer(self, kind: str, path: str) -> Target:
         """An endpoint of a peer, `tornado` or `websockets`; started at its first use."""
         if kind not in self._peers:
-            command = [sys.executable, "-m", "tests.benchmarks.peers", kind]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-            assert process.stdout is not None
-            self._peers[kind] = process, int(process.stdout.readline())
+            self._start(kind, "peers", kind)
         return Target(self._peers[kind][1], path, hub=False)
+
+    def far(self, port: int, round_trip_s: float) -> int:
+        """A port that leads to `port` over a long path; started at its first use."""
+        kind = f"far {port} {round_trip_s}"
+        if kind not in self._peers:
+            self._start(kind, "far", str(port), str(round_trip_s / 2))
+        return self._peers[kind][1]
+
+    def _start(self, kind: str, module: str, *arguments: str) -> None:
+        """Start a module of this package that prints the port on which it listens."""
+        command = [sys.executable, "-m", f"{__package__}.{module}", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert process.stdout is not None
+        self._peers[kind] = process, int(process.stdout.readline())
 
     def program(self, kind: str, command: Callable[[int], list[str]]) -> Target:
         """A peer that is a program of its own: `command` is given its port. Returns when it listens."""

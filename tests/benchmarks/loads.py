@@ -6,12 +6,9 @@ Reads an `Order` from standard input, prepares, prints "ready", waits for a line
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import http.client
-import json
 import os
-import re
 import signal
 import sys
 import time
@@ -21,11 +18,13 @@ from typing import Final
 
 import msgspec
 
-from tests.support.address import NET_ERRORS, Address
-from tests.support.file_client import FileClient
-from tests.support.server import TOKEN
+from tests.support.address import NET_ERRORS
 
 from . import receivers
+from .file_downloads import download
+from .file_systems import Dialect, FileSystem
+from .file_uploads import upload
+from .file_wire import PERIOD_BYTES
 from .plugin.service import Load as Burst
 from .terminal_loads import LOWERED, Exits, Flood, Load, Order, Paste
 from .terminal_systems import ask
@@ -35,8 +34,8 @@ BIG: Final = "big.bin"
 BIG_BYTES: Final = 1 << 30
 MANY: Final = "many"
 MANY_FILES: Final = 100_000
-PIECE_BYTES: Final = 1 << 20
-"""What JupyterLab sends in one request of an upload."""
+TWIN: Final = "download over HTTP"
+"""Of ours."""
 CLIENTS: Final = 200
 RATE: Final = 1000
 OVERTIME_S: Final = 15.0
@@ -50,85 +49,30 @@ class Done(msgspec.Struct, frozen=True):
     failure: str = ""
 
 
-class HubTransfer:
-    """A large file, up or down over file streams, again and again."""
+class Transfers:
+    """A large file, up or down, again and again."""
 
     def __init__(self, order: Order) -> None:
-        """Have what is to be sent."""
-        self.amount = 0.0
-        self._up = order.kind == "upload"
+        """Prepare it."""
+        dialect: Dialect = "stock" if not order.system.hub else "twin" if order.kind == TWIN else "hub"
+        system = FileSystem(order.system.port, order.system.pid, dialect, "")
+        self._up = upload(system, "up.bin", BIG_BYTES) if order.kind == "upload" else None
+        self._down = None if self._up else download(system, BIG, BIG_BYTES, bytes(PERIOD_BYTES))
         self.unit = "MB up" if self._up else "MB down"
-        self._port = order.system.port
-        self._client = BlockingClient(Target(self._port))
-        self._ref = 0
-        self._data = bytes(BIG_BYTES) if self._up else b""
+        self.amount = 0.0
 
     def run(self, until_s: float) -> None:
         """Move files."""
-        asyncio.run(self._run(until_s))
-
-    def _create(self) -> str:
-        self._ref += 1
-        up = {"direction": "upload", "path": "up.bin", "size": BIG_BYTES, "if_exists": "overwrite"}
-        params = up if self._up else {"direction": "download", "path": BIG}
-        found = re.search(
-            rb'"op":"([^"]+)"', self._client.call(self._ref, "transfers.create", json.dumps(params).encode())
-        )
-        assert found is not None
-        return found[1].decode()
-
-    async def _run(self, until_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(until_s - time.monotonic()):
-                while True:
-                    client = FileClient(Address(self._port), self._create())
-                    try:
-                        await (client.upload(self._data) if self._up else client.download())
-                    finally:
-                        self.amount += (client.sent_bytes + len(client.data)) / 1e6
-
-
-class StockUpload:
-    """A large file, up in pieces as JupyterLab sends them."""
-
-    unit = "MB up"
-
-    def __init__(self, order: Order) -> None:
-        """Have a piece."""
-        self.amount = 0.0
-        self._port = order.system.port
-        self._content = base64.b64encode(bytes(PIECE_BYTES)).decode()
-
-    def run(self, until_s: float) -> None:
-        """Send pieces."""
-        number = 1
-        while time.monotonic() < until_s:
-            last = number == BIG_BYTES // PIECE_BYTES
-            body = {"type": "file", "format": "base64", "content": self._content, "chunk": -1 if last else number}
-            ask(self._port, "PUT", "api/contents/up.bin", body)
-            number = 1 if last else number + 1
-            self.amount += PIECE_BYTES / 1e6
-
-
-class StockDownload:
-    """A large file, down by a plain request."""
-
-    unit = "MB down"
-
-    def __init__(self, order: Order) -> None:
-        """Nothing has come."""
-        self.amount = 0.0
-        self._port = order.system.port
-
-    def run(self, until_s: float) -> None:
-        """Take the file, again and again."""
-        while time.monotonic() < until_s:
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=OVERTIME_S)
-            connection.request("GET", f"/files/{BIG}", headers={"Authorization": f"token {TOKEN}"})
-            answer = connection.getresponse()
-            while time.monotonic() < until_s and (piece := answer.read(PIECE_BYTES)):
-                self.amount += len(piece) / 1e6
-            connection.close()
+        try:
+            while time.monotonic() < until_s:
+                if self._up is not None:
+                    self._up.run(until_s)
+                if self._down is not None:
+                    self._down.run(until_s)
+        finally:
+            up = self._up.sent_bytes if self._up is not None else 0
+            down = self._down.received_bytes if self._down is not None else 0
+            self.amount = (up + down) / 1e6
 
 
 class Listings:
@@ -183,8 +127,9 @@ class Events:
 
 HUB: Final[Mapping[str, Callable[[Order], Load]]] = {
     "flood": Flood,
-    "upload": HubTransfer,
-    "download": HubTransfer,
+    "upload": Transfers,
+    "download": Transfers,
+    TWIN: Transfers,
     "listing": Listings,
     "events": Events,
     "paste": Paste,
@@ -192,8 +137,8 @@ HUB: Final[Mapping[str, Callable[[Order], Load]]] = {
 }
 STOCK: Final[Mapping[str, Callable[[Order], Load]]] = {
     "flood": Flood,
-    "upload": StockUpload,
-    "download": StockDownload,
+    "upload": Transfers,
+    "download": Transfers,
     "listing": Listings,
     "paste": Paste,
     "exits": Exits,

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from .harness import Bar, Bench, Figure, percentile
 from .lab import Lab, worker
-from .loads import BIG, BIG_BYTES, HUB, MANY, MANY_FILES, STOCK, Done
+from .loads import BIG, BIG_BYTES, MANY, MANY_FILES, STOCK, Done
 from .terminal_client import BarePty, TerminalClient, Typist
 from .terminal_echo import LETTERS, press
 from .terminal_loads import Order
@@ -33,8 +33,6 @@ LEAD_S: Final = 1.0
 PAUSE_S: Final = (0.005, 0.015)
 ANSWER_S: Final = 12.0
 TARGET_MS: Final = 10.0
-LATER: Final = frozenset({"upload", "download", "listing"})
-"""Their target joins with the issue of files."""
 CELLS: Final[Mapping[str, Sequence[str]]] = {
     "nothing": (),
     "another terminal floods": ("flood",),
@@ -45,7 +43,7 @@ CELLS: Final[Mapping[str, Sequence[str]]] = {
     "1 GB goes down": ("download",),
     "a directory of 100,000 files is listed": ("listing",),
     "all but files": ("flood", "paste", "exits", "events"),
-    "all together": tuple(HUB),
+    "all together": ("flood", "upload", "download", "listing", "events", "paste", "exits"),
 }
 
 
@@ -175,14 +173,11 @@ def _tail(cell: Cell) -> str:
 
 def figures(name: str, own: Cell, theirs: Cell) -> list[Figure]:
     """The rows of a cell; what cannot be had from stock Jupyter is left out there."""
-    later = not LATER.isdisjoint(CELLS[name])
-    notes = [own.note("beside"), theirs.note("stock beside"), "target joins later" if later else ""]
-    bar = None if later else Bar("≤", TARGET_MS)
-    note = "; ".join(note for note in notes if note)
+    note = "; ".join(note for note in (own.note("beside"), theirs.note("stock beside")) if note)
 
     def row(what: str, percent: float, bar: Bar | None = None, note: str = "") -> Figure:
         values = theirs.percentiles[percent]
         return Figure(f"{name}: {what}", "ms", own.percentiles[percent], "stock" if values else "", values, bar, note)
 
     beside = Figure(f"{name}: p99 of a bare PTY at the same time", "ms", own.control)
-    return [row("p99", 99, bar, note), row("worst", 100), row("p50", 50), beside]
+    return [row("p99", 99, Bar("≤", TARGET_MS), note), row("worst", 100), row("p50", 50), beside]

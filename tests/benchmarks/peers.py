@@ -1,7 +1,8 @@
 """What one writes without a hub: an echo and a fan-out, naively on Tornado and with the library websockets.
 
 `python -m tests.benchmarks.peers tornado|websockets` prints its port and serves until it is ended. `/echo` sends back
-what comes. A message `{"count": n, "size": s}` on `/burst` makes the server send n events to everybody on `/fan`.
+what comes, `/sink` writes it to a file. A message `{"count": n, "size": s}` on `/burst` makes the server send n events
+to everybody on `/fan`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from tornado.httpserver import HTTPServer
@@ -43,6 +46,28 @@ class Echo(WebSocketHandler):
     def on_message(self, message: str | bytes) -> None:
         """Echo."""
         self.write_message(message)
+
+
+class Sink(WebSocketHandler):
+    """Writes what comes, behind each message's header of 16 bytes, to the file that the first message names."""
+
+    file: BinaryIO | None = None
+
+    def on_message(self, message: str | bytes) -> None:
+        """Open, write or close."""
+        data = message.encode() if isinstance(message, str) else message
+        if self.file is None:
+            self.file = Path(data.decode()).open("wb")
+        elif data != b"end":
+            self.file.write(memoryview(data)[16:])
+        else:
+            self.on_close()
+            self.write_message("done")
+
+    def on_close(self) -> None:
+        """Close."""
+        if self.file is not None:
+            self.file.close()
 
 
 class Fan(WebSocketHandler):
@@ -83,7 +108,7 @@ class Trigger(WebSocketHandler):
 async def serve_tornado() -> None:
     """Serve naively."""
     shared: dict[str, set[WebSocketHandler]] = {"clients": set()}
-    application = Application([("/echo", Echo), ("/fan", Fan, shared), ("/burst", Trigger, shared)])
+    application = Application([("/echo", Echo), ("/sink", Sink), ("/fan", Fan, shared), ("/burst", Trigger, shared)])
     sockets = bind_sockets(0, "127.0.0.1", backlog=1024)
     server = HTTPServer(application)
     server.add_sockets(sockets)

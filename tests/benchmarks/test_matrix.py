@@ -9,7 +9,7 @@ import pytest
 
 from . import matrix
 from .harness import percentile
-from .loads import Done
+from .loads import HUB, Done
 from .terminal_client import TerminalClient
 
 
@@ -49,9 +49,15 @@ def test_a_cell_tells_what_the_load_has_done() -> None:
     assert cell.note("beside") == "beside 5 MB, 0 listings, RuntimeError: no"
 
 
-def test_a_cell_of_files_has_no_target_yet() -> None:
+def test_every_cell_has_a_target_and_only_loads_that_there_are() -> None:
     own, theirs = matrix.Cell(), matrix.Cell()
     own.add(matrix.Laps([20], []), [])
-    files, flood = (matrix.figures(name, own, theirs)[0] for name in ("1 GB goes up", "another terminal floods"))
-    assert (files.verdict, files.note) == ("", "target joins later")
-    assert (flood.verdict, flood.theirs) == ("missed", [])
+    for name, kinds in matrix.CELLS.items():
+        assert matrix.figures(name, own, theirs)[0].verdict == "missed"
+        assert set(kinds) <= set(HUB)
+
+
+def test_a_load_that_failed_is_told() -> None:
+    cell = matrix.Cell()
+    cell.add(matrix.Laps([1], [1]), [Done(0, "MB up", "busy: no")])
+    assert "busy: no" in cell.note("beside")

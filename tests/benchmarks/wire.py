@@ -186,7 +186,7 @@ class BlockingClient:
         """Cut the connection."""
         self._socket.close()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         """Send frames."""
         self._socket.sendall(data)
 
@@ -210,8 +210,18 @@ class BlockingClient:
     def call(self, ref: int, method: str, params: bytes = b"{}") -> bytes:
         """Make a request and wait for its reply, among whatever else comes; give its result, an object without one."""
         self.send(hub_frame([ack(self.frames.frames, ref - 1), request(ref, method, params)]))
-        data = self.receive(b'"type":"reply","ref":%d,' % ref)
-        reply = data[data.index(b'"type":"reply","ref":%d,' % ref) :]
+        marker = b'"type":"reply","ref":%d,' % ref
+        data, unacked = b"", 0
+        while marker not in data:
+            piece = self.read()
+            data = data[-len(marker) :] + piece
+            unacked += len(piece)
+            if unacked >= ACK_EVERY_BYTES:  # a streamed reply comes only as fast as it is acknowledged
+                unacked = 0
+                self.send(hub_frame([ack(self.frames.frames, ref - 1)]))
+        reply = data[data.index(marker) :]
+        while b"}" not in reply:
+            reply += self.read()
         start, end = reply.find(b'"result":'), reply.find(b"}")
         if not 0 <= start < end:
             raise RuntimeError(f"{method}: {reply[:300].decode(errors='replace')}")

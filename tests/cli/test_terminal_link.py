@@ -11,8 +11,9 @@ from http import HTTPStatus
 import pytest
 
 from jupyter_ws_hub.cli.servers import Server
+from jupyter_ws_hub.cli.sockets import drop
 from jupyter_ws_hub.cli.terminal_link import BACKLOG_BYTES, Away, Back
-from jupyter_ws_hub.cli.terminal_socket import Why, drop, open_terminal
+from jupyter_ws_hub.cli.terminal_socket import Why, open_terminal
 from jupyter_ws_hub.protocol.terminal import MAX_WINDOW_BYTES, MIN_WINDOW_BYTES
 
 from ..support.address import until

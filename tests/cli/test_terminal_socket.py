@@ -10,7 +10,8 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus, InvalidU
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from jupyter_ws_hub.cli.terminal_socket import ABNORMAL, Over, Why, check_close, check_failure, close_code, drop
+from jupyter_ws_hub.cli.sockets import ABNORMAL, close_code, drop
+from jupyter_ws_hub.cli.terminal_socket import Over, Why, check_close, check_failure
 from jupyter_ws_hub.protocol.codes import Code
 
 

@@ -20,6 +20,7 @@ from jupyter_ws_hub.services.ports import Model, Running
 from jupyter_ws_hub.storage.base import Draft, Head, Record, Versioned
 from jupyter_ws_hub.storage.memory import MemoryLog, MemoryStorage, MemoryValues
 from jupyter_ws_hub.transfers.journal import Journal
+from jupyter_ws_hub.transfers.remote import RemoteFiles
 from jupyter_ws_hub.transfers.settings import TransferSettings
 from jupyter_ws_hub.transfers.store import TransferStore
 
@@ -246,12 +247,16 @@ class FakeLocalFiles:
         """Serve what is under `root`."""
         self.root = root
         self.saved: list[str] = []
+        self.remote: RemoteFiles | None = None
 
     async def source(self, path: str) -> Path:
         """See LocalFiles."""
         if not (self.root / path).is_file():
             raise HubError(Code.NOT_FOUND, f"There is no {path!r}.")
         return self.root / path
+
+    async def release(self, path: str) -> None:
+        """See LocalFiles."""
 
     async def directory(self, path: str) -> Path:
         """See LocalFiles."""

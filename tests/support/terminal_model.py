@@ -85,7 +85,7 @@ class ModelConnection:
         sent = int(query.get("sent", 0))
         fresh = identity not in terminal.clients
         self.known = terminal.clients.setdefault(identity, Known())
-        fresh = fresh or (not self.known.has_met and sent <= self.known.accepted)
+        fresh = fresh or (not self.known.has_met and (sent == 0 or self.known.accepted > 0))
         if fresh:
             self.known.accepted = sent
         if self.known.connection is not None:

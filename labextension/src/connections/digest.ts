@@ -1,19 +1,27 @@
 /**
- * The digest of a file that is read in order: xxh3-128 per block, and a root over the blocks' digests.
+ * The digest of a file that is read in order: one per block, and a root over the blocks' digests.
  * The counterpart of jupyter_ws_hub/transfers/digest.py.
  */
-import { createXXHash128, IHasher } from 'hash-wasm';
+import { createSHA256, createXXHash128, IHasher } from 'hash-wasm';
 
 import { BLOCK_BYTES } from '../protocol/generated';
 
+/** The names that the protocol has for digests. */
+export type DigestName = 'xxh3-128' | 'sha256';
+
+const HASHERS: Record<DigestName, () => Promise<IHasher>> = {
+  'xxh3-128': () => createXXHash128(),
+  sha256: createSHA256
+};
+
 export class BlockDigest {
   /** Load the hash's WebAssembly and start at byte 0. */
-  static async create(blockBytes = BLOCK_BYTES): Promise<BlockDigest> {
-    return new BlockDigest(
-      await createXXHash128(),
-      await createXXHash128(),
-      blockBytes
-    );
+  static async create(
+    blockBytes = BLOCK_BYTES,
+    name: DigestName = 'xxh3-128'
+  ): Promise<BlockDigest> {
+    const make = HASHERS[name];
+    return new BlockDigest(await make(), await make(), blockBytes);
   }
 
   private constructor(
@@ -21,13 +29,26 @@ export class BlockDigest {
     private readonly _root: IHasher,
     private readonly _blockBytes: number
   ) {
-    this._block.init();
-    this._root.init();
+    this.reset();
   }
 
   /** How many bytes have been taken. */
   get byteOffset(): number {
     return this._byteOffset;
+  }
+
+  /** The digests of the whole blocks so far, in hex. */
+  get blocks(): readonly string[] {
+    return this._blocks;
+  }
+
+  /** Start at byte 0 again. */
+  reset(): void {
+    this._block.init();
+    this._root.init();
+    this._byteOffset = 0;
+    this._inBlock = 0;
+    this._blocks = [];
   }
 
   /** Take the bytes that follow. */
@@ -44,7 +65,7 @@ export class BlockDigest {
     }
   }
 
-  /** The root digest in hex; nothing can be taken after it. */
+  /** The root digest in hex; nothing can be taken after it but by `reset`. */
   root(): string {
     if (this._inBlock > 0) {
       this._endBlock();
@@ -53,11 +74,18 @@ export class BlockDigest {
   }
 
   private _endBlock(): void {
-    this._root.update(this._block.digest('binary'));
+    const digest = this._block.digest('binary');
+    this._root.update(digest);
+    this._blocks.push(hex(digest));
     this._block.init();
     this._inBlock = 0;
   }
 
   private _byteOffset = 0;
   private _inBlock = 0;
+  private _blocks: string[] = [];
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -9,7 +9,7 @@ import { FILE_STREAM_SUBPROTOCOL } from '../protocol/generated';
 import { ConnectionState, Service } from '../tokens';
 import { SocketFace } from './socket';
 import { StatusBook } from './status';
-import { Connect, ITransport, socketUrl } from './transport';
+import { Ask, Connect, ITransport, socketUrl } from './transport';
 
 const SERVICE: Service = 'file-stream';
 
@@ -18,6 +18,60 @@ const OVER: ReadonlySet<ConnectionState> = new Set([
   'disconnected',
   'failed'
 ] as const);
+
+/** Keeps a file stream's place in the status book, whoever holds its socket. */
+export class StreamStatus {
+  constructor(
+    private readonly _id: string,
+    private readonly _book: StatusBook
+  ) {}
+
+  /** A socket is being opened. */
+  opening(): void {
+    const before = this._book.get(SERVICE, this._id);
+    this._book.update(SERVICE, this._id, {
+      state: before.state === 'idle' ? 'connecting' : 'reconnecting',
+      attempts: before.attempts + 1
+    });
+  }
+
+  /** It is open. */
+  opened(): void {
+    this._book.update(SERVICE, this._id, {
+      state: 'connected',
+      attempts: 0,
+      lastError: null
+    });
+  }
+
+  /** It was lost; `final`: it will not come back. */
+  lost(final: boolean, reason: string): void {
+    this._book.update(SERVICE, this._id, {
+      state: final ? 'failed' : 'disconnected',
+      lastError: reason || 'The connection was lost.'
+    });
+  }
+
+  /** It is not needed any more. */
+  remove(): void {
+    this._book.remove(SERVICE, this._id);
+  }
+
+  /** Forget one that has broken off, unless a newer socket goes on with the operation. */
+  removeIfOver(): void {
+    if (OVER.has(this._book.get(SERVICE, this._id).state)) {
+      this.remove();
+    }
+  }
+}
+
+/** What somebody needs who opens the stream's socket elsewhere, in a worker for example. */
+export interface IFileStreamLink {
+  readonly url: string;
+  readonly status: StreamStatus;
+  /** What the server thinks of this user, where an upgrade was refused. */
+  readonly ask: Ask;
+}
 
 /** What a file stream's socket needs. */
 export interface IFileStreamOptions {
@@ -29,27 +83,16 @@ export interface IFileStreamOptions {
 export class FileStreamSocket extends SocketFace {
   readonly protocol = FILE_STREAM_SUBPROTOCOL;
 
-  constructor(
-    private readonly _id: string,
-    private readonly _options: IFileStreamOptions
-  ) {
-    super(socketUrl(_options.settings, ['file-stream', _id]));
-    const { book } = _options;
-    const before = book.get(SERVICE, _id);
-    book.update(SERVICE, _id, {
-      state: before.state === 'idle' ? 'connecting' : 'reconnecting',
-      attempts: before.attempts + 1
-    });
-    this._transport = _options.connect(
-      ['file-stream', _id],
+  constructor(id: string, options: IFileStreamOptions) {
+    super(socketUrl(options.settings, ['file-stream', id]));
+    this._status = new StreamStatus(id, options.book);
+    this._status.opening();
+    this._transport = options.connect(
+      ['file-stream', id],
       FILE_STREAM_SUBPROTOCOL,
       {
         onOpen: () => {
-          book.update(SERVICE, _id, {
-            state: 'connected',
-            attempts: 0,
-            lastError: null
-          });
+          this._status.opened();
           this.fireOpen();
         },
         onMessage: data => this.fireMessage(data),
@@ -70,29 +113,23 @@ export class FileStreamSocket extends SocketFace {
   }
 
   protected closing(code: number, reason: string): void {
-    this._options.book.remove(SERVICE, this._id);
+    this._status.remove();
     this._transport.close(code, reason);
   }
 
   protected override released(): void {
-    // Unless a newer socket goes on with the operation.
-    if (OVER.has(this._options.book.get(SERVICE, this._id).state)) {
-      this._options.book.remove(SERVICE, this._id);
-    }
+    this._status.removeIfOver();
   }
 
   private _closed(code: number, reason: string): void {
-    const { book } = this._options;
     if (code === 1000) {
-      book.remove(SERVICE, this._id);
+      this._status.remove();
     } else if (this.readyState < this.CLOSING) {
-      book.update(SERVICE, this._id, {
-        state: mayReconnect(code) ? 'disconnected' : 'failed',
-        lastError: reason || 'The connection was lost.'
-      });
+      this._status.lost(!mayReconnect(code), reason);
     }
     this.fireClose(code, reason, code !== 1006);
   }
 
+  private readonly _status: StreamStatus;
   private readonly _transport: ITransport;
 }

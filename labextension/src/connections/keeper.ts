@@ -2,7 +2,7 @@
  * Keeps one connection alive: connects, waits, connects again, until it is closed or the server refuses for good.
  * What the frames mean is its owner's business; how it is stands in the status book.
  */
-import { codeName, HubError, mayReconnect } from '../protocol/errors';
+import { codeName, mayReconnect } from '../protocol/errors';
 import { CODES } from '../protocol/generated';
 import { Service } from '../tokens';
 import { Alarm } from './alarm';
@@ -272,10 +272,4 @@ export const NOT_LOGGED_IN =
 export function closeReason(code: number, reason: string): string {
   const name = codeName(code);
   return reason || (name ? CODES[name].meaning : `code ${code}`);
-}
-
-/** The error for a close code. */
-export function closeError(code: number, reason: string): HubError {
-  const name = codeName(code) ?? 'unavailable';
-  return new HubError(name, reason, mayReconnect(code));
 }

@@ -3,12 +3,12 @@
  */
 import { IDisposable } from '@lumino/disposable';
 
-import { HubError, mayReconnect } from '../protocol/errors';
+import { closeError, HubError, mayReconnect } from '../protocol/errors';
 import { Heartbeat as Times, HUB_SUBPROTOCOL } from '../protocol/generated';
 import { ClientSession, Outcome } from '../protocol/session';
 import { Since } from '../tokens';
 import { Heartbeat, IHeartbeatOwner } from './heartbeat';
-import { closeError, IKept, Keeper } from './keeper';
+import { IKept, Keeper } from './keeper';
 import { StatusBook } from './status';
 import { ICallOptions, Streams } from './stream';
 import { IRawSubscriber, Subscriptions } from './subscription';

@@ -6,7 +6,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { HubError } from '../protocol/errors';
+import { closeError, HubError } from '../protocol/errors';
 import {
   Event,
   MethodName,
@@ -24,8 +24,7 @@ import {
   Since,
   TopicEvent
 } from '../tokens';
-import { FileStreamSocket } from './fileStream';
-import { closeError } from './keeper';
+import { FileStreamSocket, IFileStreamLink, StreamStatus } from './fileStream';
 import { MainConnection } from './main';
 import { SocketFace } from './socket';
 import { StatusBook } from './status';
@@ -130,6 +129,16 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
       socket.close();
       throw error;
     }
+  }
+
+  /** As `connectFileStream`, for code that opens the socket itself and tells how it is. */
+  fileStreamLink(operationId: string): IFileStreamLink {
+    this._requireServer();
+    return {
+      url: socketUrl(this._options.settings, ['file-stream', operationId]),
+      status: new StreamStatus(operationId, this._book),
+      ask: this._ask
+    };
   }
 
   getConnectionStatus(service: Service, id?: string): IConnectionStatus {

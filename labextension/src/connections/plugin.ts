@@ -14,6 +14,7 @@ import {
 import { isAvailable, serverVersion } from '../server';
 import { IConnectionManager, ITransferManager } from '../tokens';
 import { ConnectionManager } from './manager';
+import { spawnWorker } from './spawnWorker';
 import { TransferManager } from './transfers';
 
 export const connectionManager: ServiceManagerPlugin<IConnectionManager> = {
@@ -32,10 +33,21 @@ export const connectionManager: ServiceManagerPlugin<IConnectionManager> = {
 
 export const transferManager: JupyterFrontEndPlugin<ITransferManager> = {
   id: 'jupyter-ws-hub:transfer-manager',
-  description: 'Uploads over /ws/file-stream/<op>.',
+  description: 'Uploads and downloads over /ws/file-stream/<op>.',
   autoStart: true,
   provides: ITransferManager,
   requires: [IConnectionManager],
-  activate: (_: JupyterFrontEnd, manager: IConnectionManager) =>
-    new TransferManager(manager)
+  activate: (app: JupyterFrontEnd, manager: IConnectionManager) => {
+    if (!(manager instanceof ConnectionManager)) {
+      throw new Error('Transfers need the connection manager of this package.');
+    }
+    const settings = app.serviceManager.serverSettings;
+    const transfers = new TransferManager({
+      ...{ connections: manager, settings, spawn: spawnWorker }
+    });
+    if (isAvailable()) {
+      void transfers.start();
+    }
+    return transfers;
+  }
 };

@@ -1,46 +1,74 @@
 /**
- * This tab's transfers: starts uploads, a few at a time, and keeps what there is to show of them.
+ * This tab's transfers, and those of the same user elsewhere: the public face of uploads and downloads.
  */
-import { PathExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { HubError } from '../protocol/errors';
+import { TransferStatus } from '../protocol/generated';
 import {
-  IConnectionManager,
   ITransfer,
   ITransferManager,
   IUploadConflict,
   IUploadItem,
+  IUploadOptions,
   IUploadResult
 } from '../tokens';
-import { Upload } from './upload';
+import { findConflicts } from './conflicts';
+import { Downloads, IDownloadPage } from './downloads';
+import { Drive } from './drive';
+import { EngineClient } from './engineClient';
+import { OpenSocket } from './streamLine';
+import { ITransferConnections, ITransferContext } from './transferContext';
+import { TransferList } from './transferList';
+import { hasEnded, TransferRecord } from './transferRecord';
+import { TransferStore } from './transferStore';
+import { Turns } from './turns';
+import { Uploads } from './uploads';
+import { openWebSocket } from './webSocket';
 
-/** Uploads that run at the same time; the others wait. */
+/** Uploads of large files that run at the same time; the others wait. */
 const AT_A_TIME = 3;
-/** The rate is taken over about this long. */
-const RATE_MS = 3000;
 
-interface IMutableTransfer extends ITransfer {
-  path: string;
-  written: number;
-  state: ITransfer['state'];
-  rate: number;
-  error: string | null;
+/** What transfers need; the last three are for tests. */
+export interface ITransferManagerOptions {
+  connections: ITransferConnections;
+  settings: ServerConnection.ISettings;
+  /** Starts the worker. */
+  spawn: () => Worker;
+  open?: OpenSocket;
+  page?: IDownloadPage;
 }
 
-interface ISample {
-  ms: number;
-  written: number;
-}
+export class TransferManager implements ITransferManager, IDisposable {
+  constructor(options: ITransferManagerOptions) {
+    const { connections, settings, page } = options;
+    const open: OpenSocket =
+      options.open ??
+      ((...socket) => openWebSocket(settings.WebSocket, ...socket));
+    this._list = new TransferList({
+      onChange: () => this._changed.emit(),
+      onEnd: record => this._ended.emit(record),
+      onDriven: (...told) => this._onDriven(...told)
+    });
+    this._context = {
+      connections,
+      engine: new EngineClient(options.spawn, open),
+      list: this._list,
+      store: new TransferStore(settings.baseUrl),
+      turns: new Turns(AT_A_TIME)
+    };
+    this._uploads = new Uploads(this._context);
+    this._downloads = new Downloads(this._context, settings, page);
+  }
 
-export class TransferManager implements ITransferManager {
-  constructor(
-    private readonly _manager: IConnectionManager,
-    private readonly _now: () => number = Date.now
-  ) {}
+  get isDisposed(): boolean {
+    return this._following?.isDisposed ?? false;
+  }
 
   get transfers(): readonly ITransfer[] {
-    return this._transfers;
+    return this._list.records;
   }
 
   get changed(): ISignal<ITransferManager, void> {
@@ -51,164 +79,192 @@ export class TransferManager implements ITransferManager {
     return this._ended;
   }
 
-  async upload(
+  /** Follow what the server tells, and go on with what an earlier page has left; resolves when that is done. */
+  async start(): Promise<void> {
+    this._following = this._list.follow(this._context.connections);
+    window.addEventListener('beforeunload', this._onUnload);
+    window.addEventListener('online', this._onOnline);
+    await this._uploads.restore(await this._list.known);
+  }
+
+  dispose(): void {
+    this._following?.dispose();
+    window.removeEventListener('beforeunload', this._onUnload);
+    window.removeEventListener('online', this._onOnline);
+    const error = HubError.of('unavailable', 'The transfers were closed.');
+    this._list.records.forEach(({ id }) => this._drive(id)?.stop(error));
+    Signal.clearData(this);
+  }
+
+  upload(
+    items: readonly IUploadItem[],
+    directory: string,
+    options: IUploadOptions = {}
+  ): Promise<IUploadResult> {
+    return this._uploads.upload(items, directory, options);
+  }
+
+  conflicts(
     items: readonly IUploadItem[],
     directory: string
-  ): Promise<IUploadResult> {
-    const files = items.flatMap(({ file }) => (file ? [file] : []));
-    const runs = files.map(file => this._upload(file, directory));
-    const paths: string[] = [];
-    const failures: { path: string; message: string }[] = [];
-    for (const [index, run] of (await Promise.allSettled(runs)).entries()) {
-      if (run.status === 'fulfilled') {
-        paths.push(run.value);
-      } else {
-        const path = files[index]?.name ?? '';
-        failures.push({ path, message: String(run.reason?.message) });
+  ): Promise<IUploadConflict[]> {
+    return findConflicts(this._context.connections, items, directory);
+  }
+
+  download(path: string): Promise<void> {
+    return this._downloads.download(path);
+  }
+
+  async pause(id: string): Promise<void> {
+    const record = this._find(id);
+    const drive = this._drive(id);
+    drive?.pause();
+    if (drive) {
+      this._show(record, 'paused');
+    }
+    if (record.op !== null) {
+      await this._request('transfers.pause', record.op);
+    }
+  }
+
+  async resume(id: string): Promise<void> {
+    const record = this._find(id);
+    const drive = this._drive(id);
+    const onServer = async () => {
+      if (record.op !== null) {
+        await this._request('transfers.resume', record.op);
       }
-    }
-    return { paths, failures };
-  }
-
-  async conflicts(): Promise<IUploadConflict[]> {
-    return [];
-  }
-
-  async download(): Promise<void> {
-    throw unsupported();
-  }
-
-  async pause(): Promise<void> {
-    throw unsupported();
-  }
-
-  async resume(): Promise<void> {
-    throw unsupported();
-  }
-
-  async provide(): Promise<void> {
-    throw unsupported();
-  }
-
-  async retry(): Promise<void> {
-    throw unsupported();
-  }
-
-  async forget(): Promise<void> {
-    throw unsupported();
-  }
-
-  private async _upload(file: File, directory: string): Promise<string> {
-    const transfer: IMutableTransfer = {
-      id: String(++this._lastId),
-      direction: 'upload',
-      kind: 'file',
-      entries: 0,
-      settled: 0,
-      here: true,
-      remainingMs: null,
-      failures: [],
-      path: PathExt.join(directory, file.name),
-      size: file.size,
-      written: 0,
-      state: 'waiting',
-      rate: 0,
-      error: null
     };
-    this._transfers = [...this._transfers, transfer];
-    this._changed.emit();
-    await this._turn();
-    try {
-      return await this._run(transfer, file);
-    } finally {
-      this._pass();
-      this._uploads.delete(transfer.id);
-      this._changed.emit();
+    if (!drive && this._uploads.knows(id) && !hasEnded(record.state)) {
+      await this._uploads.reopen(record, true, onServer);
+      return;
     }
+    await onServer();
+    if (drive) {
+      this._show(record, 'waiting');
+      drive.resume();
+    }
+  }
+
+  async provide(
+    id: string,
+    file: File | readonly IUploadItem[]
+  ): Promise<void> {
+    const record = this._find(id);
+    if (record.state === 'paused' && record.op !== null) {
+      await this._request('transfers.resume', record.op);
+    }
+    await this._uploads.provide(record, file);
   }
 
   async cancel(id: string): Promise<void> {
-    const transfer = this._transfers.find(one => one.id === id);
-    if (transfer?.state === 'waiting') {
-      transfer.state = 'cancelled';
-      this._changed.emit();
+    const record = this._find(id);
+    const drive = this._drive(id);
+    drive?.stop(HubError.of('cancelled', `${record.path} was cancelled.`));
+    if (!drive && this._uploads.knows(id) && !hasEnded(record.state)) {
+      record.isMine = true;
+      this._show(record, 'cancelled');
+      await this._uploads.forget(id);
+      this._list.ended(record);
     }
-    await this._uploads.get(id)?.cancel();
+    if (record.op !== null) {
+      await this._request('transfers.cancel', record.op);
+    }
   }
 
-  private async _run(transfer: IMutableTransfer, file: File): Promise<string> {
-    const cancelled = () => transfer.state === 'cancelled';
-    if (cancelled()) {
-      throw HubError.of('cancelled', `${transfer.path} was cancelled.`);
+  async retry(id: string): Promise<void> {
+    const record = this._find(id);
+    if (!hasEnded(record.state) || this._drive(id)) {
+      throw HubError.of('invalid', 'It has not ended yet.');
     }
-    const samples: ISample[] = [];
-    const upload = new Upload(this._manager, file, transfer.path, {
-      onProgress: written => {
-        transfer.state = 'running';
-        transfer.written = written;
-        transfer.error = null;
-        transfer.rate = this._rate(samples, written);
-        this._changed.emit();
-      },
-      onPause: reason => {
-        transfer.state = 'paused';
-        transfer.rate = 0;
-        transfer.error = reason;
-        this._changed.emit();
-      }
-    });
-    this._uploads.set(transfer.id, upload);
+    if (record.direction === 'download') {
+      await this._downloads.retry(record);
+    } else {
+      this._uploads.retry(record);
+    }
+  }
+
+  async forget(id: string): Promise<void> {
+    const record = this._find(id);
+    if (!hasEnded(record.state)) {
+      throw HubError.of('invalid', 'It has not ended yet.');
+    }
+    this._list.remove(record);
+    this._downloads.forget(id);
+    await this._uploads.forget(id);
+    if (record.op !== null) {
+      await this._request('transfers.forget', record.op);
+    }
+  }
+
+  /** The server tells of a transfer that this tab drives: somebody steers it elsewhere. */
+  private _onDriven(
+    record: TransferRecord,
+    status: TransferStatus,
+    before: TransferStatus['state'] | null
+  ): void {
+    const drive = this._drive(record.id);
+    const { state, error } = status;
+    if (state === 'cancelled') {
+      drive?.stop(HubError.of('cancelled', `${record.path} was cancelled.`));
+    } else if (state === 'paused' && drive && !drive.isPaused) {
+      drive.pause();
+      this._show(record, 'paused');
+    } else if (before === 'paused' && state !== 'paused' && drive?.isPaused) {
+      this._show(record, 'waiting');
+      drive.resume();
+    } else if (state === 'failed' && record.state === 'waiting' && error) {
+      drive?.stop(HubError.from(error));
+    }
+  }
+
+  private _show(record: TransferRecord, state: ITransfer['state']): void {
+    record.state = state;
+    record.error = null;
+    this._list.changed(true);
+  }
+
+  private _drive(id: string): Drive | undefined {
+    return this._uploads.run(id)?.drive ?? this._downloads.drive(id);
+  }
+
+  private _find(id: string): TransferRecord {
+    const record = this._list.find(id);
+    if (!record) {
+      throw HubError.of('not_found', 'There is no such transfer any more.');
+    }
+    return record;
+  }
+
+  /** Steer an operation; one that the server has forgotten needs no steering. */
+  private async _request(
+    method: `transfers.${'pause' | 'resume' | 'cancel' | 'forget'}`,
+    op: string
+  ): Promise<void> {
     try {
-      transfer.path = await upload.run();
-      transfer.state = 'done';
-      transfer.written = transfer.size;
-      return transfer.path;
+      await this._context.connections.request(method, { op });
     } catch (error) {
-      const code = error instanceof HubError ? error.code : null;
-      transfer.state = code === 'cancelled' ? 'cancelled' : 'failed';
-      transfer.error = error instanceof Error ? error.message : String(error);
-      throw error;
+      if ((error as HubError).code !== 'not_found') {
+        throw error;
+      }
     }
   }
 
-  private _rate(samples: ISample[], written: number): number {
-    const ms = this._now();
-    samples.push({ ms, written });
-    while (samples.length > 2 && ms - (samples[0]?.ms ?? ms) > RATE_MS) {
-      samples.shift();
+  private readonly _onUnload = (event: BeforeUnloadEvent): void => {
+    if (this._uploads.needsPage || this._downloads.needsPage) {
+      event.preventDefault();
     }
-    const first = samples[0] ?? { ms, written };
-    const elapsed = ms - first.ms;
-    return elapsed > 0 ? ((written - first.written) * 1000) / elapsed : 0;
-  }
+  };
 
-  private async _turn(): Promise<void> {
-    if (this._running < AT_A_TIME) {
-      this._running += 1;
-    } else {
-      await new Promise<void>(resolve => this._queue.push(resolve));
-    }
-  }
+  private readonly _onOnline = (): void => {
+    this._list.records.forEach(({ id }) => this._drive(id)?.hurry());
+  };
 
-  /** Hand the place on to who waits longest, so that nobody can slip in between. */
-  private _pass(): void {
-    const next = this._queue.shift();
-    if (next) {
-      next();
-    } else {
-      this._running -= 1;
-    }
-  }
-
-  private _transfers: IMutableTransfer[] = [];
-  private readonly _uploads = new Map<string, Upload>();
-  private readonly _queue: Array<() => void> = [];
+  private readonly _list: TransferList;
+  private readonly _context: ITransferContext;
+  private readonly _uploads: Uploads;
+  private readonly _downloads: Downloads;
   private readonly _changed = new Signal<ITransferManager, void>(this);
   private readonly _ended = new Signal<ITransferManager, ITransfer>(this);
-  private _running = 0;
-  private _lastId = 0;
-}
-
-function unsupported(): HubError {
-  return HubError.of('unsupported', 'This cannot be done yet.');
+  private _following: IDisposable | null = null;
 }

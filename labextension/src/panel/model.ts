@@ -4,12 +4,14 @@
 import { ISignal, Signal } from '@lumino/signaling';
 import { IDisposable } from '@lumino/disposable';
 
+import { HubError } from '../protocol/errors';
 import {
   ConnectionState,
   IConnectionManager,
   IConnectionStatus,
   ITransfer,
   ITransferManager,
+  IUploadItem,
   Service
 } from '../tokens';
 
@@ -25,10 +27,19 @@ const WORST_FIRST: readonly ConnectionState[] = [
   'idle'
 ];
 
+/** States of a transfer to which nothing more happens by itself. */
+export const ENDED: ReadonlySet<ITransfer['state']> = new Set([
+  'done',
+  'failed',
+  'cancelled'
+] as const);
+
 export class PanelModel implements IDisposable {
+  /** `onError` is told what went wrong with something that the user wanted. */
   constructor(
     private readonly _connections: IConnectionManager,
-    private readonly _transfers: ITransferManager
+    private readonly _transfers: ITransferManager,
+    private readonly _onError: (error: Error) => void
   ) {
     _connections.statusChanged.connect(this._onStatus, this);
     _transfers.changed.connect(this._onTransfers, this);
@@ -66,9 +77,56 @@ export class PanelModel implements IDisposable {
     return [...this._transfers.transfers].reverse();
   }
 
-  /** Cancel a transfer. */
-  cancel(id: string): Promise<void> {
-    return this._transfers.cancel(id);
+  /** Whether there is something for `clearEnded`. */
+  get hasEnded(): boolean {
+    return this._transfers.transfers.some(({ state }) => ENDED.has(state));
+  }
+
+  pause(id: string): void {
+    this._try(this._transfers.pause(id));
+  }
+
+  resume(id: string): void {
+    this._try(this._transfers.resume(id));
+  }
+
+  cancel(id: string): void {
+    this._try(this._transfers.cancel(id));
+  }
+
+  retry(id: string): void {
+    this._try(this._transfers.retry(id));
+  }
+
+  forget(id: string): void {
+    this._try(this._transfers.forget(id));
+  }
+
+  /** Take all that have ended out of the list. */
+  clearEnded(): void {
+    this._transfers.transfers
+      .filter(({ state }) => ENDED.has(state))
+      .forEach(({ id }) => this.forget(id));
+  }
+
+  /**
+   * Let a transfer go on whose file the page may not read any more: the browser asks for permission where it can;
+   * else `choose` lets the user choose the file again. Must be called by a click.
+   */
+  goOn(
+    id: string,
+    choose: () => Promise<File | readonly IUploadItem[] | null>
+  ): void {
+    const provide = async (error: Error) => {
+      if (!(error instanceof HubError) || error.code !== 'unsupported') {
+        throw error;
+      }
+      const chosen = await choose();
+      if (chosen) {
+        await this._transfers.provide(id, chosen);
+      }
+    };
+    this._try(this._transfers.resume(id).catch(provide));
   }
 
   dispose(): void {
@@ -90,6 +148,10 @@ export class PanelModel implements IDisposable {
       }
     }
     this._changed.emit();
+  }
+
+  private _try(done: Promise<void>): void {
+    done.catch(this._onError);
   }
 
   private _onTransfers(): void {

@@ -6,35 +6,34 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import { Notification } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { collectDrop, collectFiles, ICollected } from '../files/drop';
+import { pickFile, pickFiles, pickFolder } from '../files/pick';
+import { IFileActions } from '../files/tokens';
 import { isAvailable, SETTINGS_ID, TRANSLATION_DOMAIN } from '../server';
 import { IConnectionManager, ITransferManager } from '../tokens';
 import { PanelModel } from './model';
-import { HubPanel, HubStatus } from './widget';
+import { HubPanel, HubStatus, IPanelActions, TransferStatus } from './widget';
+
+const NOTICE_MS = 8000;
 
 export const panel: JupyterFrontEndPlugin<void> = {
   id: SETTINGS_ID,
   description:
     'The panel and the status bar item for connections and transfers.',
   autoStart: true,
-  requires: [IConnectionManager, ITransferManager],
-  optional: [
-    ITranslator,
-    IDefaultFileBrowser,
-    ILayoutRestorer,
-    IStatusBar,
-    ISettingRegistry
-  ],
+  requires: [IConnectionManager, ITransferManager, IFileActions],
+  optional: [ITranslator, ILayoutRestorer, IStatusBar, ISettingRegistry],
   activate: async (
     app: JupyterFrontEnd,
     manager: IConnectionManager,
     transfers: ITransferManager,
+    files: IFileActions,
     translator: ITranslator | null,
-    browser: IDefaultFileBrowser | null,
     restorer: ILayoutRestorer | null,
     statusBar: IStatusBar | null,
     registry: ISettingRegistry | null
@@ -44,19 +43,10 @@ export const panel: JupyterFrontEndPlugin<void> = {
     }
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const settings = await registry?.load(SETTINGS_ID).catch(() => null);
-    const model = new PanelModel(manager, transfers);
-    const upload = async (files: File[]) => {
-      const directory = browser?.model.path ?? '';
-      const items = files.map(file => ({ path: file.name, file }));
-      await transfers.upload(items, directory);
-      await browser?.model.refresh();
-    };
-    // A failed upload stands in the list with its reason.
-    const widget = new HubPanel(
-      model,
-      trans,
-      files => void upload(files).catch(console.warn)
-    );
+    const model = new PanelModel(manager, transfers, error => {
+      Notification.error(error.message, { autoClose: NOTICE_MS });
+    });
+    const widget = new HubPanel(model, trans, panelActions(files, model));
     app.shell.add(widget, 'left', { rank: 600 });
     restorer?.add(widget, widget.id);
     if (statusBar && settings?.composite['statusBar'] !== false) {
@@ -66,8 +56,48 @@ export const panel: JupyterFrontEndPlugin<void> = {
         align: 'right',
         rank: 100
       });
+      const item = new TransferStatus(model, trans, show);
+      statusBar.registerStatusItem(`${SETTINGS_ID}:transfers`, {
+        item,
+        align: 'right',
+        rank: 101,
+        isActive: () => item.text !== null,
+        activeStateChanged: model.changed
+      });
     }
     // The connection for messages is open while the page is: what the server tells must find it.
     manager.connectMain().catch(console.warn);
   }
 };
+
+const items = async (picked: Promise<ICollected | null>) =>
+  (await picked)?.items ?? null;
+
+/** How what an upload needs is chosen again. */
+const PICKERS = {
+  file: pickFile,
+  files: () => items(pickFiles()),
+  folder: () => items(pickFolder())
+};
+
+/** What the panel's buttons do, and what is dropped on it. */
+function panelActions(files: IFileActions, model: PanelModel): IPanelActions {
+  const upload = (collected: Promise<ICollected>) =>
+    void files.upload(collected);
+  const choose = async () => {
+    const collected = await pickFiles();
+    if (collected) {
+      await files.upload(collected);
+    }
+  };
+  return {
+    onChoose:
+      'showOpenFilePicker' in window
+        ? () => void choose().catch(console.warn)
+        : null,
+    onUpload: chosen => upload(collectFiles(chosen)),
+    onDrop: data => upload(collectDrop(data)),
+    onReveal: files.reveal,
+    onFile: ({ id }, what) => model.goOn(id, PICKERS[what])
+  };
+}

@@ -2,13 +2,15 @@
  * The left panel and the status bar item, both drawn from the same model.
  */
 import { TranslationBundle } from '@jupyterlab/translation';
+import { Message } from '@lumino/messaging';
 import { LabIcon, ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { hasFiles } from '../files/drop';
 import { Connections } from './connections';
 import { PanelModel, SERVICES } from './model';
-import { Transfers } from './transfers';
-import { serviceName, stateName } from './words';
+import { ITransferActions, Transfers } from './transfers';
+import { serviceName, stateName, transferSummary } from './words';
 
 /** The extension's icon: a hub with three spokes. */
 export const hubIcon = new LabIcon({
@@ -33,11 +35,20 @@ function Section(props: {
   );
 }
 
+/** What the panel asks of the page. */
+export interface IPanelActions extends ITransferActions {
+  /** Upload what was dropped on the panel. */
+  onDrop: (data: DataTransfer) => void;
+}
+
+const DRAGS = ['dragenter', 'dragover', 'dragleave', 'drop'] as const;
+const DROP_CLASS = 'jp-mod-native-drop';
+
 export class HubPanel extends ReactWidget {
   constructor(
     private readonly _model: PanelModel,
     private readonly _trans: TranslationBundle,
-    private readonly _onUpload: (files: File[]) => void
+    private readonly _actions: IPanelActions
   ) {
     super();
     this.id = 'jupyter-ws-hub-panel';
@@ -56,13 +67,66 @@ export class HubPanel extends ReactWidget {
               <Connections model={model} trans={trans} />
             </Section>
             <Section title={trans.__('Transfers')}>
-              <Transfers
-                model={model}
-                trans={trans}
-                onUpload={this._onUpload}
-              />
+              <Transfers model={model} trans={trans} actions={this._actions} />
             </Section>
           </>
+        )}
+      </UseSignal>
+    );
+  }
+
+  handleEvent(event: DragEvent): void {
+    const { dataTransfer, type } = event;
+    if (!dataTransfer || !hasFiles(event)) {
+      return;
+    }
+    event.preventDefault();
+    this.toggleClass(DROP_CLASS, type === 'dragenter' || type === 'dragover');
+    if (type === 'drop') {
+      this._actions.onDrop(dataTransfer);
+    } else {
+      dataTransfer.dropEffect = 'copy';
+    }
+  }
+
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    DRAGS.forEach(type => this.node.addEventListener(type, this));
+  }
+
+  protected onBeforeDetach(message: Message): void {
+    DRAGS.forEach(type => this.node.removeEventListener(type, this));
+    super.onBeforeDetach(message);
+  }
+}
+
+/** The transfers in the status bar, while there are any under way. */
+export class TransferStatus extends ReactWidget {
+  constructor(
+    private readonly _model: PanelModel,
+    private readonly _trans: TranslationBundle,
+    private readonly _onClick: () => void
+  ) {
+    super();
+    this.addClass('jp-WsHub-statusItem');
+  }
+
+  /** What it shows; null where there is nothing to show. */
+  get text(): string | null {
+    return transferSummary(this._model.transfers, this._trans);
+  }
+
+  render(): JSX.Element {
+    return (
+      <UseSignal signal={this._model.changed}>
+        {() => (
+          <button
+            className="jp-WsHub-statusButton jp-WsHub-transferStatus"
+            title={this._trans.__('Show the transfers')}
+            onClick={this._onClick}
+          >
+            {this.text}
+          </button>
         )}
       </UseSignal>
     );

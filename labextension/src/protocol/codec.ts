@@ -31,7 +31,10 @@ const STREAM_TYPES: ReadonlySet<string> = new Set<StreamServerMessage['type']>([
   'welcome',
   'ack',
   'credit',
+  'entries',
+  'settled',
   'done',
+  'pong',
   'error'
 ]);
 
@@ -109,7 +112,7 @@ export function decodeStreamMessage(text: string): StreamServerMessage {
 
 /** Encode a text message of a file stream. */
 export function encodeStreamMessage(message: StreamClientMessage): string {
-  return JSON.stringify(message);
+  return JSON.stringify(message, wellFormed);
 }
 
 /** A piece of a file and its place. */

@@ -33,6 +33,15 @@ export class HubError extends Error {
   }
 }
 
+/** An error as it goes over a wire. */
+export function errorInfo(error: HubError): ErrorInfo {
+  const { code, message, retryable, retryAfterMs, details } = error;
+  return {
+    ...{ code, message, retryable, details },
+    retry_after_ms: retryAfterMs
+  };
+}
+
 const FIRST_FINAL = 4500;
 const LAST_FINAL = 4999;
 const NORMAL = 1000;
@@ -53,4 +62,10 @@ export function codeName(closeCode: number): CodeName | null {
     }
   }
   return null;
+}
+
+/** The error for a close code. */
+export function closeError(closeCode: number, reason: string): HubError {
+  const name = codeName(closeCode) ?? 'unavailable';
+  return new HubError(name, reason, mayReconnect(closeCode));
 }

@@ -4,6 +4,7 @@ import {
   StubTransfers,
   transferOf
 } from '../../testing/stubs';
+import { HubError } from '../../protocol/errors';
 import { ConnectionState, IConnectionStatus, Service } from '../../tokens';
 import { PanelModel, SERVICES } from '../model';
 
@@ -11,6 +12,9 @@ let connections: StubConnections;
 let transfers: StubTransfers;
 let model: PanelModel;
 let changes: number;
+let errors: string[];
+
+const settled = () => new Promise(resolve => setTimeout(resolve));
 
 const tell = (status: IConnectionStatus) =>
   connections.statusChanged.emit(status);
@@ -18,7 +22,10 @@ const tell = (status: IConnectionStatus) =>
 beforeEach(() => {
   connections = new StubConnections();
   transfers = new StubTransfers();
-  model = new PanelModel(connections, transfers);
+  errors = [];
+  model = new PanelModel(connections, transfers, ({ message }) =>
+    errors.push(message)
+  );
   changes = 0;
   model.changed.connect(() => (changes += 1));
 });
@@ -91,9 +98,69 @@ describe('The model of the panel', () => {
     expect(changes).toBe(1);
   });
 
-  it('passes on that a transfer is to be cancelled', async () => {
-    await model.cancel('7');
-    expect(transfers.calls).toEqual(['cancel 7']);
+  it('passes on what a user wants of a transfer', () => {
+    model.pause('1');
+    model.resume('2');
+    model.cancel('3');
+    model.retry('4');
+    model.forget('5');
+    expect(transfers.calls).toEqual([
+      'pause 1',
+      'resume 2',
+      'cancel 3',
+      'retry 4',
+      'forget 5'
+    ]);
+  });
+
+  it('tells of what could not be done', async () => {
+    transfers.pause = () => Promise.reject(new Error('It is gone.'));
+    model.pause('1');
+    await Promise.resolve();
+    expect(errors).toEqual(['It is gone.']);
+  });
+
+  it('clears what has ended, and only that', () => {
+    const states = [
+      'running',
+      'done',
+      'failed',
+      'cancelled',
+      'paused'
+    ] as const;
+    expect(model.hasEnded).toBe(false);
+    transfers.transfers = states.map(state => transferOf({ id: state, state }));
+    expect(model.hasEnded).toBe(true);
+    model.clearEnded();
+    expect(transfers.calls).toEqual([
+      'forget done',
+      'forget failed',
+      'forget cancelled'
+    ]);
+  });
+
+  it('asks for a file only where permission does not do', async () => {
+    const file = new File(['x'], 'x');
+    const choose = jest.fn(async () => file);
+    model.goOn('1', choose);
+    await settled();
+    expect([transfers.calls, choose.mock.calls.length]).toEqual([
+      ['resume 1'],
+      0
+    ]);
+    transfers.resume = () =>
+      Promise.reject(HubError.of('unsupported', 'no handle'));
+    model.goOn('2', choose);
+    await settled();
+    expect(transfers.calls).toEqual(['resume 1', 'provide 2 x']);
+    choose.mockResolvedValueOnce(null as unknown as File);
+    model.goOn('3', choose);
+    await settled();
+    expect([transfers.calls.length, errors]).toEqual([2, []]);
+    transfers.resume = () => Promise.reject(HubError.of('forbidden', 'No.'));
+    model.goOn('4', choose);
+    await settled();
+    expect([choose.mock.calls.length, errors]).toEqual([2, ['No.']]);
   });
 
   it('listens no longer when it is disposed', () => {

@@ -7,7 +7,10 @@ import {
   serviceName,
   stateName,
   statusDetails,
-  transferDetails
+  timeLeft,
+  transferDetails,
+  transferName,
+  transferSummary
 } from '../words';
 
 const trans = nullTranslator.load('jupyter_ws_hub');
@@ -106,6 +109,8 @@ describe('What stands under a transfer', () => {
   const texts: Array<[TransferState, string]> = [
     ['waiting', 'waiting'],
     ['running', '500 kB of 2 MB'],
+    ['needs-file', 'choose the file again to go on'],
+    ['committing', 'is being put in its place'],
     ['paused', 'paused at 500 kB: No space.'],
     ['done', '2 MB, done'],
     ['failed', 'failed: No space.'],
@@ -117,21 +122,117 @@ describe('What stands under a transfer', () => {
     expect(transferDetails(transfer, trans)).toBe(text);
   });
 
-  it('has the rate where it is known', () => {
+  it('has the rate and the time left where they are known', () => {
+    const running = { ...numbers, state: 'running', rate: 1_250_000 } as const;
+    expect(transferDetails(transferOf(running), trans)).toBe(
+      '500 kB of 2 MB, 1.3 MB/s'
+    );
+    expect(
+      transferDetails(transferOf({ ...running, remainingMs: 1200 }), trans)
+    ).toBe('500 kB of 2 MB, 1.3 MB/s, 2 s left');
+  });
+
+  it('counts the files of a tree', () => {
     const transfer = transferOf({
       ...numbers,
+      kind: 'tree',
       state: 'running',
-      rate: 1_250_000
+      entries: 500,
+      settled: 120
     });
-    expect(transferDetails(transfer, trans)).toBe('500 kB of 2 MB, 1.3 MB/s');
+    expect(transferDetails(transfer, trans)).toBe(
+      '120 of 500 files, 500 kB of 2 MB'
+    );
   });
 
   it('does without an error that is not known', () => {
     expect(transferDetails(transferOf({ state: 'failed' }), trans)).toBe(
       'failed: '
     );
-    expect(transferDetails(transferOf({ state: 'paused' }), trans)).toBe(
-      'paused at 0 B: '
+    expect(
+      transferDetails(transferOf({ ...numbers, state: 'paused' }), trans)
+    ).toBe('paused at 500 kB of 2 MB');
+  });
+});
+
+describe('The time left', () => {
+  it.each([
+    [null, ''],
+    [Infinity, ''],
+    [0, '1 s left'],
+    [59_000, '59 s left'],
+    [59_001, '1 min left'],
+    [61_000, '2 min left'],
+    [3_541_000, '1 h 0 min left'],
+    [5_400_000, '1 h 30 min left']
+  ])('of %p ms is "%s"', (ms, text) => {
+    expect(timeLeft(ms, trans)).toBe(text);
+  });
+});
+
+describe('The name of a transfer', () => {
+  it.each([
+    ['a/b.bin', 'b.bin'],
+    ['b.bin', 'b.bin'],
+    ['', 'the top folder']
+  ])('to %p is %p', (path, name) => {
+    expect(transferName(transferOf({ path }), trans)).toBe(name);
+  });
+
+  it('of many files has their number', () => {
+    const tree = transferOf({ kind: 'tree', path: 'a/b', entries: 500 });
+    expect(transferName(tree, trans)).toBe('500 files into b');
+  });
+});
+
+describe('The summary of all transfers', () => {
+  const running = transferOf({
+    size: 100_000,
+    written: 34_000,
+    rate: 1000,
+    state: 'running'
+  });
+
+  it('is nothing where nothing is under way', () => {
+    expect(transferSummary([], trans)).toBeNull();
+    const ended = (['done', 'failed', 'cancelled'] as const).map(state =>
+      transferOf({ state })
+    );
+    expect(transferSummary(ended, trans)).toBeNull();
+  });
+
+  it('has number, share and time left', () => {
+    expect(transferSummary([running], trans)).toBe(
+      '1 upload, 34 %, 2 min left'
+    );
+    const waiting = transferOf({ size: 100_000 });
+    const down = transferOf({ ...running, direction: 'download' });
+    expect(transferSummary([running, waiting], trans)).toBe(
+      '2 uploads, 17 %, 3 min left'
+    );
+    expect(transferSummary([running, down], trans)).toBe(
+      '1 upload, 1 download, 34 %, 2 min left'
+    );
+  });
+
+  it('leaves out what is not known', () => {
+    expect(transferSummary([transferOf()], trans)).toBe('1 upload');
+  });
+
+  it('says what waits for the user, while nothing else is under way', () => {
+    const paused = transferOf({ state: 'paused' });
+    const needs = transferOf({ state: 'needs-file' });
+    expect(transferSummary([paused, paused], trans)).toBe(
+      '2 transfers are paused'
+    );
+    expect(transferSummary([paused, needs], trans)).toBe(
+      '1 upload needs its file'
+    );
+    expect(transferSummary([needs, needs], trans)).toBe(
+      '2 uploads need their files'
+    );
+    expect(transferSummary([paused, running], trans)).toBe(
+      '1 upload, 34 %, 2 min left'
     );
   });
 });

@@ -1,0 +1,106 @@
+import { Notification } from '@jupyterlab/apputils';
+import { nullTranslator } from '@jupyterlab/translation';
+
+import { StubTransfers, transferOf } from '../../testing/stubs';
+import { ITransfer } from '../../tokens';
+import { EndWatch, notifications } from '../notices';
+
+const trans = nullTranslator.load('jupyter_ws_hub');
+
+describe('Notices', () => {
+  const last = () => Notification.manager.notifications[0];
+
+  it('of success show the file, and go away', () => {
+    const shown: string[] = [];
+    notifications(trans, path => shown.push(path)).done('Done.', 'a/b');
+    expect(last()).toMatchObject({ message: 'Done.', type: 'success' });
+    expect(last()?.options.autoClose).toBeGreaterThan(0);
+    last()?.options.actions?.[0]?.callback(new MouseEvent('click'));
+    expect(shown).toEqual(['a/b']);
+  });
+
+  it('of success without a path, or without a file browser, show nothing', () => {
+    notifications(trans, () => undefined).done('Done.', null);
+    expect(last()?.options.actions).toEqual([]);
+    notifications(trans, null).done('Done.', 'a');
+    expect(last()?.options.actions).toEqual([]);
+  });
+
+  it('of failure stay, and try again', () => {
+    let tried = 0;
+    notifications(trans, null).failed('No.', () => (tried += 1));
+    expect(last()).toMatchObject({ message: 'No.', type: 'error' });
+    expect(last()?.options.autoClose).toBe(false);
+    last()?.options.actions?.[0]?.callback(new MouseEvent('click'));
+    expect(tried).toBe(1);
+    notifications(trans, null).failed('No.', null);
+    expect(last()?.options.actions).toEqual([]);
+  });
+});
+
+describe('The end of a transfer', () => {
+  let transfers: StubTransfers;
+  let covered: string[];
+  let done: Array<[string, string | null]>;
+  let failed: Array<[string, (() => void) | null]>;
+  let watch: EndWatch;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    transfers = new StubTransfers();
+    [covered, done, failed] = [[], [], []];
+    const notices = {
+      done: (...args: [string, string | null]) => void done.push(args),
+      failed: (...args: [string, (() => void) | null]) => void failed.push(args)
+    };
+    watch = new EndWatch(transfers, trans, notices, path =>
+      covered.includes(path)
+    );
+  });
+
+  afterEach(() => jest.useRealTimers());
+
+  const end = (...ended: Array<Partial<ITransfer>>) => {
+    ended.forEach(one => transfers.ended.emit(transferOf(one)));
+    jest.runAllTimers();
+  };
+
+  it('is told, with what to show', () => {
+    end({ state: 'done', path: 'x/a' });
+    end({ state: 'done', path: 'x/b', direction: 'download' });
+    expect(done).toEqual([
+      ['Uploaded: a', 'x/a'],
+      ['Downloaded: b', null]
+    ]);
+  });
+
+  it('is told once for those that end together', () => {
+    end(
+      { state: 'done', path: 'a' },
+      { state: 'done', path: 'b' },
+      { state: 'failed', path: 'c', error: 'No space.', id: '7' },
+      { state: 'failed', path: 'd', error: 'No space.', id: '8' }
+    );
+    expect(done).toEqual([['2 uploads are done.', 'a']]);
+    expect(failed.map(([text]) => text)).toEqual([
+      '2 transfers have failed. c: No space.'
+    ]);
+    failed[0]?.[1]?.();
+    expect(transfers.calls).toEqual(['retry 7', 'retry 8']);
+  });
+
+  it('is not told where the user has cancelled, or the whole upload tells', () => {
+    covered = ['a'];
+    end({ state: 'cancelled', path: 'b' }, { state: 'done', path: 'a' });
+    expect([done, failed]).toEqual([[], []]);
+    end({ state: 'done', path: 'a', direction: 'download' });
+    expect(done).toEqual([['Downloaded: a', null]]);
+  });
+
+  it('is not told after it was disposed', () => {
+    transfers.ended.emit(transferOf({ state: 'done' }));
+    watch.dispose();
+    end({ state: 'done' });
+    expect([watch.isDisposed, done]).toEqual([true, []]);
+  });
+});

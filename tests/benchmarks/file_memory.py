@@ -1,0 +1,119 @@
+"""Memory of the server: it may not grow with a file's size, nor much with the number of uploads that wait."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from jupyter_ws_hub.protocol import transfer
+
+from .file_stream import Control, FileStream
+from .file_systems import FileSystem, ours
+from .file_upload import arrived
+from .file_uploads import FRAMES, Sequence
+from .file_wire import PERIOD_BYTES
+from .file_worker import Action, Order, Receipt
+from .harness import Bar, Bench, Figure, take_turns
+from .lab import Lab, worker
+from .processes import family_rss_bytes, forget_peak, peak_bytes
+
+TITLE = "memory of the server: peaks with a small and a large file, and what a paused upload takes"
+SMALL: Final = 6 * PERIOD_BYTES
+LARGE: Final = 128 * PERIOD_BYTES
+NAME: Final = "memory.bin"
+PAUSED: Final = 1000
+SENT_BYTES: Final = 1 << 20
+"""What each paused upload has sent."""
+GROWTH_MB: Final = 8.0
+"""How much more the large file may take: windows have a bound, but the small file may end before they are at it."""
+PAUSED_KB: Final = 10.0
+SETTLE_S: Final = 1.0
+
+
+def peak_mb(lab: Lab, action: Action, size: int) -> float:
+    """The most memory that a fresh server has had while a file went up or down, over what it had before."""
+    system = ours(lab)
+    if action == "download":
+        with (system.folder / NAME).open("wb") as file:
+            file.truncate(size)
+    warm_up(system)
+    with worker("file_worker", Order(action, system, NAME, size, zeros=action == "download")) as client:
+        before = family_rss_bytes(system.pid)
+        forget_peak(system.pid)
+        client.go()
+        client.answer(Receipt)
+    if action == "upload":
+        arrived(system.folder, size)
+    (system.folder / NAME).unlink()
+    return (peak_bytes(system.pid) - before) / 1e6
+
+
+def warm_up(system: FileSystem) -> None:
+    """Upload a little, so that code that comes in at first use is not counted."""
+    with worker("file_worker", Order("upload", system, "warm.bin", PERIOD_BYTES)) as client:
+        client.go()
+        client.answer(Receipt)
+    (system.folder / "warm.bin").unlink()
+
+
+def paused(control: Control, port: int, number: int) -> None:
+    """Begin an upload, send a part of it and pause it."""
+    op = control.create("upload", f"paused{number}.bin", size=PERIOD_BYTES).op
+    frames = Sequence(PERIOD_BYTES, FRAMES)
+    with FileStream(port, op) as stream:
+        stream.send(frames.take(SENT_BYTES)[0])
+        while not any(isinstance(m, transfer.StreamAck) and m.written == frames.at for m in stream.wait()):
+            pass
+        control.call("transfers.pause", op=op)
+
+
+def paused_kb(lab: Lab) -> float:
+    """Kilobytes of the server's memory for each of many paused uploads."""
+    system = ours(lab, max_active_transfers=2 * PAUSED)
+    warm_up(system)
+    with Control(system.port) as control:
+        paused(control, system.port, 0)
+        time.sleep(SETTLE_S)
+        before = family_rss_bytes(system.pid)
+        for number in range(PAUSED):
+            paused(control, system.port, number + 1)
+        time.sleep(SETTLE_S)
+        return (family_rss_bytes(system.pid) - before) / PAUSED / 1000
+
+
+def run(bench: Bench) -> list[Figure]:
+    """Each measurement has a fresh server, for memory that was once taken is seldom given back."""
+    number = 0
+
+    def fresh(measure: Callable[[Lab], float]) -> float:
+        nonlocal number
+        number += 1
+        lab = Lab(bench.lab.folder / str(number))
+        try:
+            return measure(lab)
+        finally:
+            lab.close()
+            shutil.rmtree(lab.folder)
+
+    actions: tuple[Action, ...] = ("upload", "download")
+    turns = {
+        f"{action} {size}": partial(fresh, partial(peak_mb, action=action, size=size))
+        for action in actions
+        for size in (SMALL, LARGE)
+    }
+    found = take_turns(bench, {**turns, "paused": partial(fresh, paused_kb)})
+    rows = [
+        Figure(
+            f"peak over what it was before, {action} of {LARGE / 1e9:.1f} GB",
+            "MB",
+            found[f"{action} {LARGE}"],
+            f"of {SMALL / 1e6:.0f} MB",
+            found[f"{action} {SMALL}"],
+            Bar("≤", GROWTH_MB, "difference"),
+        )
+        for action in actions
+    ]
+    return [*rows, Figure(f"each of {PAUSED:,} paused uploads", "kB", found["paused"], bar=Bar("≤", PAUSED_KB))]
