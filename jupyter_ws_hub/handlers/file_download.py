@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from typing import Any, Final
+from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
@@ -13,21 +13,10 @@ from tornado.iostream import StreamClosedError
 from ..host import make_peer
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
-from ..protocol.ranges import Selection, select
-from ..transfers.content import ContentStream
+from ..protocol.ranges import Selection, headers_of, select
+from ..transfers.content import STATUS, ContentStream
 from ..transfers.operation import Operation
 from .parts import Parts
-
-STATUS: Final = {
-    Code.NOT_FOUND: 404,
-    Code.FORBIDDEN: 403,
-    Code.INVALID: 400,
-    Code.PAUSED: 409,
-    Code.SUPERSEDED: 409,
-    Code.SOURCE_CHANGED: 410,
-    Code.CANCELLED: 410,
-    Code.BUSY: 429,
-}
 
 
 class FileDownloadHandler(JupyterHandler):
@@ -44,6 +33,10 @@ class FileDownloadHandler(JupyterHandler):
     def content_security_policy(self) -> str:
         """As of Jupyter's own files: what is shown of it cannot do anything with this server."""
         return super().content_security_policy + "; sandbox allow-scripts"
+
+    def get_login_url(self) -> str:
+        """A login page would be saved as if it were the file."""
+        raise web.HTTPError(403)
 
     @web.authenticated
     @authorized
@@ -93,16 +86,11 @@ class FileDownloadHandler(JupyterHandler):
         etag, size = operation.etag or "", operation.size
         chosen = select(self.request.headers, etag, size, is_get=is_get)
         self.set_status(chosen.status)
-        self.set_header("ETag", f'"{etag}"')
-        self.set_header("Accept-Ranges", "bytes")
-        self.set_header("Cache-Control", "no-cache")
-        if chosen.status in (206, 416):
-            span = f"{chosen.begin}-{chosen.end - 1}" if chosen.status == 206 else "*"
-            self.set_header("Content-Range", f"bytes {span}/{size}")
+        for name, value in headers_of(chosen, etag, size).items():
+            self.set_header(name, value)
         if chosen.status in (200, 206):
             kind, encoding = mimetypes.guess_type(operation.name)
             self.set_header("Content-Type", (None if encoding else kind) or "application/octet-stream")
-            self.set_header("Content-Length", str(chosen.end - chosen.begin))
             self.set_attachment_header(operation.name)
         return chosen
 

@@ -47,3 +47,16 @@ def _matches(tags: str, etag: str, *, strong: bool) -> bool:
     if tags.strip() == "*":
         return True
     return any(found[2] == etag and not (strong and found[1]) for found in _TAG.finditer(tags))
+
+
+def headers_of(selection: Selection, etag: str, size: int) -> dict[str, str]:
+    """What an answer says of itself."""
+    headers = {"ETag": f'"{etag}"', "Accept-Ranges": "bytes", "Cache-Control": "no-cache"}
+    status, begin, end = selection
+    if status in (200, 206):
+        headers["Content-Length"] = str(end - begin)
+    if status == 206:
+        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
+    elif status == 416:
+        headers["Content-Range"] = f"bytes */{size}"
+    return headers

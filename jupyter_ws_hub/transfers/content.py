@@ -16,6 +16,17 @@ from .sending import Delivery
 from .store import TransferStore
 
 READ_BYTES: Final = 512 * 1024
+STATUS: Final = {
+    Code.NOT_FOUND: 404,
+    Code.FORBIDDEN: 403,
+    Code.INVALID: 400,
+    Code.PAUSED: 409,
+    Code.SUPERSEDED: 409,
+    Code.SOURCE_CHANGED: 410,
+    Code.CANCELLED: 410,
+    Code.BUSY: 429,
+}
+"""How HTTP says why there are no bytes; else 500."""
 WRITE_BYTES: Final = 128 * 1024
 """Written in one turn of the loop."""
 
