@@ -16,7 +16,8 @@ from .lab import Lab, install_plugin, raise_file_limit
 
 CONNECTION: Final = ("echo", "pipeline", "fanout", "steady", "interactive", "replay", "memory", "idle", "publish")
 TERMINALS: Final = ("terminal_echo", "terminal_flood", "terminal_idle", "terminal_share", "terminal_resume", "matrix")
-NAMES: Final = (*CONNECTION, *TERMINALS)
+FILES: Final = ("listing",)
+NAMES: Final = (*CONNECTION, *TERMINALS, *FILES)
 
 
 def _say(text: str) -> None:
