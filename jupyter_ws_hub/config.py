@@ -137,6 +137,12 @@ class HubTraits(HasTraits):
         help="""Directory for what must be known of transfers after a restart; empty: in the ws_hub folder of Jupyter's
         data directory. Servers that share it can go on with each other's transfers.""",
     ).tag(config=True)
+    max_download_entries = Integer(
+        1_000_000, min=1, help="Files and directories that one download of a directory may have."
+    ).tag(config=True)
+    max_download_entries = Integer(
+        1_000_000, min=1, help="Files and directories that one download of a directory may have."
+    ).tag(config=True)
     transfer_threads = Integer(4, help="Threads in which transfers touch the disk.").tag(config=True)
     max_listings = Integer(
         32, min=1, help="Directories that are listed at the same time; further requests wait for their turn."
@@ -215,6 +221,7 @@ class HubTraits(HasTraits):
             bytes_per_s=self.transfer_bytes_per_s,
             keep_idle_s=self.keep_transfers_s,
             threads=self.transfer_threads,
+            max_entries=self.max_download_entries,
         )
 
     def _limits(self) -> LimitSettings:

@@ -65,8 +65,8 @@ class EncodedPage(msgspec.Struct, frozen=True):
 class DirectoryChanged(msgspec.Struct, frozen=True):
     """What has changed in a directory that is watched: new or changed entries, and names that are gone.
 
-    `reset`: too much has changed to be told, or the directory itself has; list it again. `gone`: it is there no longer; if
-    it comes back, that is a `reset`.
+    `reset`: too much has changed to be told, or the directory itself has; list it again. `gone`: it is there no
+    longer; if it comes back, that is a `reset`. Names that nobody has seen may be told to be gone.
     """
 
     path: str

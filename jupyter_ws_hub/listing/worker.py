@@ -22,6 +22,8 @@ from .mime import MimeTables
 from .notify import POLL_S, Notifier
 
 READ_BYTES: Final = 256 * 1024
+NICE: Final = 5
+"""The server's loop goes first where processors are few: somebody types in a terminal there."""
 
 
 class Worker:
@@ -118,6 +120,7 @@ class Worker:
 def main() -> None:
     """Serve the process that has started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Control-C in a terminal is for the server, which ends this one
+    os.nice(NICE)
     gc.disable()  # nothing here refers to itself; looking through 100,000 names again and again takes long
     try:
         Worker(0, 1).run()

@@ -31,6 +31,9 @@ from .ports import Checkpoint, Model
 READ = ("read", "contents")
 WRITE = ("write", "contents")
 TOPIC: Final = "files/"
+ATTEMPTS: Final = 2
+"""A helper process that dies, or cannot be started, so often: then the manager lists, which takes longer."""
+
 AT_ONCE: Final = 200
 """So many entries are sorted at once; more, in a thread."""
 
@@ -203,11 +206,11 @@ class FilesService(Service):
         """List a directory, page after page; at least one, the first one at once."""
         directory = await self.context.contents.directory(params.path)
         begun = False
-        if directory is not None:
+        for _ in range(ATTEMPTS if directory is not None else 0):
+            assert directory is not None
             try:
-                async with aclosing(
-                    self.context.listings.pages(directory, params.order, max(0, params.page_entries))
-                ) as pages:
+                pages = self.context.listings.pages(directory, params.order, max(0, params.page_entries))
+                async with aclosing(pages):
                     async for page in pages:
                         begun = True
                         yield _encoded(page)
@@ -232,14 +235,15 @@ class FilesService(Service):
         if not (0 < params.limit <= MAX_WINDOW and params.first >= 0):
             raise HubError(Code.INVALID, f"A page has 1 to {MAX_WINDOW} entries, and begins at 0 or later.")
         directory = await self.context.contents.directory(params.path)
-        if directory is not None:
+        for _ in range(ATTEMPTS if directory is not None else 0):
+            assert directory is not None
             try:
                 window = self.context.listings.window(directory, params.order, params.first, params.limit)
                 return _encoded(await window)
             except OSError as error:
                 raise disk_error(error, params.path) from error
             except HelperDied:
-                pass  # the manager can list it too
+                continue
         listing = await self._through_manager(params)
         return _encoded(listing.page(params.first, params.limit, window=True)[0])
 
