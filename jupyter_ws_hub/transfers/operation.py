@@ -63,6 +63,18 @@ class Publishing(msgspec.Struct, frozen=True):
     """The file's root digest, so that it need not be read again."""
 
 
+class Putting(msgspec.Struct, frozen=True):
+    """An entry of a tree whose publication has begun: in which directory, relative to the tree's, and which file it is.
+
+    Its inode is 0 before its partial file is written.
+    """
+
+    entry: int
+    directory: str
+    device: int = 0
+    inode: int = 0
+
+
 @dataclass(eq=False)
 class Operation:
     """One transfer. `byte_offset` is how far it has come: bytes that were written, or bytes that were sent.
@@ -85,7 +97,8 @@ class Operation:
     entries: int = 0
     settled: int = 0
     failed: int = 0
-    begun: int = 0
+    putting: tuple[Putting, ...] = ()
+    """The entries that are being published, so that a crash in their midst is understood."""
     state: State = "waiting"
     held: bool = False
     """Whether somebody has paused it on purpose."""
