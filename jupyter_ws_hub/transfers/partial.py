@@ -140,6 +140,10 @@ class PartialFile:
             self.digest.update(data)
         with hold():
             os.ftruncate(self._descriptor, self.digest.byte_offset)
+            if known and self._upload.blocks is not None:  # what stands behind them may not be of what comes now
+                os.truncate(self._upload.blocks, len(known) * len(known[0]))
+            elif self._upload.blocks is not None:
+                self._upload.blocks.unlink(missing_ok=True)
             self._keep_blocks()
         self.durable = min(durable or 0, self.digest.byte_offset)
 
