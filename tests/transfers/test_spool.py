@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -114,7 +114,8 @@ def test_a_file_that_was_asked_for_lately_is_kept(spool: Spool) -> None:
 def test_a_disk_that_does_not_take_it_is_told_without_the_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     spool = Spool(tmp_path / "file" / "spool", "/root")
-    for work in (lambda: spool.target("a"), lambda: spool.keep("a", "1", [b"x"])):
+    works: list[Callable[[], object]] = [lambda: spool.target("a"), lambda: spool.keep("a", "1", [b"x"])]
+    for work in works:
         with pytest.raises(HubError) as caught:
             work()
         assert str(tmp_path) not in caught.value.message
