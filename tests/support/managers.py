@@ -9,6 +9,7 @@ import asyncio
 import base64
 import os
 import pickle
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -219,3 +220,29 @@ class WholeCalls(Async):
 
     async def delete(self, path: str) -> None:
         self._delete(path)
+
+
+class Mortal(Async):
+    """Ends its server, as a crash would, before the change whose number, from now on, is in the file `deadly`."""
+
+    deadly = Unicode("").tag(config=True)
+    calls = 0
+
+    def _die(self) -> None:
+        deadly = Path(self.deadly)
+        self.calls = self.calls + 1 if deadly.exists() else 0
+        if self.calls and int(deadly.read_text()) == self.calls:
+            deadly.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _save(self, model: dict[str, Any], path: str) -> dict[str, Any]:
+        self._die()
+        return super()._save(model, path)
+
+    def _rename(self, old: str, new: str) -> None:
+        self._die()
+        super()._rename(old, new)
+
+    def _delete(self, path: str) -> None:
+        self._die()
+        super()._delete(path)
