@@ -68,6 +68,7 @@ class Looker:
         self.directory = directory
         self._rules = rules
         self._mime = mime
+        self._guessed: dict[str, str | None] = {}
         self._descriptor = os.open(directory.os_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
@@ -153,10 +154,19 @@ class Looker:
             last_modified=modified,
             created=modified if born == status.st_mtime else timestamp(born),
             size=None if is_directory else status.st_size,
-            mimetype=None if is_directory or kind == "notebook" else self._mime.guess(name),
+            mimetype=None if is_directory or kind == "notebook" else self._guess(name),
             etag=None if is_directory else self._etag(name, status),
             mtime_ms=status.st_mtime_ns // 1_000_000,
         )
+
+    def _guess(self, name: str) -> str | None:
+        """The MIME type: one for all names that are the same from their first dot on, unless they begin with it."""
+        stem, _, ending = name.partition(".")
+        if not stem:
+            return self._mime.guess(name)
+        if ending not in self._guessed:
+            self._guessed[ending] = self._mime.guess(name)
+        return self._guessed[ending]
 
     def _etag(self, name: str, status: os.stat_result) -> str | None:
         if stat.S_ISLNK(status.st_mode):
@@ -175,6 +185,6 @@ def etag_of(status: os.stat_result) -> str:
 def timestamp(seconds: float) -> str:
     """A time as models have it."""
     try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+        return datetime.fromtimestamp(seconds, UTC).isoformat()[: -len("+00:00")] + "Z"
     except (ValueError, OverflowError, OSError):  # some file systems have impossible times
         return EPOCH
