@@ -46,9 +46,10 @@ class Rules:
     def select(self, names: list[str]) -> list[str]:
         """Those that are listed, if what they name is."""
         suffixes, plain, hides, wanted = self._suffixes, self._names, self._hides, self._wanted
-        names = [name for name in names if not (name.endswith(suffixes) or name in plain)]
-        if not self.hidden:
-            names = [name for name in names if name[0] != "."]
+        if self.hidden:
+            names = [name for name in names if not (name.endswith(suffixes) or name in plain)]
+        else:
+            names = [name for name in names if not (name[0] == "." or name.endswith(suffixes) or name in plain)]
         if hides is not None:
             names = [name for name in names if not hides(name)]
         if wanted is not None:
@@ -83,8 +84,11 @@ class Looker:
         """What is listed, in no order: directories, and files with notebooks."""
         with os.scandir(self._descriptor) as found:
             entries = list(found)
-        files = self._rules.select([entry.name for entry in entries if entry.is_file(follow_symlinks=False)])
-        others = [entry.name for entry in entries if not entry.is_file(follow_symlinks=False)]
+        files = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+        others: list[str] = []
+        if len(files) < len(entries):
+            others = [entry.name for entry in entries if not entry.is_file(follow_symlinks=False)]
+        files = self._rules.select(files)
         directories: list[str] = []
         for name in self._rules.select(others):
             try:
