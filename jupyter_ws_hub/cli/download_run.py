@@ -84,6 +84,7 @@ class Downloads:
         move = self._tree if wanted.remote.is_directory else self._file
         for attempt in range(ANEW):
             made = await self._create(wanted, part, bar)
+            bar.size(made.size)
             try:
                 return await move(wanted, part, made, bar)
             except Anew:
