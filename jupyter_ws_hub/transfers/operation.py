@@ -106,6 +106,8 @@ class Operation:
     boot: str = ""
     """The start of the machine in which its journal was written last, and what was being published then."""
     publishing: Publishing | None = None
+    blocks: bytes = b""
+    """The digests of the first whole blocks of a download, so that they need not be read again to go on behind them."""
     stream: Stream | None = None
     peer: Peer | None = None
     """Who has opened the stream, or has made the operation."""

@@ -19,7 +19,8 @@ from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from .budget import Pace, WindowBudget
-from .disk import SourceFile, Validator, disk_error
+from .disk import disk_error
+from .downloads import prepare
 from .journal import Journal, Ownership, Record
 from .operation import ENDED, DownloadPlan, Occupied, Operation, Publishing, Stream, UploadPlan
 from .partial import discard
@@ -91,24 +92,10 @@ class TransferStore:
         """Prepare a download.
 
         Raises:
-            HubError: `source_changed` if it has another etag than expected, or what `LocalFiles.source` raises.
+            HubError: `source_changed` if it has another etag than expected, or what opening it raises.
         """
-        if plan.kind != "file" or plan.digest != "xxh3-128":
-            raise HubError(Code.UNSUPPORTED, f"This server gives no {plan.kind} with {plan.digest} yet.")
-        source = await self.files.source(path)
-
-        def look() -> Validator:
-            file = SourceFile(source, path)
-            file.close()
-            return file.validator
-
-        validator = await self.run(look)
-        if plan.expect_etag not in (None, validator.etag):
-            raise HubError(Code.SOURCE_CHANGED, f"{path!r} is not the same file any more; download it anew.")
-        operation = Operation(
-            self.runtime.new_id(), "download", peer.principal, path.strip("/"), validator.size, download=plan
-        )
-        operation.kind, operation.etag = plan.kind, validator.etag
+        operation = await prepare(self.files, self.run, path, plan, self.settings.max_entries)
+        operation.id, operation.principal = self.runtime.new_id(), peer.principal
         return await self._add(operation, peer)
 
     async def _add(self, operation: Operation, peer: Peer) -> Operation:

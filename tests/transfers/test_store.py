@@ -5,6 +5,7 @@ Here are also the fakes of the transfer tests: a wire and a local file system, w
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
 
 from jupyter_ws_hub.protocol.codec import decode_chunk
 from jupyter_ws_hub.protocol.codes import Code
@@ -28,6 +33,16 @@ async def nothing(*arguments: object) -> None:
     """The hook that does nothing."""
 
 
+def frames_in(data: bytes) -> Iterator[bytes]:
+    """The payloads of a server's WebSocket frames, which must be whole, binary messages."""
+    parser = ClientProtocol(parse_uri("ws://localhost"), state=State.OPEN, max_size=None)
+    parser.receive_data(data)
+    for event in parser.events_received():
+        assert isinstance(event, Frame)
+        assert (event.opcode, event.fin) == (Opcode.BINARY, True)
+        yield bytes(event.data)
+
+
 @dataclass
 class FakeWire:
     """A socket that keeps what is sent. `on_send` is awaited with each message before it counts as sent."""
@@ -42,6 +57,14 @@ class FakeWire:
         if self.closed is not None:
             return False
         self.sent.append(message)
+        return True
+
+    async def send_from(self, fill: Callable[[], memoryview]) -> bool:
+        """See Wire: each frame counts as a message of its own."""
+        while frames := await asyncio.to_thread(fill):
+            for frame in frames_in(bytes(frames)):
+                if not await self.send(frame):
+                    return False
         return True
 
     def end(self, code: int, reason: str) -> None:
