@@ -26,9 +26,11 @@ from .handlers.parts import Parts
 from .handlers.routes import routes
 from .handlers.ticker import Checks, Ticker
 from .host import Activity, ContentsAdapter, PlatformAdapter
+from .host_files import FilesAdapter
 from .hub.declare import Method, Topic
 from .hub.hub import Hub
 from .identity import Identity
+from .listing.helper import ListingHelper
 from .ports import Runtime
 from .services import discover
 from .services.base import Health, Service, ServiceContext
@@ -39,6 +41,7 @@ from .storage.memory import MemoryStorage
 from .storage.sqlite.opening import SqliteFile
 from .terminals.place import of_which_kind, put_in_place
 from .transfers.journal import Journal
+from .transfers.spool import Spool
 from .transfers.store import TransferStore
 from .watchdog import StallMonitor
 
@@ -83,9 +86,7 @@ class HubApp(HubTraits, ExtensionApp):
         )
         self._storage = self._open_storage(settings, runtime)
         contents = ContentsAdapter(serverapp)
-        folder = settings.transfers_dir or Path(jupyter_data_dir()) / "ws_hub" / "transfers"
-        journal = Journal(folder, str(Path(serverapp.root_dir).resolve()), self.log)
-        self._transfers = TransferStore(contents, runtime, settings.transfers, journal)
+        self._transfers = self._make_transfers(serverapp, settings, runtime)
         self._services = discover(self.log, settings.disabled_services)
         self._down: dict[str, str] = {}
         self._sick: set[str] = set()
@@ -96,6 +97,7 @@ class HubApp(HubTraits, ExtensionApp):
             contents=contents,
             platform=PlatformAdapter(serverapp),
             transfers=self._transfers,
+            listings=ListingHelper(self.log, settings.listing),
             survey=self._survey,
         )
         methods, topics = self._declarations(context)
@@ -107,6 +109,13 @@ class HubApp(HubTraits, ExtensionApp):
         # The browser half looks for this in the page's configuration to learn that the server half is here.
         page_config = serverapp.web_app.settings.setdefault("page_config_data", {})
         page_config["jupyterWsHub"] = __version__
+
+    def _make_transfers(self, serverapp: ServerApp, settings: Settings, runtime: Runtime) -> TransferStore:
+        data, root = Path(jupyter_data_dir()) / "ws_hub", str(Path(serverapp.root_dir).resolve())
+        journal = Journal(settings.transfers_dir or data / "transfers", root, self.log)
+        spool = Spool((settings.transfers_dir or data) / "spool", root)
+        self._sweep_spool = partial(spool.sweep, keep_s=settings.transfers.keep_idle_s, ids=journal.ids)
+        return TransferStore(FilesAdapter(serverapp, spool, self.log), runtime, settings.transfers, journal)
 
     def _make_endpoints(self, settings: Settings, runtime: Runtime) -> None:
         """What the handlers are handed, and what lets time pass for them."""
@@ -232,6 +241,7 @@ class HubApp(HubTraits, ExtensionApp):
         await self._transfers.sweep()
 
     async def _keep_up(self) -> None:
+        await self._transfers.run(self._sweep_spool, time.time())
         await self._hub.topics.trim_all()
         await self._storage.upkeep()
 

@@ -1,13 +1,13 @@
-"""The adapters to jupyter_server, behind the ports of the layers below: contents, local files, identity, what runs.
+"""The adapters to jupyter_server, behind the ports of the layers below: contents, identity, what runs.
 
 Nothing here decides; it translates: HTTPErrors into codes, users into peers, managers into plain values.
 """
 
 from __future__ import annotations
 
-import functools
+import re
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from jupyter_core.utils import ensure_async
@@ -16,80 +16,32 @@ from jupyter_server.auth import User
 from jupyter_server.auth.identity import IdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.serverapp import ServerApp
-from jupyter_server.services.contents.fileio import FileManagerMixin
-from tornado.web import HTTPError
 
+from .host_listing import directory_of, listen, with_etag
+from .host_manager import ManagerAccess, not_found
+from .listing.elsewhere import ContentsEvent
+from .listing.entry import Directory
 from .ports import Peer
 from .protocol.codes import Code
 from .protocol.errors import HubError
-from .services.ports import Model, Running
-from .transfers.disk import disk_error
+from .services.ports import Checkpoint, Model, Running
 
 ACTIVITY_INTERVAL_S = 1.0
 
-_CODES = {
-    400: Code.INVALID,
-    403: Code.FORBIDDEN,
-    404: Code.NOT_FOUND,
-    409: Code.EXISTS,
-    413: Code.TOO_BIG,
-    415: Code.INVALID,
-    507: Code.NO_SPACE,
-}
+
+def _time(value: object) -> str:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
-def _not_found(path: str) -> HubError:
-    return HubError(Code.NOT_FOUND, f"There is no {path!r}.")
-
-
-class ContentsAdapter:
+class ContentsAdapter(ManagerAccess):
     """services.ports.Contents on the server's ContentsManager."""
-
-    def __init__(self, serverapp: ServerApp) -> None:
-        """The manager is looked up at each call: a server may be given another."""
-        self._serverapp = serverapp
-
-    @property
-    def _manager(self) -> Any:
-        return self._serverapp.contents_manager
-
-    async def _ask(self, path: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call the manager; its errors become codes, with the API path and without absolute ones."""
-        try:
-            return await ensure_async(call(*args, **kwargs))
-        except HTTPError as error:
-            code = _CODES.get(error.status_code, Code.INTERNAL)
-            if code is Code.NOT_FOUND:
-                raise _not_found(path) from error
-            reason = (error.log_message or error.reason or "").rstrip(". ")
-            if error.args and error.log_message:
-                reason = error.log_message % error.args
-            root = str(getattr(self._manager, "root_dir", "")).rstrip("/")
-            reason = reason.replace(root, "") if root else reason
-            raise HubError(code, f"{path!r}: {reason or 'the server refused'}.") from error
-        except OSError as error:
-            raise disk_error(error, path) from error
-
-    async def _visible(self, *paths: str) -> None:
-        """Refuse hidden paths, and such as lie outside the root, as if they were not there."""
-        for path in paths:
-            if "\x00" in path:
-                raise _not_found(path)
-            hidden = await self._ask(path, self._manager.is_hidden, path)
-            if hidden and not self._manager.allow_hidden:
-                raise _not_found(path)
-
-    async def _exists(self, path: str) -> bool:
-        manager = self._manager
-        is_file = await self._ask(path, manager.file_exists, path)
-        return bool(is_file or await self._ask(path, manager.dir_exists, path))
 
     async def _vacant(self, path: str) -> None:
         if not path.strip("/"):
             raise HubError(Code.INVALID, "A name is needed.")
         parent = path.strip("/").rpartition("/")[0]
         if not await self._ask(parent, self._manager.dir_exists, parent):
-            raise _not_found(parent)
+            raise not_found(parent)
         if await self._exists(path):
             raise HubError(Code.EXISTS, f"{path!r} exists already.")
 
@@ -97,25 +49,25 @@ class ContentsAdapter:
         """See Contents."""
         await self._visible(path)
         if type == "directory" and not await self._ask(path, self._manager.dir_exists, path):
-            raise _not_found(path)
+            raise not_found(path)
         model: Model = await self._ask(path, self._manager.get, path, content=content, type=type, format=format)
-        return model
+        return with_etag(self._manager, model)
 
     async def save(self, path: str, model: Model) -> Model:
         """See Contents."""
         await self._visible(path)
         parent = path.strip("/").rpartition("/")[0]
         if not path.strip("/") or not await self._ask(parent, self._manager.dir_exists, parent):
-            raise _not_found(parent)
+            raise not_found(parent)
         saved: Model = await self._ask(path, self._manager.save, model, path)
-        return saved
+        return with_etag(self._manager, saved)
 
     async def create(self, path: str, type: str) -> Model:
         """See Contents."""
         await self._visible(path)
         await self._vacant(path)
         made: Model = await self._ask(path, self._manager.new, {"type": type}, path)
-        return made
+        return with_etag(self._manager, made)
 
     async def rename(self, path: str, to: str) -> Model:
         """See Contents."""
@@ -123,7 +75,7 @@ class ContentsAdapter:
         if not path.strip("/") or f"{to.strip('/')}/".startswith(f"{path.strip('/')}/"):
             raise HubError(Code.INVALID, f"{path!r} cannot be moved into itself.")
         if not await self._exists(path):
-            raise _not_found(path)
+            raise not_found(path)
         await self._vacant(to)
         await self._ask(path, self._manager.rename, path, to)
         return await self.get(to, content=False)
@@ -132,14 +84,14 @@ class ContentsAdapter:
         """See Contents."""
         await self._visible(path, to)
         if not await self._exists(path):
-            raise _not_found(path)
+            raise not_found(path)
         into = bool(await self._ask(to, self._manager.dir_exists, to))
         if not into:
             await self._vacant(to)
             if await self._ask(path, self._manager.dir_exists, path):
                 return await self._copy_directory(path, to)
         copied: Model = await self._ask(path, self._manager.copy, path, to)
-        return copied
+        return with_etag(self._manager, copied)
 
     async def _copy_directory(self, path: str, to: str) -> Model:
         """Copy a directory to exactly this path: the managers know only how to copy one into another."""
@@ -157,72 +109,50 @@ class ContentsAdapter:
         if not path.strip("/"):
             raise HubError(Code.FORBIDDEN, "The server's root cannot be deleted.")
         if not await self._exists(path):
-            raise _not_found(path)
+            raise not_found(path)
         await self._ask(path, self._manager.delete, path)
 
-    # transfers.ports.LocalFiles: the same manager, where it keeps files on this machine
-
-    def _os_path(self, path: str) -> Path:
-        manager: Any = self._manager
-        if not isinstance(manager, FileManagerMixin):
-            raise HubError(
-                Code.UNSUPPORTED, "This server's files are not on its own disk; file streams cannot reach them yet."
-            )
-        locate: Callable[[str], str] = manager._get_os_path
-        return Path(locate(path.strip("/")))
-
-    async def source(self, path: str) -> Path:
-        """See LocalFiles."""
-        await self._visible(path)
-        if await self._ask(path, self._manager.dir_exists, path):
-            raise HubError(Code.INVALID, f"{path!r} is a directory; only files can be downloaded yet.")
-        if not await self._ask(path, self._manager.file_exists, path):
-            raise _not_found(path)
-        return self._os_path(path)
-
-    async def directory(self, path: str) -> Path:
-        """See LocalFiles."""
+    async def directory(self, path: str) -> Directory | None:
+        """See Contents."""
         await self._visible(path)
         if not await self._ask(path, self._manager.dir_exists, path):
-            if await self._ask(path, self._manager.file_exists, path):
-                raise HubError(Code.INVALID, f"{path!r} is a file, not a directory.")
-            raise _not_found(path)
-        return self._os_path(path)
+            raise not_found(path)
+        return directory_of(self._manager, path)
 
-    def allows(self, name: str) -> bool:
-        """See LocalFiles."""
-        return bool(self._manager.allow_hidden) or not name.startswith(".")
+    def listen(self, on_event: Callable[[ContentsEvent], None]) -> Callable[[], None]:
+        """See Contents."""
+        return listen(self._manager, on_event)
 
-    async def target(self, path: str) -> Path:
-        """See LocalFiles."""
+    async def _file(self, path: str, checkpoint: str = "") -> None:
         await self._visible(path)
-        if not path.strip("/"):
-            raise HubError(Code.INVALID, "A file needs a name.")
-        parent = path.strip("/").rpartition("/")[0]
-        if not await self._ask(parent, self._manager.dir_exists, parent):
-            raise _not_found(parent)
-        if await self._ask(path, self._manager.dir_exists, path):
-            raise HubError(Code.INVALID, f"{path!r} is a directory.")
-        return self._os_path(path)
+        if not await self._ask(path, self._manager.file_exists, path):
+            raise not_found(path)
+        # It becomes part of a file's name.
+        if not re.fullmatch(r"[\w-]*", checkpoint):
+            raise HubError(Code.NOT_FOUND, f"{path!r} has no such checkpoint.")
 
-    def api_path(self, target: Path) -> str:
-        """See LocalFiles."""
-        return target.relative_to(Path(self._manager.root_dir).absolute()).as_posix()
+    async def checkpoints(self, path: str) -> list[Checkpoint]:
+        """See Contents."""
+        await self._file(path)
+        found = await self._ask(path, self._manager.list_checkpoints, path)
+        return [Checkpoint(model["id"], _time(model["last_modified"])) for model in found]
 
-    async def before_save(self, path: str, size: int) -> None:
-        """See LocalFiles. Hooks see a model as JupyterLab's own upload shows it first, without content."""
-        model = {"type": "file", "format": "base64", "content": "", "path": path, "size": size, "chunk": 1}
-        await self._ask(path, functools.partial(self._manager.run_pre_save_hooks, model=model, path=path))
+    async def make_checkpoint(self, path: str) -> Checkpoint:
+        """See Contents."""
+        await self._file(path)
+        model = await self._ask(path, self._manager.create_checkpoint, path)
+        return Checkpoint(model["id"], _time(model["last_modified"]))
 
-    async def after_save(self, path: str, target: Path) -> str | None:
-        """See LocalFiles."""
-        warning = None
-        try:
-            await self._ask(path, self._manager.run_post_save_hooks, {"type": "file", "path": path}, str(target))
-        except HubError as error:
-            warning = error.message
-        self._manager.emit(data={"action": "save", "path": path})
-        return warning
+    async def restore_checkpoint(self, path: str, id: str) -> Model:
+        """See Contents."""
+        await self._file(path, id)
+        await self._ask(path, self._manager.restore_checkpoint, id, path)
+        return await self.get(path, content=False)
+
+    async def delete_checkpoint(self, path: str, id: str) -> None:
+        """See Contents."""
+        await self._file(path, id)
+        await self._ask(path, self._manager.delete_checkpoint, id, path)
 
 
 class PlatformAdapter:

@@ -57,12 +57,11 @@ class _Upload:
         hello = self._machine.hello(asyncio.get_running_loop().time(), digests=True)
 
         async def write() -> None:
-            await socket.send(encode_stream(hello))
             await self._until(lambda: self._welcome is not None)
             assert self._welcome is not None
             await self._send_all(socket, self._welcome)
 
-        return await attend(socket, self._machine, self._take, write)
+        return await attend(socket, self._machine, hello, self._take, write)
 
     def _take(self, message: StreamServerMessage | bytes) -> Done | None:
         if isinstance(message, bytes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
@@ -14,6 +15,14 @@ from .operation import Publishing
 from .partial import PartialFile, Upload, written_to
 from .publish import find_published
 from .upload import UploadStream
+
+
+class Published(NamedTuple):
+    """A file in its place: its API path, where that is, and its etag."""
+
+    path: str
+    place: Path
+    etag: str
 
 
 class FileUpload(UploadStream):
@@ -57,7 +66,7 @@ class FileUpload(UploadStream):
         except OSError as error:
             raise disk_error(error, op.path) from error
         api_path = op.path if name == target.name else op.path.rpartition("/")[0] + "/" + name
-        await self._published(api_path.strip("/"), place, validator, publishing.root)
+        await self._published(Published(api_path.strip("/"), place, validator.etag), publishing.root)
         return True
 
     def _digests(self) -> list[str]:
@@ -102,37 +111,42 @@ class FileUpload(UploadStream):
 
     async def _commit(self, file: PartialFile, root: str) -> Done:
         """Publish; on failure the target is as it was. Permission and place are asked again: both may have changed."""
-        op, store, plan = self._op, self._store, self._op.plan
+        op, store = self._op, self._store
         try:
-            await store.run(file.prepare, plan.if_exists, plan.expect_etag, plan.mtime_s)
-            device, inode = await store.run(file.identity)
-            op.publishing = Publishing(device, inode, root)
-            await store.save(op, self.owned, sync=True)
-            await self._peer.require("write", "contents", f"the upload to {op.path!r}")
-            target = await store.files.target(op.path)
-            hold = self.owned.hold()
-            place, validator = await store.run(file.publish, plan.if_exists, plan.expect_etag, target, hold)
+            published = await self._publish(file, root)
         except HubError as error:
             op.publishing = None
             if not error.code.retryable and error.code is not Code.SUPERSEDED:
                 await store.fail(op, error, self.owned)
             raise
-        return await self._published(store.files.api_path(place), place, validator, root)
+        return await self._published(published, root)
 
-    async def _published(self, path: str, place: Path, validator: Validator, root: str) -> Done:
+    async def _publish(self, file: PartialFile, root: str) -> Published:
+        op, store, plan = self._op, self._store, self._op.plan
+        await store.run(file.prepare, plan.if_exists, plan.expect_etag, plan.mtime_s)
+        device, inode = await store.run(file.identity)
+        op.publishing = Publishing(device, inode, root)
+        await store.save(op, self.owned, sync=True)
+        await self._peer.require("write", "contents", f"the upload to {op.path!r}")
+        target = await store.files.target(op.path)
+        hold = self.owned.hold()
+        place, validator = await store.run(file.publish, plan.if_exists, plan.expect_etag, target, hold)
+        return Published(store.files.api_path(place), place, validator.etag)
+
+    async def _published(self, published: Published, root: str) -> Done:
         """The file is there: write that down, and tell whom it concerns."""
-        op, store = self._op, self._store
+        op, store, path = self._op, self._store, published.path
         await store.discard(op)  # where publishing was interrupted after the link
-        op.done = Done(path, op.size, root, validator.etag)
+        op.done = Done(path, op.size, root, published.etag)
         op.state, op.path, op.error = "done", path, None
         op.byte_offset = op.size
         try:
-            warning = await store.files.after_save(path, place)
+            warning = await store.files.after_save(path, published.place)
         except Exception as error:
             store.runtime.logger.error("After the upload to %s something failed", path, exc_info=error)
             warning = "The file is there, but what should happen after it failed; the server's log says why."
         if warning is not None:
-            op.done = Done(path, op.size, root, validator.etag, warning)
+            op.done = Done(path, op.size, root, published.etag, warning)
         try:
             await store.save(op, self.owned)
         except HubError as error:  # it is published all the same; whoever asks later looks at the file again

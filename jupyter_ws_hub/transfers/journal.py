@@ -6,8 +6,8 @@ The files lie in Jupyter's data directory, which several servers of one home may
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
+import sys
 import threading
 from collections.abc import Collection, Iterator
 from logging import Logger
@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+
+if sys.platform != "win32":
+    import fcntl
 
 from ..protocol.codes import Code
 from ..protocol.errors import ErrorInfo, HubError
@@ -57,6 +60,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     entries: int = 0
     settled: int = 0
     failed: int = 0
+    begun: int = 0
     putting: tuple[Putting, ...] = ()
     byte_offset: int = 0
     durable: int = 0
@@ -69,6 +73,18 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     partial: str | None = None
     mode: int = 0o600
     publishing: Publishing | None = None
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def _unlock(descriptor: int) -> None:
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 class Ownership:
@@ -102,15 +118,11 @@ class Ownership:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        locked = False
-        with contextlib.suppress(OSError):
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            locked = True
+        _lock(self._descriptor)
         try:
             yield
         finally:
-            if locked:
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            _unlock(self._descriptor)
 
     def _read(self) -> int:
         return int.from_bytes(os.pread(self._descriptor, 8, 0), "big")

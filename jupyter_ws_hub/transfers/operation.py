@@ -23,6 +23,10 @@ class Stream(Protocol):
         """Tell the client why, close its socket, and return when nothing is written any more."""
         ...
 
+    async def touch(self) -> None:
+        """Write down that the operation is alive."""
+        ...
+
 
 class UploadPlan(msgspec.Struct, frozen=True):
     """What an upload is to become."""
@@ -61,6 +65,9 @@ class Publishing(msgspec.Struct, frozen=True):
     inode: int
     root: str = ""
     """The file's root digest, so that it need not be read again."""
+    temporary: str = ""
+    path: str = ""
+    """Where files are elsewhere: under which API path it grows, and the one that it gets, once that has begun."""
 
 
 class Putting(msgspec.Struct, frozen=True):
@@ -99,6 +106,8 @@ class Operation:
     failed: int = 0
     putting: tuple[Putting, ...] = ()
     """The entries that are being published, so that a crash in their midst is understood."""
+    begun: int = 0
+    """The same where files are elsewhere: entries before this number may be there already."""
     state: State = "waiting"
     held: bool = False
     """Whether somebody has paused it on purpose."""
@@ -112,6 +121,8 @@ class Operation:
     boot: str = ""
     """The start of the machine in which its journal was written last, and what was being published then."""
     publishing: Publishing | None = None
+    blocks: bytes = b""
+    """The digests of the first whole blocks of a download, so that they need not be read again to go on behind them."""
     stream: Stream | None = None
     peer: Peer | None = None
     """Who has opened the stream, or has made the operation."""

@@ -28,6 +28,14 @@ def free_bytes(directory: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
+def check_space(directory: Path, path: str, size: int, min_free_bytes: int) -> None:
+    """Raise `no_space` if a file of this size does not fit; `path` is for the message."""
+    free = max(0, free_bytes(directory) - min_free_bytes)
+    if size > free:
+        message = f"{path!r} needs {size} bytes, but only {free} are free on the server."
+        raise HubError(Code.NO_SPACE, message, details={"needed": size, "free": free})
+
+
 def parts_of(path: str, allows: Callable[[str], bool]) -> list[str]:
     """The parts of a relative path.
 

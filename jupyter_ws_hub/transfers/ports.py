@@ -2,24 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from .remote import RemoteFiles
+
+
+class Seen(NamedTuple):
+    """What a look at something tells; `size` is in bytes, `mtime_ms` counts from 1970-01-01 UTC, 0 if not known."""
+
+    type: Literal["file", "directory"]
+    size: int | None
+    mtime_ms: int
+    etag: str
+
+
+class Loaded(NamedTuple):
+    """A file's content: text, or bytes in base64, possibly in lines."""
+
+    content: str
+    is_base64: bool
+
+
+class Remote(Protocol):
+    """A ContentsManager that keeps its files elsewhere. All methods raise `HubError` and name API paths only."""
+
+    async def look(self, path: str) -> Seen | None:
+        """What is there; None if nothing is."""
+        ...
+
+    async def is_directory(self, path: str) -> bool:
+        """Whether there is a directory; `not_found` for what is hidden."""
+        ...
+
+    async def save(self, path: str, content: str, chunk: int | None) -> None:
+        """Write a file from base64: whole, or the pieces 1, 2, … and at last -1, each behind those before."""
+        ...
+
+    async def load(self, path: str) -> Loaded:
+        """Read a file, whole."""
+        ...
+
+    async def rename(self, path: str, to: str) -> None:
+        """Give a file another name, which should be free; `unsupported` where that cannot be done."""
+        ...
+
+    async def delete(self, path: str) -> None:
+        """Delete a file."""
+        ...
+
+    async def make_directory(self, path: str) -> None:
+        """Make a directory in one that exists."""
+        ...
 
 
 class LocalFiles(Protocol):
-    """The local file system behind the ContentsManager. All methods raise `HubError` and name API paths only."""
+    """The local file system behind the ContentsManager. All methods raise `HubError` and name API paths only.
+
+    Where the ContentsManager keeps its files elsewhere, they are spooled: `source` and `target` are places in the spool
+    then, and `remote` is how what was spooled gets where it belongs.
+    """
+
+    @property
+    def remote(self) -> RemoteFiles | None:
+        """The files that are not on this disk; None where they are."""
+        ...
+
+    @property
+    def root(self) -> Path:
+        """The directory that is served."""
+        ...
 
     async def source(self, path: str) -> Path:
         """The file to download.
 
         Raises:
             HubError: `not_found` (also for what is hidden or outside the root), `invalid` for a directory,
-                `unsupported` where the ContentsManager is not a local file system.
+                `too_big` for one that is too large to be spooled.
         """
         ...
 
+    async def release(self, path: str) -> None:
+        """No download needs this file any more; what was spooled of it can go. Idempotent."""
+        ...
+
     async def directory(self, path: str) -> Path:
-        """A directory that exists; raises as `source`, `invalid` for a file."""
+        """A directory that exists; raises as `source`, `invalid` for a file, `unsupported` for one elsewhere."""
         ...
 
     async def target(self, path: str) -> Path:
@@ -52,6 +122,15 @@ class Wire(Protocol):
 
     async def send(self, message: str | bytes) -> bool:
         """Write a message and wait until it has been handed on; False if the socket is gone."""
+        ...
+
+    async def send_from(self, fill: Callable[[], memoryview]) -> bool:
+        """Call `fill` in a thread again and again, and write what it gives as it is; False if the socket is gone.
+
+        That are data frames laid out for the wire (see protocol/bulk.py); they may be overwritten by the next call of
+        `fill`. Returns when it gives nothing, and when the socket takes no more for now: what is left goes out before
+        anything else that is sent. What `fill` raises is raised here.
+        """
         ...
 
     def end(self, code: int, reason: str) -> None:

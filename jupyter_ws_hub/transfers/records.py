@@ -8,7 +8,7 @@ from .journal import Journal, Record
 from .operation import ENDED, Operation
 
 _SAME = (
-    *("path", "size", "name", "created_s", "touched_s", "etag", "entries", "settled", "failed"),
+    *("path", "size", "name", "created_s", "touched_s", "etag", "entries", "settled", "failed", "begun"),
     *("byte_offset", "durable", "boot", "held", "done", "target", "partial", "mode", "publishing", "putting"),
 )
 
@@ -39,8 +39,11 @@ def adopt(record: Record) -> Operation:
 
 def apply(record: Record, operation: Operation) -> None:
     """Bring an operation that nobody moves here to what the journal says."""
+    sent = operation.byte_offset
     for name in _SAME:
         setattr(operation, name, getattr(record, name))
+    if record.direction == "download":
+        operation.byte_offset = sent  # the client knows how far it is, and the journal does not
     operation.error = _error(record)
     running = record.state not in ENDED and record.state not in ("waiting", "paused")
     operation.state = "paused" if running else record.state

@@ -6,20 +6,23 @@ What must outlive the server is in the journal: what is here is a copy, and whoe
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from .budget import Pace, WindowBudget
-from .disk import SourceFile, Validator
+from .downloads import prepare
 from .journal import Journal, Ownership, Record
 from .ledger import Ledger
 from .operation import ENDED, DownloadPlan, Occupied, Operation, Stream, UploadPlan
 from .partial import discard
-from .places import free_bytes, occupied
+from .places import check_space, occupied
 from .ports import LocalFiles
 from .records import adopt, apply
 from .settings import TransferSettings
@@ -60,56 +63,39 @@ class TransferStore:
             HubError: `invalid`, `too_big`, `no_space`, `exists`, `conflict`, `busy`, or what `LocalFiles` raises.
         """
         limit = self.settings.max_upload_bytes
+        if not hasattr(os, "pwritev"):
+            raise HubError(Code.UNSUPPORTED, "This server's system cannot take uploads over streams.")
         if size < 0 or plan.entries < 0:
             raise HubError(Code.INVALID, "A file cannot have less than 0 bytes.")
         if plan.kind == "zip":
             raise HubError(Code.INVALID, "An archive is uploaded as the file that it is.")
         if limit and size > limit:
             raise HubError(Code.TOO_BIG, f"{path!r} has {size} bytes; this server takes at most {limit}.")
+        remote = self.files.remote
         if plan.kind == "tree":
-            directory = await self.files.directory(path)
+            directory = await (self.files.directory(path) if remote is None else remote.directory(path))
         else:
             target = await self.files.target(path)
             directory = target.parent
-            if plan.if_exists in ("fail", "skip") and plan.expect_etag is None and await self.run(target.exists):
-                raise HubError(Code.EXISTS, f"{path!r} exists already.")
+            if plan.if_exists in ("fail", "skip") and plan.expect_etag is None:
+                if remote is not None:
+                    await remote.check(path.strip("/"), plan.if_exists, None)
+                elif await self.run(target.exists):
+                    raise HubError(Code.EXISTS, f"{path!r} exists already.")
             await self.files.before_save(path, size)
-        await self._check_space(path, directory, size)
+        await self.run(check_space, directory, path, size, self.settings.min_free_bytes)
         operation = Operation(self.runtime.new_id(), "upload", peer.principal, path.strip("/"), size, plan)
         operation.kind, operation.entries = plan.kind, plan.entries
         return await self._add(operation, peer)
-
-    async def _check_space(self, path: str, directory: Path, size: int) -> None:
-        free = await self.run(free_bytes, directory) - self.settings.min_free_bytes
-        if size > free:
-            raise HubError(
-                Code.NO_SPACE,
-                f"{path!r} needs {size} bytes, but only {max(free, 0)} are free on the server.",
-                details={"needed": size, "free": max(free, 0)},
-            )
 
     async def create_download(self, peer: Peer, path: str, plan: DownloadPlan) -> Operation:
         """Prepare a download.
 
         Raises:
-            HubError: `source_changed` if it has another etag than expected, or what `LocalFiles.source` raises.
+            HubError: `source_changed` if it has another etag than expected, or what opening it raises.
         """
-        if plan.kind != "file" or plan.digest != "xxh3-128":
-            raise HubError(Code.UNSUPPORTED, f"This server gives no {plan.kind} with {plan.digest} yet.")
-        source = await self.files.source(path)
-
-        def look() -> Validator:
-            file = SourceFile(source, path)
-            file.close()
-            return file.validator
-
-        validator = await self.run(look)
-        if plan.expect_etag not in (None, validator.etag):
-            raise HubError(Code.SOURCE_CHANGED, f"{path!r} is not the same file any more; download it anew.")
-        operation = Operation(
-            self.runtime.new_id(), "download", peer.principal, path.strip("/"), validator.size, download=plan
-        )
-        operation.kind, operation.etag = plan.kind, validator.etag
+        operation = await prepare(self.files, self.run, path, plan, self.settings.max_entries)
+        operation.id, operation.principal = self.runtime.new_id(), peer.principal
         return await self._add(operation, peer)
 
     async def _add(self, operation: Operation, peer: Peer) -> Operation:
@@ -129,6 +115,8 @@ class TransferStore:
 
     async def existing(self, directory: str, names: Sequence[str]) -> Sequence[Occupied]:
         """Which of the names in a directory are taken. Raises what `LocalFiles.directory` raises."""
+        if (remote := self.files.remote) is not None:
+            return await remote.occupied(directory, names, self.files.allows)
         return await self.run(occupied, await self.files.directory(directory), names, self.files.allows)
 
     # Finding
@@ -218,6 +206,17 @@ class TransferStore:
             await self.save(operation, ownership)
         finally:
             ownership.close()
+
+    async def touch(self, operation: Operation) -> None:
+        """Write down that somebody goes on with an operation, so that no server lets it expire."""
+        operation.touched_s = now_s = self.runtime.clock()
+
+        def write() -> None:
+            record = self.journal.load(operation.id)
+            if record is not None:
+                self.journal.save(msgspec.structs.replace(record, touched_s=now_s))
+
+        await self.run(write)
 
     async def released(self, operation: Operation, stream: Stream) -> None:
         """A stream has ended, and writes nothing more."""
@@ -321,7 +320,14 @@ class TransferStore:
         if operation.state not in ENDED:
             raise HubError(Code.CONFLICT, f"The transfer of {operation.path!r} has not ended; cancel it first.")
         await self._ledger.remove(operation)
+        await self._release(operation)
         await self._refresh(operation, None)
+
+    async def _release(self, operation: Operation) -> None:
+        """What was spooled for a download can go, unless another one of the same file needs it."""
+        others = (op for op in self._operations.values() if op is not operation and op.path == operation.path)
+        if operation.direction == "download" and not any(op.direction == "download" for op in others):
+            await self.files.release(operation.path)
 
     async def _take_away(self, operation: Operation, error: HubError) -> None:
         stream, operation.stream = operation.stream, None
@@ -329,7 +335,8 @@ class TransferStore:
             await stream.give_up(error)
 
     async def discard(self, operation: Operation) -> None:
-        """Remove an operation's partial files."""
+        """Remove an operation's partial file, or what was spooled for it."""
+        await self._release(operation)
         if operation.putting and operation.target is not None:
             await self.run(discard_entries, Path(operation.target), operation.id, operation.putting)
             operation.putting = ()
@@ -356,8 +363,11 @@ class TransferStore:
             if operation.state in ENDED:
                 if idle_s > self.settings.keep_ended_s:
                     await self.forget(operation)
-            elif operation.stream is None and idle_s > self.settings.keep_idle_s:
-                await self._expire(operation, now_s)
+            elif operation.stream is None:
+                if idle_s > self.settings.keep_idle_s:
+                    await self._expire(operation, now_s)
+            elif idle_s > self.settings.touch_interval_s:
+                await self._touch(operation, operation.stream)
         if now_s >= self._tidy_s:
             self._tidy_s = now_s + TIDY_INTERVAL_S
             await self._ledger.tidy(now_s - self.settings.keep_idle_s)
@@ -372,6 +382,12 @@ class TransferStore:
                     await self.fail(operation, error)
         except HubError as error:
             self.runtime.logger.warning("The transfer of %s has not been ended: %s", operation.path, error)
+
+    async def _touch(self, operation: Operation, stream: Stream) -> None:
+        try:
+            await stream.touch()
+        except HubError as error:
+            self.runtime.logger.warning("That %s is alive could not be written down: %s", operation.path, error)
 
     async def stop(self) -> None:
         """End all streams, keep what has arrived, end the threads."""

@@ -172,6 +172,10 @@ class TransferStream:
         await self._fail(error)
         await self._settle()
 
+    async def touch(self) -> None:
+        """See Stream."""
+        await self._store.touch(self._op)
+
     async def closed(self) -> None:
         """The socket is gone: finish what has arrived, and wait for the client's next stream."""
         self._over.set()

@@ -85,27 +85,38 @@ class TreeUpload(UploadStream):
         return self._op.byte_offset
 
     async def _put_group(self, group: Sequence[Arrived]) -> None:
-        op, store, writer, owned = self._op, self._store, self._writer_of_tree, self.owned
-        assert writer is not None
+        op = self._op
         await self._peer.require("write", "contents", f"the upload to {op.path!r}")
-        if not await store.run(self._is_at, writer, await store.files.directory(op.path)):
-            raise HubError(Code.NOT_FOUND, f"The directory {op.path!r} is not the one any more that it was.")
-        together, note = Group(group), store.noter(op)
+        await self._check_place()
+        together = Group(group)
         for arrived in group:
             if (error := await self._refusal(arrived)) is not None:
                 together.outcomes[arrived.number] = Outcome(arrived.number, arrived.entry, error=error)
+        await self._put_entries(together)
+        await self._settled([together.outcomes[arrived.number] for arrived in group], group[-1].end)
+
+    async def _check_place(self) -> None:
+        op, store, writer = self._op, self._store, self._writer_of_tree
+        assert writer is not None
+        if not await store.run(self._is_at, writer, await store.files.directory(op.path)):
+            raise HubError(Code.NOT_FOUND, f"The directory {op.path!r} is not the one any more that it was.")
+
+    async def _put_entries(self, group: Group) -> None:
+        """Settle the entries that have no outcome yet."""
+        store, writer, owned = self._store, self._writer_of_tree, self.owned
+        note = store.noter(self._op)
+        assert writer is not None
 
         def held(work: Callable[[Group, Note], None]) -> None:
             with owned.hold():
-                work(together, note)
+                work(group, note)
 
         try:
             await store.run(held, writer.write)
-            await self._synced(together)
+            await self._synced(group)
             await store.run(held, writer.publish)
         finally:
-            await store.run(writer.clean, together)
-        await self._settled([together.outcomes[arrived.number] for arrived in group], group[-1].end)
+            await store.run(writer.clean, group)
 
     async def _synced(self, group: Group) -> None:
         """Return when all threads are done with the files, also if one of them has failed."""
@@ -175,9 +186,8 @@ class TreeUpload(UploadStream):
         await super()._finish(machine, message)
 
     async def _complete(self, machine: UploadReceiver, message: Finish) -> None:
-        op, store, writer = self._op, self._store, self._writer_of_tree
-        assert writer is not None
-        await store.run(writer.finish)
+        op, store = self._op, self._store
+        await self._finish_writing()
         machine.finished()
         op.entries = op.settled
         op.done = Done(op.path, machine.size, "", "", entries=op.settled, failed=op.failed)
@@ -186,6 +196,10 @@ class TreeUpload(UploadStream):
         await self._send(StreamAck(machine.size, machine.size, machine.size))
         await self._finish_with(op.done)
         await store.changed(op, force=True)
+
+    async def _finish_writing(self) -> None:
+        assert self._writer_of_tree is not None
+        await self._store.run(self._writer_of_tree.finish)
 
     async def _let_go(self) -> None:
         writer, self._writer_of_tree = self._writer_of_tree, None

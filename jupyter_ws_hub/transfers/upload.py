@@ -226,6 +226,11 @@ class UploadStream(TransferStream):
                 return
             await self._complete(machine, message)
 
+    async def touch(self) -> None:
+        """See Stream."""
+        if self._ownership is not None and not self._ended:
+            await self._store.save(self._op, self._ownership)
+
     async def _settle(self) -> None:
         async with self._settling:  # whoever takes over waits as well as the socket's end
             try:

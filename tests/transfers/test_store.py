@@ -5,6 +5,7 @@ Here are also the fakes of the transfer tests: a wire and a local file system, w
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -18,9 +19,11 @@ from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.transfer import StreamServerMessage, decode_stream_server
 from jupyter_ws_hub.transfers.operation import DownloadPlan, Operation, UploadPlan
+from jupyter_ws_hub.transfers.remote import RemoteFiles
 from jupyter_ws_hub.transfers.settings import TransferSettings
 from jupyter_ws_hub.transfers.store import TransferStore
 from tests.support.fakes import FakeClock, fake_journal, fake_peer, fake_runtime
+from tests.support.frames import frames_in
 
 
 async def nothing(*arguments: object) -> None:
@@ -41,6 +44,14 @@ class FakeWire:
         if self.closed is not None:
             return False
         self.sent.append(message)
+        return True
+
+    async def send_from(self, fill: Callable[[], memoryview]) -> bool:
+        """See Wire: each frame counts as a message of its own."""
+        while frames := await asyncio.to_thread(fill):
+            for frame in frames_in(bytes(frames)):
+                if not await self.send(frame):
+                    return False
         return True
 
     def end(self, code: int, reason: str) -> None:
@@ -72,6 +83,8 @@ class FakeFiles:
     hook: Callable[[str, str], Awaitable[None]] = nothing
     events: list[str] = field(default_factory=list)
     warning: str | None = None
+    remote: RemoteFiles | None = None
+    released: list[str] = field(default_factory=list)
 
     def _place(self, path: str) -> Path:
         parts = path.strip("/").split("/")
@@ -95,6 +108,10 @@ class FakeFiles:
         """See LocalFiles."""
         await self.hook("source", path)
         return self._place(path)
+
+    async def release(self, path: str) -> None:
+        """See LocalFiles."""
+        self.released.append(path)
 
     async def directory(self, path: str) -> Path:
         """See LocalFiles."""
@@ -141,10 +158,15 @@ class FakeStream:
     """A stream that notes why it had to give up."""
 
     errors: list[HubError] = field(default_factory=list)
+    touched: int = 0
 
     async def give_up(self, error: HubError) -> None:
         """See Stream."""
         self.errors.append(error)
+
+    async def touch(self) -> None:
+        """See Stream."""
+        self.touched += 1
 
 
 Make = Callable[..., TransferStore]
@@ -367,3 +389,22 @@ async def test_stop_ends_the_streams_and_keeps_what_has_arrived(
     assert [error.code for error in stream.errors] == [Code.SHUTTING_DOWN]
     found = await make_store().find(op.id, "alice")
     assert (found.path, found.size, found.plan, found.state) == ("a", 1, ANY, "waiting")
+
+
+async def test_what_somebody_goes_on_with_does_not_expire_on_another_server(make_store: Make, clock: FakeClock) -> None:
+    here, there = make_store(keep_idle_s=3600, touch_interval_s=300), make_store(keep_idle_s=3600)
+    op = await here.create_upload(ALICE, "a", 1, ANY)
+    stream = FakeStream()
+    await here.claim(op, stream)
+    (seen,) = await there.load()
+    for _ in range(30):
+        clock.advance(200)
+        await here.sweep()
+        if stream.touched:
+            stream.touched = 0
+            await here.touch(op)
+        await there.sweep()
+    assert (op.state, seen.state) == ("waiting", "waiting")
+    clock.advance(3601)
+    await there.sweep()
+    assert seen.state == "failed"

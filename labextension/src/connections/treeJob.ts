@@ -94,7 +94,7 @@ export class TreeJob implements IJob {
     const sender = this._sender;
     if (!sender.welcome || sender.isFinished) {
       await line.news();
-    } else if (line.bufferedAmount > BUFFERED_BYTES) {
+    } else if (line.bufferedAmount >= BUFFERED_BYTES) {
       await line.news(BUFFER_POLL_MS);
     } else if (this._out.length > 0) {
       await this._send(line);

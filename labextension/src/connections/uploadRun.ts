@@ -16,7 +16,7 @@ import { TransferRecord } from './transferRecord';
 import { IRow, takeLock } from './transferStore';
 
 /** After these the operation is kept on the server, and can go on later. */
-const KEPT: ReadonlySet<string> = new Set(['superseded', 'unauthenticated']);
+const KEPT: ReadonlySet<string> = new Set(['unavailable', 'unauthenticated']);
 
 /** What an upload begins with. */
 export interface IUploadStart {
@@ -44,11 +44,12 @@ export class UploadRun {
     };
     this.drive = new Drive(options, {
       onRunning: ({ written, settled, committing }) => {
+        const before = record.state;
         record.state = committing ? 'committing' : 'running';
         record.error = null;
         record.progress(written, settled);
         this._settledChanged();
-        _context.list.changed();
+        _context.list.changed(record.state !== before);
       },
       onWaiting: reason => this._shows('waiting', reason),
       onPaused: () => this._shows('paused', null),
@@ -159,8 +160,12 @@ export class UploadRun {
         'transfers.create',
         this._params()
       );
-      await store.setOp(this._row.id, op);
       list.adopt(record, op);
+      if (this.drive.isStopped) {
+        // It was cancelled while it was made.
+        await connections.request('transfers.cancel', { op });
+      }
+      await store.setOp(this._row.id, op);
     }
     const job = await engine.start(this._spec(), drive);
     return { job, link: connections.fileStreamLink(record.op ?? '') };
