@@ -10,13 +10,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from jupyter_server.services.contents.largefilemanager import LargeFileManager
+from jupyter_server.services.contents.filemanager import AsyncFileContentsManager, FileContentsManager
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager, LargeFileManager
 from tornado.web import HTTPError
 
 from jupyter_ws_hub.host_files import FilesAdapter
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.transfer import ABSENT, Done, StreamError, StreamHello, encode_stream
 from jupyter_ws_hub.transfers import remote
+from jupyter_ws_hub.transfers.file_upload import FileUpload
 from jupyter_ws_hub.transfers.journal import Journal
 from jupyter_ws_hub.transfers.operation import DownloadPlan, Operation, Publishing, UploadPlan
 from jupyter_ws_hub.transfers.settings import TransferSettings
@@ -360,3 +362,28 @@ async def test_a_download_of_what_has_changed_is_refused(elsewhere: Elsewhere) -
     assert error.error.code == "source_changed"
     await until(lambda: op.state == "failed", "the operation to end")
     await until(lambda: elsewhere.spooled() == [], "the spool to be empty")
+
+
+@pytest.mark.parametrize(
+    "kind", [LargeFileManager, AsyncLargeFileManager, FileContentsManager, AsyncFileContentsManager]
+)
+async def test_files_on_this_disk_go_the_usual_way(
+    kind: Any, make: Callable[[Shelf], Elsewhere], tmp_path: Path
+) -> None:
+    """Beside the target, with one event, and with nothing in the spool."""
+    root = tmp_path / "root"
+    root.mkdir()
+    elsewhere = make(kind(root_dir=str(root)))
+    events = events_of(elsewhere.shelf)
+    op = await elsewhere.create()
+    client = Uploader(elsewhere.store, op)
+    stream = stream_of(op, elsewhere.store, client.wire, fake_peer())
+    assert type(stream) is FileUpload
+    client.stream = stream
+    assert isinstance(await client.whole(LARGE), Done)
+    assert (os.listdir(root), (root / "a.bin").read_bytes()) == (["a.bin"], LARGE)
+    down = await elsewhere.store.create_download(fake_peer(), "a.bin", DownloadPlan())
+    await elsewhere.store.cancel(down)
+    assert not elsewhere.spool.exists()
+    await until(lambda: bool(events), "the event")
+    assert events == [("save", "a.bin")]
