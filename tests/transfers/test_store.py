@@ -117,6 +117,8 @@ class FakeFiles:
         """See LocalFiles."""
         await self.hook("directory", path)
         place = self._place(path) if path else self.root
+        if place.is_file():
+            raise HubError(Code.INVALID, f"{path!r} is a file.")
         if not place.is_dir():
             raise HubError(Code.NOT_FOUND, f"There is no directory {path!r}.")
         return place
