@@ -40,6 +40,7 @@ STATEFUL: Final = {"count", "Queue", "Event", "Lock", "ContextVar", "WeakSet", "
 MUTATORS: Final = {"append", "extend", "add", "update", "setdefault", "insert", "pop", "remove", "discard", "clear"}
 NOT_MIRRORED: Final = {
     "handlers/direct_stream.py": "tested through the protocol in tests/handlers/test_direct.py",
+    "handlers/lending.py": "tested with what it is for in tests/handlers/test_bulk.py",
     "handlers/parts.py": "a dataclass",
     "hub/commons.py": "a dataclass",
     "hub/settings.py": "a struct of defaults",
