@@ -133,19 +133,24 @@ export class Uploads {
     again: (items: readonly IUploadItem[]) => () => void
   ): void {
     const { trans, notices } = this._options;
-    const count = paths.length;
+    const prefix = directory === '' ? '' : `${directory}/`;
     if (failures.length === 0) {
-      if (!wishes.quiet && count > 0) {
+      const folders = new Set(
+        items
+          .filter(({ file }) => file === null)
+          .map(({ path }) => prefix + path)
+      );
+      const count = paths.filter(path => !folders.has(path)).length;
+      if (!wishes.quiet && paths.length > 0) {
         const first = nameOf(paths[0] ?? '');
         const text =
-          count === 1
+          paths.length === 1
             ? trans.__('%1 is uploaded.', first)
-            : trans.__('%1 files are uploaded.', count);
+            : trans._n('%1 file is uploaded.', '%1 files are uploaded.', count);
         notices.done(text, topOf(paths, directory));
       }
       return;
     }
-    const prefix = directory === '' ? '' : `${directory}/`;
     const failed = new Set(failures.map(({ path }) => path));
     const rest = items.filter(
       ({ path }) => failed.has(path) || failed.has(prefix + path)

@@ -245,7 +245,7 @@ export function Transfers(props: IProps): JSX.Element {
           {trans.__('Upload files…')}
         </button>
         <button
-          className="jp-Button jp-mod-styled jp-mod-reject jp-WsHub-clear"
+          className="jp-Button jp-mod-minimal jp-WsHub-clear"
           disabled={!model.hasEnded}
           onClick={() => model.clearEnded()}
         >

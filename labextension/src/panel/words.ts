@@ -110,9 +110,9 @@ export function transferName(
   trans: TranslationBundle
 ): string {
   const { direction, kind, path, entries } = transfer;
-  const name = path.split('/').pop() || trans.__('the top folder');
+  const name = path.split('/').pop() || '/';
   return kind === 'tree' && direction === 'upload'
-    ? trans._n('%1 file into %2', '%1 files into %2', entries, name)
+    ? trans._n('%1 item into %2', '%1 items into %2', entries, name)
     : name;
 }
 
@@ -121,7 +121,7 @@ function progress(transfer: ITransfer, trans: TranslationBundle): string {
   const { kind, written, size, entries, settled } = transfer;
   return kind === 'tree'
     ? trans.__(
-        '%1 of %2 files, %3 of %4',
+        '%1 of %2 items, %3 of %4',
         settled,
         entries,
         bytes(written),

@@ -80,7 +80,7 @@ describe('A transfer in the panel', () => {
     [
       { state: 'needs-file', kind: 'tree', entries: 5 },
       [
-        'Cancel the upload of 5 files into a',
+        'Cancel the upload of 5 items into a',
         'Choose the folder…',
         'Choose the files…'
       ]
