@@ -6,6 +6,7 @@ import asyncio
 import select
 import socket
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any, Final
 
 from tornado.iostream import StreamClosedError
@@ -14,6 +15,9 @@ from .lending import LentStream
 
 WAIT_MS: Final = 5
 """A thread waits so long for the other side to take what was sent; then the loop does, and the thread is free."""
+
+TURN_S: Final = 0.02
+"""A thread writes for so long before others may."""
 
 Run = Callable[..., Awaitable[Any]]
 
@@ -46,9 +50,13 @@ async def _write_by_thread(stream: LentStream, lent: socket.socket, run: Run, fi
 
 
 def _write(lent: socket.socket, fill: Callable[[], memoryview]) -> memoryview:
-    """Write until nothing is left, or the socket takes no more: what it has not taken of the last frames."""
+    """Write for a while, until nothing is left, or the socket takes no more: what it has not taken of the last frames.
+
+    What others want to write waits meanwhile, and a disk may be slow.
+    """
     room = select.poll()
     room.register(lent, select.POLLOUT)
+    end_s = monotonic() + TURN_S
     with lent:
         while frames := fill():
             while frames:
@@ -59,4 +67,6 @@ def _write(lent: socket.socket, fill: Callable[[], memoryview]) -> memoryview:
                         return frames
                 except OSError:
                     return frames  # the loop finds out what is wrong with it
+            if monotonic() > end_s:
+                break
     return frames
