@@ -29,7 +29,6 @@ from .services.ports import Checkpoint, Model, Running
 ACTIVITY_INTERVAL_S = 1.0
 
 
-
 def _time(value: object) -> str:
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 

@@ -28,7 +28,16 @@ TOP: Final = [
     "__init__ __main__",
 ]
 LEVEL: Final = {part: level for level, parts in enumerate([*ORDER, *TOP]) for part in parts.split()}
-TOGETHER: Final = {"handlers", "host", "host_files", "host_listing", "host_manager", "host_remote", "identity", "config"}
+TOGETHER: Final = {
+    "handlers",
+    "host",
+    "host_files",
+    "host_listing",
+    "host_manager",
+    "host_remote",
+    "identity",
+    "config",
+}
 PLATFORM: Final = ("handlers/", "app", "host", "identity", "terminals/")
 ONLY_IN: Final = {
     **dict.fromkeys(["tornado", "jupyter_server", "jupyter_server_terminals"], PLATFORM),

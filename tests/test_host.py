@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,8 +13,6 @@ from jupyter_server.auth import User
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.services.contents.filemanager import AsyncFileContentsManager, FileContentsManager
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager, LargeFileManager
-from jupyter_server.services.contents.manager import ContentsManager
-from tornado.web import HTTPError
 
 from jupyter_ws_hub.host import Activity, ContentsAdapter, PlatformAdapter, make_peer
 from jupyter_ws_hub.protocol.codes import Code
@@ -68,8 +65,6 @@ def everything(contents: ContentsAdapter, path: str) -> list[Callable[[], Awaita
         lambda: contents.copy(path, "c.txt"),
         lambda: contents.copy("a.txt", path),
         lambda: contents.delete(path),
-        lambda: contents.source(path),
-        lambda: contents.target(path),
     ]
 
 
@@ -118,7 +113,6 @@ async def test_hidden_files_are_there_where_the_administrator_allows_them(
 ) -> None:
     manager.allow_hidden = True
     assert (await contents.get(".hidden.txt", content=True))["content"] == ".hidden.txt"
-    assert await contents.source(".dir/a.txt") == Path(manager.root_dir) / ".dir" / "a.txt"
     assert (await refusal(contents.get("../outside.txt", content=True))).code is Code.NOT_FOUND
 
 
@@ -138,50 +132,11 @@ async def test_what_is_in_the_way_or_missing_has_its_code(contents: ContentsAdap
         (lambda: contents.get("sub", content=True, type="file"), Code.INVALID),
         (lambda: contents.save("missing/a.txt", {"type": "file", "format": "text", "content": ""}), Code.NOT_FOUND),
         (lambda: contents.save("a.txt", {"type": "file", "format": "rot13", "content": "!"}), Code.INVALID),
-        (lambda: contents.source("sub"), Code.INVALID),
-        (lambda: contents.source("missing.txt"), Code.NOT_FOUND),
-        (lambda: contents.target("sub"), Code.INVALID),
-        (lambda: contents.target(""), Code.INVALID),
-        (lambda: contents.target("missing/a.txt"), Code.NOT_FOUND),
-        (lambda: contents.target("a.txt/b.txt"), Code.NOT_FOUND),
     ]
     for work, code in cases:
         error = await refusal(work())
         assert error.code is code, error
         assert manager.root_dir not in error.message
-
-
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [
-        (400, Code.INVALID),
-        (403, Code.FORBIDDEN),
-        (404, Code.NOT_FOUND),
-        (409, Code.EXISTS),
-        (413, Code.TOO_BIG),
-        (507, Code.NO_SPACE),
-        (500, Code.INTERNAL),
-        (418, Code.INTERNAL),
-    ],
-)
-async def test_http_errors_become_codes_without_absolute_paths(
-    contents: ContentsAdapter, manager: Any, status: int, code: Code, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for error in (
-        HTTPError(status, "failed for %s: %s", f"{manager.root_dir}/a.txt", "100% sure"),
-        HTTPError(status, f"failed for {manager.root_dir}/a.txt, 100% sure"),
-        HTTPError(status, reason="Because"),
-        OSError(13, "Permission denied", f"{manager.root_dir}/a.txt"),
-    ):
-
-        def fail(*arguments: object, error: Exception = error, **more: object) -> None:
-            raise error
-
-        monkeypatch.setattr(type(manager), "get", fail)
-        refused = await refusal(contents.get("a.txt", content=True))
-        assert refused.code is (code if isinstance(error, HTTPError) else Code.FORBIDDEN)
-        assert manager.root_dir not in refused.message
-        assert "a.txt" in refused.message
 
 
 async def test_no_absolute_path_gets_out_where_the_root_is_a_symbolic_link(manager: Any, tmp_path: Path) -> None:
@@ -196,68 +151,6 @@ async def test_no_absolute_path_gets_out_where_the_root_is_a_symbolic_link(manag
         error = await refusal(work)
         for place in (real, str(tmp_path), str(tmp_path / "link")):
             assert place not in error.message
-    assert contents.api_path(await contents.target("sub/new.txt")) == "sub/new.txt"
-
-
-# Streams
-
-
-async def test_a_streamed_upload_runs_the_hooks_and_is_one_save_event(manager: Any, tmp_path: Path) -> None:
-    contents, events, seen = adapter(manager), [], []
-
-    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
-        events.append((data["action"], data["path"]))
-
-    manager.event_logger.add_listener(
-        schema_id="https://events.jupyter.org/jupyter_server/contents_service/v1", listener=listen
-    )
-    manager.register_pre_save_hook(lambda model, path, contents_manager: seen.append(("pre", path, model["type"])))
-    manager.register_post_save_hook(lambda model, os_path, contents_manager: seen.append(("post", os_path, "")))
-    await contents.before_save("sub/new.txt", 5)
-    target = await contents.target("sub/new.txt")
-    assert await contents.after_save("sub/new.txt", target) is None
-    for _ in range(100):
-        if events:
-            break
-        await asyncio.sleep(0.01)
-    assert events == [("save", "sub/new.txt")]
-    assert seen == [("pre", "sub/new.txt", "file"), ("post", f"{manager.root_dir}/sub/new.txt", "")]
-
-
-async def test_a_hook_may_refuse_before_and_only_warn_after(contents: ContentsAdapter, manager: Any) -> None:
-    def refuse(**arguments: Any) -> None:
-        raise HTTPError(403, f"not in {manager.root_dir}, please")
-
-    manager.register_pre_save_hook(refuse)
-    manager.register_post_save_hook(refuse)
-    error = await refusal(contents.before_save("a.txt", 5))
-    assert error.code is Code.FORBIDDEN
-    warning = await contents.after_save("a.txt", Path(manager.root_dir) / "a.txt")
-    assert warning is not None
-    for message in (error.message, warning):
-        assert "please" in message
-        assert manager.root_dir not in message
-
-
-class NotOnThisDisk(ContentsManager):
-    """Files that are kept elsewhere."""
-
-    def is_hidden(self, path: str) -> bool:
-        return False
-
-    def dir_exists(self, path: str) -> bool:
-        return path == ""
-
-    def file_exists(self, path: str = "") -> bool:
-        return path == "a.txt"
-
-
-async def test_files_that_are_not_on_this_disk_cannot_be_streamed() -> None:
-    contents = adapter(NotOnThisDisk())
-    for work in (contents.source("a.txt"), contents.target("b.txt")):
-        error = await refusal(work)
-        assert error.code is Code.UNSUPPORTED
-        assert not error.code.retryable
 
 
 async def test_the_manager_is_asked_for_anew_each_time(manager: Any, tmp_path: Path) -> None:

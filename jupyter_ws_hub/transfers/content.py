@@ -59,7 +59,11 @@ class ContentStream:
 
     async def open(self, begin: int) -> None:
         """Own the operation, open its source, come to the byte `begin`; raises as Delivery.open."""
-        source = await self._delivery.open(self._peer)
+        try:
+            source = await self._delivery.open(self._peer)
+        except HubError as error:
+            await self._delivery.failed(error)
+            raise
         if source is None or self._given_up:
             raise HubError(Code.SUPERSEDED, "A newer stream goes on with this transfer.")
         self._reader = self._delivery.begin(Reader(source, None, begin))

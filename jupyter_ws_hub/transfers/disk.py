@@ -41,6 +41,12 @@ def disk_error(error: OSError, path: str) -> HubError:
         return HubError(Code.FORBIDDEN, f"The server may not do this with {path!r}: {reason}.")
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
         return HubError(Code.NOT_FOUND, f"{path!r}, or its directory, is not there (any more).")
+    if error.errno == errno.EEXIST:
+        return HubError(Code.EXISTS, f"{path!r} exists already; it was left as it is.")
+    if error.errno in (errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL):
+        return HubError(Code.INVALID, f"This cannot be done with {path!r}: {reason}.")
+    if error.errno == errno.EFBIG:
+        return HubError(Code.TOO_BIG, f"{path!r} is larger than files may be on the server.")
     return HubError(Code.INTERNAL, f"The server's disk failed for {path!r}: {reason}.")
 
 

@@ -37,7 +37,7 @@ def info_of(member: Member, folder: str) -> ZipInfo:
     info.create_system = 3  # Unix, wherever it is made
     info.compress_type = ZIP_STORED
     info.file_size = info.compress_size = member.size
-    info.CRC = 0
+    info.CRC = 0  # until it is known
     info.external_attr = (member.mode | (0o40000 if is_directory else 0o100000)) << 16 | 0x10 * is_directory
     if -(2**31) <= seconds < 2**31:
         info.extra = UNIX_TIME.pack(0x5455, 5, 1, seconds)
@@ -53,7 +53,7 @@ def archive_bytes(infos: Sequence[ZipInfo]) -> int:
     """How large the archive of these becomes."""
     at = directory = 0
     for info in infos:
-        header = len(info.FileHeader(zip64=False))
+        header = len(info.FileHeader(zip64=True)) - 20  # this way it takes every size
         extra = 8 * (2 * (info.file_size > ZIP64_BYTES) + (at > ZIP64_BYTES))
         directory += header + 16 + (4 + extra if extra else 0)
         at += header + info.file_size

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import os
 import pickle
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,8 @@ class Shelf(ContentsManager):
     def _save(self, model: dict[str, Any], path: str) -> dict[str, Any]:
         path, chunk = path.strip("/"), model.get("chunk")
         if chunk in (None, 1):
-            self.run_pre_save_hooks(model=model, path=path)
+            untyped: Any = self
+            untyped.run_pre_save_hooks(model=model, path=path)
         self.saves.append((path, chunk))
         if self.fail_at == len(self.saves):
             raise HTTPError(500, "the store is away")
@@ -103,7 +105,8 @@ class Shelf(ContentsManager):
             data = base64.b64decode(content) if model.get("format") == "base64" else content.encode()
             goes_on = chunk not in (None, 1) and not self.ignores_chunks
             self._keep(path, self.read(path) + data if goes_on else data)
-        self.emit(data={"action": "save", "path": path})
+        emit: Any = self.emit
+        emit(data={"action": "save", "path": path})
         return self._get(path, False, None, None)
 
     def _rename(self, old: str, new: str) -> None:
@@ -132,7 +135,9 @@ class Sync(Shelf):
     def is_hidden(self, path: str) -> bool:
         return self._hidden(path)
 
-    def get(self, path: str, content: bool = True, type: str | None = None, format: str | None = None) -> Any:
+    def get(
+        self, path: str, content: Any = True, type: Any = None, format: Any = None, require_hash: Any = False
+    ) -> Any:
         return self._get(path, content, type, format)
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:
@@ -159,7 +164,9 @@ class Async(Shelf, AsyncContentsManager):
     async def is_hidden(self, path: str) -> bool:
         return self._hidden(path)
 
-    async def get(self, path: str, content: bool = True, type: str | None = None, format: str | None = None) -> Any:
+    async def get(
+        self, path: str, content: Any = True, type: Any = None, format: Any = None, require_hash: Any = False
+    ) -> Any:
         await asyncio.sleep(0)
         return self._get(path, content, type, format)
 
@@ -213,3 +220,29 @@ class WholeCalls(Async):
 
     async def delete(self, path: str) -> None:
         self._delete(path)
+
+
+class Mortal(Async):
+    """Ends its server, as a crash would, before the change whose number, from now on, is in the file `deadly`."""
+
+    deadly = Unicode("").tag(config=True)
+    calls = 0
+
+    def _die(self) -> None:
+        deadly = Path(self.deadly)
+        self.calls = self.calls + 1 if deadly.exists() else 0
+        if self.calls and int(deadly.read_text()) == self.calls:
+            deadly.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _save(self, model: dict[str, Any], path: str) -> dict[str, Any]:
+        self._die()
+        return super()._save(model, path)
+
+    def _rename(self, old: str, new: str) -> None:
+        self._die()
+        super()._rename(old, new)
+
+    def _delete(self, path: str) -> None:
+        self._die()
+        super()._delete(path)

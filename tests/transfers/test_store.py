@@ -13,10 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.client import ClientProtocol
-from websockets.frames import Frame, Opcode
-from websockets.protocol import State
-from websockets.uri import parse_uri
 
 from jupyter_ws_hub.protocol.codec import decode_chunk
 from jupyter_ws_hub.protocol.codes import Code
@@ -27,20 +23,11 @@ from jupyter_ws_hub.transfers.remote import RemoteFiles
 from jupyter_ws_hub.transfers.settings import TransferSettings
 from jupyter_ws_hub.transfers.store import TransferStore
 from tests.support.fakes import FakeClock, fake_journal, fake_peer, fake_runtime
+from tests.support.frames import frames_in
 
 
 async def nothing(*arguments: object) -> None:
     """The hook that does nothing."""
-
-
-def frames_in(data: bytes) -> Iterator[bytes]:
-    """The payloads of a server's WebSocket frames, which must be whole, binary messages."""
-    parser = ClientProtocol(parse_uri("ws://localhost"), state=State.OPEN, max_size=None)
-    parser.receive_data(data)
-    for event in parser.events_received():
-        assert isinstance(event, Frame)
-        assert (event.opcode, event.fin) == (Opcode.BINARY, True)
-        yield bytes(event.data)
 
 
 @dataclass
@@ -130,6 +117,8 @@ class FakeFiles:
         """See LocalFiles."""
         await self.hook("directory", path)
         place = self._place(path) if path else self.root
+        if place.is_file():
+            raise HubError(Code.INVALID, f"{path!r} is a file.")
         if not place.is_dir():
             raise HubError(Code.NOT_FOUND, f"There is no directory {path!r}.")
         return place

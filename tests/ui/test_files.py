@@ -95,6 +95,7 @@ async def test_a_large_file_and_a_folder_that_are_dropped_arrive_over_a_cut_and_
     window.proxy.cut_all()
     await wait_for_transfers(window, "running", 0)
     window.proxy.flow()
+    await wait_for_transfers(window, "running")
     await passes(window, LARGE_BYTES // 3)
     await wait_for_transfers(window, "done")  # the folder's small files
     await window.page.reload()

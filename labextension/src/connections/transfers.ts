@@ -163,6 +163,10 @@ export class TransferManager implements ITransferManager, IDisposable {
       return;
     }
     const drive = this._drive(id);
+    if (record.state === 'committing' && record.op !== null) {
+      // It may be too late: the server says so then.
+      await this._request('transfers.cancel', record.op);
+    }
     if (drive) {
       drive.stop(HubError.of('cancelled', `${record.path} was cancelled.`));
       this._show(record, 'cancelled');

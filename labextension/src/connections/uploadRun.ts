@@ -53,8 +53,7 @@ export class UploadRun {
       },
       onWaiting: reason => this._shows('waiting', reason),
       onPaused: () => this._shows('paused', null),
-      onResults: results =>
-        results.forEach(one => this._results.set(one.entry, one)),
+      onResults: results => results.forEach(one => this._take(one)),
       onVerified: () => _start.onVerified?.()
     });
   }
@@ -207,6 +206,14 @@ export class UploadRun {
       };
     });
     return { kind: 'tree', items };
+  }
+
+  /** Why a file could not be read this side knows better, and knows first. */
+  private _take(result: EntryResult): void {
+    const before = this._results.get(result.entry);
+    if (before?.error?.code !== 'source_changed') {
+      this._results.set(result.entry, result);
+    }
   }
 
   /** What has become of each entry. */

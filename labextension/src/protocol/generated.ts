@@ -170,8 +170,8 @@ export type Credit = {
 /**
  * What has changed in a directory that is watched: new or changed entries, and names that are gone.
  *
- * `reset`: too much has changed to be told, or the directory itself has; list it again. `gone`: it is there no longer; if
- * it comes back, that is a `reset`.
+ * `reset`: too much has changed to be told, or the directory itself has; list it again. `gone`: it is there no
+ * longer; if it comes back, that is a `reset`. Names that nobody has seen may be told to be gone.
  */
 export type DirectoryChanged = {
   path: string;
