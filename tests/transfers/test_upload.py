@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jupyter_ws_hub.protocol.codec import MAX_CHUNK_PAYLOAD_BYTES, encode_chunk
+from jupyter_ws_hub.protocol.codec import encode_chunk
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.transfer import WINDOW_BYTES, Credit, Done, StreamAck, StreamError
 from jupyter_ws_hub.transfers.store import TransferStore
@@ -195,23 +195,6 @@ async def test_progress_outlives_a_pause_and_a_look_from_elsewhere(make_store: M
     await store.pause(client.op)
     assert client.op.byte_offset == 4
     assert (await make_store().find(client.op.id, "alice")).byte_offset == 4
-
-
-async def test_what_a_long_path_was_lent_comes_back(make_store: Make) -> None:
-    store = make_store(windows_bytes=10_000_000)
-    data = bytes(6 * WINDOW_BYTES)
-    client = await (await upload(store, size=len(data))).hello()
-    at = 0
-    while client.limit < len(data):  # a window at once, and no more before the credit has come over a long path
-        for at in range(at, client.limit, MAX_CHUNK_PAYLOAD_BYTES):
-            client.stream.receive(encode_chunk(at, bytes(min(MAX_CHUNK_PAYLOAD_BYTES, client.limit - at))))
-        at = client.limit
-        await client.stream._written()
-    assert store.windows.free_bytes == 0
-    assert client.limit - client.op.byte_offset <= WINDOW_BYTES + 10_000_000
-    await client.stream.closed()
-    await client.stream.closed()
-    assert store.windows.free_bytes == 10_000_000
 
 
 async def test_a_client_that_does_not_read_what_it_asks_for_is_ended(store: TransferStore) -> None:
