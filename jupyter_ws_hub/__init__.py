@@ -1,27 +1,35 @@
-"""Jupyter that holds up: terminals, transfers and messages over WebSockets that resume."""
+"""Jupyter that holds up: terminals, transfers and messages over WebSockets that resume.
+
+Importing this package costs nothing: helper processes, which must start at once, import it too.
+"""
 
 from __future__ import annotations
 
-import json
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __all__ = ["__version__"]
 
-_HERE = Path(__file__).parent
+if TYPE_CHECKING:
+    __version__: str
 
 
 def _version() -> str:
     """The version stands in labextension/package.json and reaches us through the package's metadata."""
+    import json
+    from importlib.metadata import PackageNotFoundError, version
+    from pathlib import Path
+
     try:
         return version("jupyter-ws-hub")
     except PackageNotFoundError:
-        package = json.loads((_HERE.parent / "labextension" / "package.json").read_text())
+        package = json.loads((Path(__file__).parent.parent / "labextension" / "package.json").read_text())
         return str(package["version"])
 
 
-__version__ = _version()
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        return _version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:

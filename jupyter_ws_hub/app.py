@@ -30,6 +30,7 @@ from .host_files import FilesAdapter
 from .hub.declare import Method, Topic
 from .hub.hub import Hub
 from .identity import Identity
+from .listing.helper import ListingHelper
 from .ports import Runtime
 from .services import discover
 from .services.base import Health, Service, ServiceContext
@@ -96,6 +97,7 @@ class HubApp(HubTraits, ExtensionApp):
             contents=contents,
             platform=PlatformAdapter(serverapp),
             transfers=self._transfers,
+            listings=ListingHelper(self.log, settings.listing),
             survey=self._survey,
         )
         methods, topics = self._declarations(context)

@@ -9,6 +9,7 @@ from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
 
 from .hub.limits import LimitSettings, Rate
 from .hub.settings import HubSettings
+from .listing.helper import ListingSettings
 from .protocol.session import Timing
 from .transfers.settings import TransferSettings
 
@@ -19,6 +20,7 @@ class Settings(msgspec.Struct, frozen=True):
     hub: HubSettings
     transfers: TransferSettings
     transfers_dir: Path | None
+    listing: ListingSettings
     owner: str
     disabled_services: tuple[str, ...]
     database_path: Path | None
@@ -135,7 +137,22 @@ class HubTraits(HasTraits):
         help="""Directory for what must be known of transfers after a restart; empty: in the ws_hub folder of Jupyter's
         data directory. Servers that share it can go on with each other's transfers.""",
     ).tag(config=True)
+    max_download_entries = Integer(
+        1_000_000, min=1, help="Files and directories that one download of a directory may have."
+    ).tag(config=True)
+    max_download_entries = Integer(
+        1_000_000, min=1, help="Files and directories that one download of a directory may have."
+    ).tag(config=True)
     transfer_threads = Integer(4, help="Threads in which transfers touch the disk.").tag(config=True)
+    max_listings = Integer(
+        32, min=1, help="Directories that are listed at the same time; further requests wait for their turn."
+    ).tag(config=True)
+    max_watched_directories = Integer(
+        64,
+        min=0,
+        help="""Directories whose changes are told to those who show them, however many these are; the system limits
+        watches too, on Linux by fs.inotify.max_user_watches.""",
+    ).tag(config=True)
     owner = Unicode(
         "owner",
         help="""To whom sessions, transfers and notifications belong where the server has one token or password and so
@@ -182,6 +199,7 @@ class HubTraits(HasTraits):
             hub=hub,
             transfers=self._transfer_settings(),
             transfers_dir=Path(self.transfers_dir) if self.transfers_dir else None,
+            listing=ListingSettings(self.max_listings, self.max_watched_directories),
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
             database_path=Path(self.database) if self.database else default_database,
@@ -203,6 +221,7 @@ class HubTraits(HasTraits):
             bytes_per_s=self.transfer_bytes_per_s,
             keep_idle_s=self.keep_transfers_s,
             threads=self.transfer_threads,
+            max_entries=self.max_download_entries,
         )
 
     def _limits(self) -> LimitSettings:

@@ -5,7 +5,9 @@ Nothing here decides; it translates: HTTPErrors into codes, users into peers, ma
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from jupyter_core.utils import ensure_async
@@ -15,13 +17,20 @@ from jupyter_server.auth.identity import IdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.serverapp import ServerApp
 
+from .host_listing import directory_of, listen, with_etag
 from .host_manager import ManagerAccess, not_found
+from .listing.elsewhere import ContentsEvent
+from .listing.entry import Directory
 from .ports import Peer
 from .protocol.codes import Code
 from .protocol.errors import HubError
-from .services.ports import Model, Running
+from .services.ports import Checkpoint, Model, Running
 
 ACTIVITY_INTERVAL_S = 1.0
+
+
+def _time(value: object) -> str:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
 class ContentsAdapter(ManagerAccess):
@@ -42,7 +51,7 @@ class ContentsAdapter(ManagerAccess):
         if type == "directory" and not await self._ask(path, self._manager.dir_exists, path):
             raise not_found(path)
         model: Model = await self._ask(path, self._manager.get, path, content=content, type=type, format=format)
-        return model
+        return with_etag(self._manager, model)
 
     async def save(self, path: str, model: Model) -> Model:
         """See Contents."""
@@ -51,14 +60,14 @@ class ContentsAdapter(ManagerAccess):
         if not path.strip("/") or not await self._ask(parent, self._manager.dir_exists, parent):
             raise not_found(parent)
         saved: Model = await self._ask(path, self._manager.save, model, path)
-        return saved
+        return with_etag(self._manager, saved)
 
     async def create(self, path: str, type: str) -> Model:
         """See Contents."""
         await self._visible(path)
         await self._vacant(path)
         made: Model = await self._ask(path, self._manager.new, {"type": type}, path)
-        return made
+        return with_etag(self._manager, made)
 
     async def rename(self, path: str, to: str) -> Model:
         """See Contents."""
@@ -82,7 +91,7 @@ class ContentsAdapter(ManagerAccess):
             if await self._ask(path, self._manager.dir_exists, path):
                 return await self._copy_directory(path, to)
         copied: Model = await self._ask(path, self._manager.copy, path, to)
-        return copied
+        return with_etag(self._manager, copied)
 
     async def _copy_directory(self, path: str, to: str) -> Model:
         """Copy a directory to exactly this path: the managers know only how to copy one into another."""
@@ -102,6 +111,48 @@ class ContentsAdapter(ManagerAccess):
         if not await self._exists(path):
             raise not_found(path)
         await self._ask(path, self._manager.delete, path)
+
+    async def directory(self, path: str) -> Directory | None:
+        """See Contents."""
+        await self._visible(path)
+        if not await self._ask(path, self._manager.dir_exists, path):
+            raise not_found(path)
+        return directory_of(self._manager, path)
+
+    def listen(self, on_event: Callable[[ContentsEvent], None]) -> Callable[[], None]:
+        """See Contents."""
+        return listen(self._manager, on_event)
+
+    async def _file(self, path: str, checkpoint: str = "") -> None:
+        await self._visible(path)
+        if not await self._ask(path, self._manager.file_exists, path):
+            raise not_found(path)
+        # It becomes part of a file's name.
+        if not re.fullmatch(r"[\w-]*", checkpoint):
+            raise HubError(Code.NOT_FOUND, f"{path!r} has no such checkpoint.")
+
+    async def checkpoints(self, path: str) -> list[Checkpoint]:
+        """See Contents."""
+        await self._file(path)
+        found = await self._ask(path, self._manager.list_checkpoints, path)
+        return [Checkpoint(model["id"], _time(model["last_modified"])) for model in found]
+
+    async def make_checkpoint(self, path: str) -> Checkpoint:
+        """See Contents."""
+        await self._file(path)
+        model = await self._ask(path, self._manager.create_checkpoint, path)
+        return Checkpoint(model["id"], _time(model["last_modified"]))
+
+    async def restore_checkpoint(self, path: str, id: str) -> Model:
+        """See Contents."""
+        await self._file(path, id)
+        await self._ask(path, self._manager.restore_checkpoint, id, path)
+        return await self.get(path, content=False)
+
+    async def delete_checkpoint(self, path: str, id: str) -> None:
+        """See Contents."""
+        await self._file(path, id)
+        await self._ask(path, self._manager.delete_checkpoint, id, path)
 
 
 class PlatformAdapter:

@@ -38,11 +38,16 @@ class FilesAdapter(ManagerAccess):
         locate: Callable[[str], str] = manager._get_os_path
         return Path(locate(path.strip("/")))
 
+    @property
+    def root(self) -> Path:
+        """See LocalFiles."""
+        return Path(self._manager.root_dir).absolute()
+
     async def source(self, path: str) -> Path:
         """See LocalFiles."""
         await self._visible(path)
         if await self._ask(path, self._manager.dir_exists, path):
-            raise HubError(Code.INVALID, f"{path!r} is a directory; only files can be downloaded yet.")
+            raise HubError(Code.INVALID, f"{path!r} is a directory.")
         if not await self._ask(path, self._manager.file_exists, path):
             raise not_found(path)
         remote = self.remote
@@ -85,7 +90,7 @@ class FilesAdapter(ManagerAccess):
 
     def api_path(self, target: Path) -> str:
         """See LocalFiles."""
-        return target.relative_to(Path(self._manager.root_dir).absolute()).as_posix()
+        return target.relative_to(self.root).as_posix()
 
     async def before_save(self, path: str, size: int) -> None:
         """See LocalFiles. Hooks see a model as JupyterLab's own upload shows it first, without content."""

@@ -153,7 +153,7 @@ async def test_a_service_that_cannot_start_is_down_and_the_others_work(
         assert seen.pop("chat") == ("down", "It could not start: RuntimeError.")
         assert set(seen.values()) == {("ok", None)}
         await client.request("notifications.post", {"title": "hi"})
-        assert (await client.request("files.list", {"path": ""}))["entries"] == []
+        assert await client.list_files("") == []
         (event,) = [value for value in (await client.subscribe("status")).snapshot if value["data"]["id"] == "chat"]
         assert event["data"]["state"] == "down"
     assert "no luck today" in caplog.text
@@ -315,7 +315,7 @@ async def test_the_end_does_not_wait_for_a_database_that_another_process_holds(
         other.execute("BEGIN IMMEDIATE")
         post = asyncio.create_task(client.request("chat.post", {"room": "general", "text": "hi", "id": "1"}))
         try:
-            await client.request("files.list", {"path": ""})
+            await client.list_files("")
             await stop_of(app)
         finally:
             other.close()

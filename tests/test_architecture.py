@@ -20,15 +20,24 @@ SOURCES: Final = [file.relative_to(ROOT) for file in sorted((ROOT / PACKAGE).rgl
 TESTS: Final = [file.relative_to(ROOT) for file in sorted((ROOT / "tests").rglob("*.py"))]
 TREES: Final = {path: ast.parse((ROOT / path).read_text()) for path in (*SOURCES, *TESTS)}
 
-ORDER: Final = ["protocol", "ports cli turns", "storage", "hub terminals transfers", "services assistants"]
+ORDER: Final = ["protocol", "ports cli turns", "storage", "hub terminals transfers listing", "services assistants"]
 TOP: Final = [
-    "handlers host host_files host_manager host_remote identity config watchdog",
+    "handlers host host_files host_listing host_manager host_remote identity config watchdog",
     "app typescript",
     "reference",
     "__init__ __main__",
 ]
 LEVEL: Final = {part: level for level, parts in enumerate([*ORDER, *TOP]) for part in parts.split()}
-TOGETHER: Final = {"handlers", "host", "host_files", "host_manager", "host_remote", "identity", "config"}
+TOGETHER: Final = {
+    "handlers",
+    "host",
+    "host_files",
+    "host_listing",
+    "host_manager",
+    "host_remote",
+    "identity",
+    "config",
+}
 PLATFORM: Final = ("handlers/", "app", "host", "identity", "terminals/")
 ONLY_IN: Final = {
     **dict.fromkeys(["tornado", "jupyter_server", "jupyter_server_terminals"], PLATFORM),
@@ -39,6 +48,10 @@ CONTAINERS: Final = {"list", "dict", "set", "bytearray", "deque", "defaultdict",
 STATEFUL: Final = {"count", "Queue", "Event", "Lock", "ContextVar", "WeakSet", "WeakKeyDictionary"}
 MUTATORS: Final = {"append", "extend", "add", "update", "setdefault", "insert", "pop", "remove", "discard", "clear"}
 NOT_MIRRORED: Final = {
+    "cli/download.py": "tested as real processes in tests/integration/test_cli_transfers.py",
+    "cli/download_stream.py": "tested through tests/cli/test_download_run.py",
+    "cli/upload.py": "tested as real processes in tests/integration/test_cli_transfers.py",
+    "cli/upload_run.py": "tested as real processes in tests/integration/test_cli_transfers.py",
     "handlers/direct_stream.py": "tested through the protocol in tests/handlers/test_direct.py",
     "handlers/parts.py": "a dataclass",
     "hub/commons.py": "a dataclass",

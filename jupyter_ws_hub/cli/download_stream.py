@@ -54,13 +54,9 @@ class _Download(Generic[P]):
         Raises:
             LocalError: it cannot be written.
         """
-
-        async def say_hello() -> None:
-            hello = self._machine.hello(asyncio.get_running_loop().time())
-            await socket.send(encode_stream(hello))
-
+        hello = self._machine.hello(asyncio.get_running_loop().time())
         try:
-            return await attend(socket, self._machine, lambda frame: self._take(socket, frame), say_hello)
+            return await attend(socket, self._machine, hello, lambda frame: self._take(socket, frame))
         except ConnectionClosed:
             if self._error is not None:
                 raise self._error from None

@@ -54,6 +54,7 @@ class _Asked:
     def __init__(self, request: Request, idempotent: bool) -> None:
         self.request = request
         self.idempotent = idempotent
+        self.was_sent = False
         self.items: list[msgspec.Raw] = []
         self.answer: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
 
@@ -89,17 +90,12 @@ class HubClient:
 
     async def __aexit__(self, *exception: object) -> None:
         """Leave; the server forgets the session."""
+        await self._send(Bye())
+        if self._socket is not None:
+            await self._socket.close()
         if self._main is not None:
             self._main.cancel()
             await asyncio.gather(self._main, return_exceptions=True)
-        socket, self._socket = self._socket, None
-        if socket is not None:
-            try:
-                async with asyncio.timeout(1.0):
-                    await socket.send(_frame(Bye()))
-            except (TimeoutError, ConnectionClosed):
-                pass  # who is away cannot say so
-        drop(socket)
 
     async def request(self, method: str, params: Any, kind: type[T], *, idempotent: bool = True) -> T:
         """Call a method; its result as `kind`.
@@ -122,6 +118,7 @@ class HubClient:
         self._ref += 1
         raw = msgspec.Raw(msgspec.json.encode(params))
         asked = self._asked[self._ref] = _Asked(Request(self._ref, method, raw), idempotent)
+        asked.was_sent = self._socket is not None
         await self._send(asked.request)
         try:
             return asked, await asked.answer
@@ -202,7 +199,7 @@ class HubClient:
                     if n == len(items):
                         items.append(msgspec.Raw(bytes(data)))
                 case Reply(ref) if ref in self._asked:
-                    self._settle(self._asked[ref], message)
+                    self._settle(self._asked.pop(ref), message)
                 case Ping(t):
                     await self._send(Pong(t))
                 case Bye(code):
@@ -223,7 +220,8 @@ class HubClient:
         self._welcome, self._socket = welcome, socket
         again = []
         for asked in self._asked.values():
-            if welcome.resumed or asked.idempotent:
+            if welcome.resumed or asked.idempotent or not asked.was_sent:
+                asked.was_sent = True
                 asked.items.clear()
                 again.append(asked.request)
             elif not asked.answer.done():

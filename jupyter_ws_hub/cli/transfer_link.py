@@ -18,7 +18,7 @@ from ..protocol import FILE_STREAM_SUBPROTOCOL
 from ..protocol.codec import INBOUND_CHUNK_FRAME_BYTES
 from ..protocol.codes import Code, may_reconnect
 from ..protocol.errors import HubError
-from ..protocol.transfer import Done, StreamServerMessage, decode_stream_server, encode_stream
+from ..protocol.transfer import Done, StreamHello, StreamServerMessage, decode_stream_server, encode_stream
 from ..protocol.transfer_client import Stream
 from .servers import Server
 from .sockets import FAILURES, check_attempt, close_code, drop, meaning, open_socket
@@ -121,14 +121,18 @@ class TransferLink:
 async def attend(
     socket: ClientConnection,
     machine: Stream,
+    hello: StreamHello,
     take: Callable[[StreamServerMessage | bytes], Done | None],
     write: Callable[[], Awaitable[None]] | None = None,
 ) -> Done:
-    """One stream from its welcome to its end: `take` gets what comes, `write` runs beside it.
+    """One stream from its hello, which the machine has just given, to its end: `take` gets what comes.
+
+    `write` runs beside it.
 
     Raises:
         ConnectionClosed: it was lost, or is dead. Or what `take` and `write` raise.
     """
+    await socket.send(encode_stream(hello))
     reading = asyncio.create_task(_read(socket, take))
     tasks: set[asyncio.Task[Any]] = {reading, asyncio.create_task(_watch(socket, machine))}
     if write is not None:

@@ -5,6 +5,7 @@ One small file per upload, so that commands that run at the same time do not dis
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -62,11 +63,11 @@ class UploadState:
             part.replace(file)
             self._prune()
         except OSError:
-            part.unlink(missing_ok=True)
+            _remove(part)
 
     def forget(self, key: Iterable[object]) -> None:
-        """It has come to an end."""
-        self._file(key).unlink(missing_ok=True)
+        """It has come to an end. What cannot be removed is too old some day."""
+        _remove(self._file(key))
 
     def _prune(self) -> None:
         for file in self._folder.iterdir():
@@ -75,3 +76,8 @@ class UploadState:
                     file.unlink()
             except FileNotFoundError:
                 continue  # another command was faster
+
+
+def _remove(file: Path) -> None:
+    with contextlib.suppress(OSError):
+        file.unlink(missing_ok=True)

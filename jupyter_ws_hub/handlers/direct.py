@@ -19,8 +19,9 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from .direct_stream import FEW_BYTES, DirectStream
+from .direct_stream import FEW_BYTES
 from .framing import masked_bytes, whole_messages
+from .lending import LentStream
 
 CONTROL: Final = (Opcode.CLOSE, Opcode.PING, Opcode.PONG)
 
@@ -50,7 +51,7 @@ class DirectProtocol(WebSocketProtocol13):
                 self._over.set()
             else:
                 stream.set_close_callback(None)
-                self.stream = DirectStream(stream, self._take, self._over.set)
+                self.stream = LentStream(stream, self._take, self._over.set)
             self._take(first)
             await self._over.wait()
         self._abort()

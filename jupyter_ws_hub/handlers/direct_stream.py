@@ -46,7 +46,7 @@ class DirectStream:
             self._paused = False
             self._loop.add_reader(self._socket, self._readable)
 
-    def write(self, data: bytes) -> asyncio.Future[None]:
+    def write(self, data: bytes | memoryview) -> asyncio.Future[None]:
         """Send now what the kernel takes, and the rest when it does; done when it has all. See IOStream."""
         if self.closed():
             raise StreamClosedError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from tornado.websocket import WebSocketProtocol
 
@@ -15,6 +16,7 @@ from ..transfers.operation import Operation
 from ..transfers.stream import TransferStream
 from ..transfers.streams import stream_of
 from .base import HubSocket
+from .bulk import write_from
 from .direct import directly
 
 
@@ -66,6 +68,10 @@ class FileStreamHandler(HubSocket):
     async def _tell(self, error: HubError) -> None:
         await self.send(encode_stream(StreamError(error.info)))
         self.refuse(error)
+
+    async def send_from(self, fill: Callable[[], memoryview]) -> bool:
+        """See Wire."""
+        return await write_from(self.ws_connection, self.parts.transfers.run, fill)
 
     def received(self, message: str | bytes) -> None:
         """Forward."""

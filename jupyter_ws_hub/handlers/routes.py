@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .file_download import FileDownloadHandler
 from .file_stream import FileStreamHandler
 from .http import ChatGoneHandler
 from .hub import HubHandler
@@ -18,5 +19,6 @@ def routes(parts: Parts) -> list[tuple[str, type, dict[str, Any]]]:
         (r"/ws/chat", ChatGoneHandler),
         (r"/ws/terminal/(\w+)", TerminalHandler),
         (r"/ws/file-stream/(\w+)", FileStreamHandler),
+        (r"/ws/file-stream/(\w+)/content", FileDownloadHandler),
     ]
     return [(pattern, handler, {"parts": parts}) for pattern, handler in table]

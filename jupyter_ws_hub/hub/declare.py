@@ -63,6 +63,9 @@ class Topic:
     lane: Lane = Lane.NORMAL
     check: Callable[[str], Awaitable[None]] | None = None
     """Raises `not_found` for a topic of the family that does not exist."""
+    watched: Callable[[str, bool], Awaitable[None]] | None = None
+    """Awaited with a topic's name and True before its first subscriber is answered, which it may refuse by an error;
+    and with False after the last one has left. Never twice at a time for one topic; may be cancelled."""
     snapshot: Snapshot | None = None
     snapshot_type: type[msgspec.Struct] | None = None
     """What `snapshot` gives, for the generated types."""

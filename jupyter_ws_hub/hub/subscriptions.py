@@ -69,6 +69,7 @@ class Subscriptions:
         if subscription is None:
             return None
         subscription.stop()
+        self._topics.followers.leave(subscription.state.spec, topic, subscription)
         self._topics.release(subscription.state)
         ref, task = self._asking.pop(topic, (None, None))
         if task is not None:
@@ -125,6 +126,7 @@ class Subscriptions:
         await self._peer.require(*spec.permission, f"the topic {topic}")
         if spec.check is not None:
             await spec.check(topic)
+        await self._topics.followers.enter(spec, topic, subscription)
         if isinstance(spec.retain, LogRetention):
             await self._start_logged(ref, subscription, since)
         else:

@@ -18,6 +18,7 @@ from ..protocol.errors import HubError
 from ..protocol.messages import Event
 from ..storage.base import Draft, Head, LogRetention, Record, TopicLog
 from .declare import Lane, Latest, Topic
+from .followers import Followers
 from .publisher import Publisher
 from .router import Router
 from .topic_state import LatestValue, TopicState
@@ -49,6 +50,7 @@ class Topics:
         self._follower: asyncio.Task[None] | None = None
         self._publishers: dict[str, Publisher] = {}
         self._shouts = 0
+        self.followers = Followers(runtime.logger)
 
     def start(self) -> None:
         """Listen to what other servers add to the same log; on the event loop."""
@@ -174,6 +176,7 @@ class Topics:
 
     async def stop(self) -> None:
         """End what is under way; what is being stored is."""
+        await self.followers.stop()
         storing = [publisher.task for publisher in self._publishers.values() if publisher.task is not None]
         if storing:
             await asyncio.wait(storing, timeout=STOP_S)

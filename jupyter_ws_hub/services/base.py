@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args, get_type
 import msgspec
 
 from ..hub.declare import Lane, Method, Permission, Topic
+from ..listing.helper import ListingHelper
 from ..ports import Peer, Runtime
 from ..storage.base import Storage
 from ..transfers.store import TransferStore
@@ -56,6 +57,7 @@ class ServiceContext:
     contents: Contents
     platform: Platform
     transfers: TransferStore
+    listings: ListingHelper
     survey: Callable[[], Sequence[Health]]
     """How all services of this server are."""
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from ..listing.elsewhere import ContentsEvent
+from ..listing.entry import Directory
+
 Model = dict[str, Any]
 """A contents model, as jupyter_server's ContentsManager documents it."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """A saved state of a file, to which it can be restored."""
+
+    id: str
+    last_modified: str
 
 
 class Contents(Protocol):
@@ -16,6 +26,8 @@ class Contents(Protocol):
 
     Paths are API paths: relative to the server's root, with `/`. All methods raise `HubError` (`not_found` also for
     hidden and outside paths, `exists`, `conflict`, `invalid`, `forbidden`, `too_big`) and never name absolute paths.
+    Models have a field `etag` besides: another one whenever the content may be, the same as transfers use; None for
+    directories; and, where it is known exactly, `mtime_ms`.
     """
 
     async def get(self, path: str, *, content: bool, type: str | None = None, format: str | None = None) -> Model:
@@ -40,6 +52,34 @@ class Contents(Protocol):
 
     async def delete(self, path: str) -> None:
         """Delete a file or directory, to the trash where that is configured."""
+        ...
+
+    async def directory(self, path: str) -> Directory | None:
+        """Where a directory lies on this machine's disk, and what is hidden in it; None if only `get` can list it.
+
+        Raises:
+            HubError: `not_found`, also for what is no directory.
+        """
+        ...
+
+    def listen(self, on_event: Callable[[ContentsEvent], None]) -> Callable[[], None]:
+        """Be told, on the event loop, of what is changed through the ContentsManager; the result ends it."""
+        ...
+
+    async def checkpoints(self, path: str) -> list[Checkpoint]:
+        """The checkpoints of a file."""
+        ...
+
+    async def make_checkpoint(self, path: str) -> Checkpoint:
+        """Save the state of a file."""
+        ...
+
+    async def restore_checkpoint(self, path: str, id: str) -> Model:
+        """Bring a file back to a checkpoint; give its model without content."""
+        ...
+
+    async def delete_checkpoint(self, path: str, id: str) -> None:
+        """Forget a checkpoint."""
         ...
 
 

@@ -1,30 +1,28 @@
-"""One download stream: the file's bytes as data frames, as far as the client's credit goes, and the root at the end."""
+"""One download stream: the bytes as data frames, as far as the client's credit goes, and the root at the end."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from ..ports import Peer
-from ..protocol.codec import MAX_CHUNK_PAYLOAD_BYTES, encode_chunk
+from ..protocol.bulk import BUFFER_BYTES, READ_BYTES, lay_out
+from ..protocol.codec import MAX_CHUNK_FRAME_BYTES
 from ..protocol.codes import Code
 from ..protocol.errors import HubError, RemoteProtocolError
-from ..protocol.transfer import (
-    BLOCK_BYTES,
-    Credit,
-    Done,
-    StreamClientMessage,
-    StreamHello,
-    StreamWelcome,
-)
+from ..protocol.transfer import BLOCK_BYTES, Credit, Done, StreamClientMessage, StreamHello, StreamWelcome
 from ..protocol.transfer_server import DownloadSender
-from .disk import SourceFile
+from .digest import BlockDigest
 from .operation import Operation
 from .ports import Wire
+from .reading import Reader, digest_before
+from .sending import Delivery
 from .store import TransferStore
 from .stream import TransferStream
+from .tree_source import Announcer
 
-READ_BYTES = 16 * MAX_CHUNK_PAYLOAD_BYTES
-"""Read from the disk at a time: a trip to a thread costs as much as many small reads."""
+TURN_BYTES: Final = 8 * READ_BYTES
+"""Sent by one trip to a thread, 4 MiB: others need the threads, too."""
 
 
 class DownloadStream(TransferStream):
@@ -33,8 +31,8 @@ class DownloadStream(TransferStream):
     def __init__(self, operation: Operation, store: TransferStore, wire: Wire, peer: Peer) -> None:
         """See TransferStream."""
         super().__init__(operation, store, wire, peer)
+        self._delivery = Delivery(operation, store, self)
         self._machine: DownloadSender | None = None
-        self._file: SourceFile | None = None
         self._credit = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
 
@@ -42,71 +40,121 @@ class DownloadStream(TransferStream):
         raise RemoteProtocolError(Code.BAD_FRAME, "A download's client sends no data.")
 
     def _take_message(self, message: StreamClientMessage) -> None:
-        if not isinstance(message, Credit) or self._machine is None:
+        if not isinstance(message, Credit):
             raise RemoteProtocolError(Code.BAD_FRAME, "This message has no place here.")
+        if self._machine is None:
+            raise RemoteProtocolError(Code.BAD_FRAME, "Credit came before the welcome.")
         self._machine.credit(message)
         self._credit.set()
 
     async def _open(self, hello: StreamHello) -> None:
-        op, store = self._op, self._store
-        await store.claim(op, self)
-        if op.held or op.state in ("failed", "cancelled"):
-            raise op.error or HubError(Code.NOT_FOUND, "The transfer has ended.")
-        op.peer = self._peer
-        await self._peer.require("read", "contents", f"the download of {op.path!r}")
-        source = await store.files.source(op.path)
-        self._file = await store.run(SourceFile, source, op.path)
-        if self._file.validator.etag != op.etag:
-            raise HubError(Code.SOURCE_CHANGED, f"{op.path!r} changed since the download began; start it again.")
-        self._machine = DownloadSender(op.size, hello.have)
-        await store.run(self._file.skip, hello.have)
-        op.state, op.byte_offset = "running", hello.have
-        limit = self._machine.limit
-        welcome = StreamWelcome("download", op.path, hello.have, hello.have, op.size, limit, BLOCK_BYTES, op.digest)
-        await self._send(welcome)
-        self._pump = asyncio.create_task(self._send_all(self._machine, self._file))
+        op = self._op
+        source = await self._delivery.open(self._peer)
+        if source is None or self._ended:
+            return
+        if not 0 <= hello.entries <= len(source.members):
+            message = f"The directory has {len(source.members)} entries; {hello.entries} cannot be had already."
+            raise HubError(Code.WRONG_OFFSET, message)
+        machine = self._machine = DownloadSender(op.size, hello.have)
+        digest = digest_before(hello.have, op.digest, op.blocks)
+        reader = self._delivery.begin(Reader(source, digest, hello.have))
+        announcer = Announcer(source.members, hello.entries)
+        await self._send(
+            StreamWelcome(
+                direction="download",
+                path=op.path,
+                byte_offset=hello.have,
+                durable=hello.have,
+                size=op.size,
+                limit=machine.limit,
+                block_bytes=BLOCK_BYTES,
+                digest=op.digest,
+                kind=op.kind,
+                frame_bytes=MAX_CHUNK_FRAME_BYTES,
+                entry=hello.entries,
+            )
+        )
+        self._pump = asyncio.create_task(self._guard(self._send_all(machine, reader, digest, announcer)))
+        await self._store.changed(op, force=True)
 
-    async def _send_all(self, machine: DownloadSender, file: SourceFile) -> None:
-        op, store = self._op, self._store
-        try:
-            while not machine.complete:
-                start = machine.sent
-                count = machine.take(READ_BYTES)
-                if count == 0:
-                    self._credit.clear()
-                    await self._credit.wait()
-                    continue
-                data = memoryview(await store.run(file.read, count))
-                for at in range(0, count, MAX_CHUNK_PAYLOAD_BYTES):
-                    if not await self._wire.send(encode_chunk(start + at, data[at : at + MAX_CHUNK_PAYLOAD_BYTES])):
-                        return
-                    # Awaiting a write that is done already does not let others run.
-                    await asyncio.sleep(0)
-                op.byte_offset = machine.sent
-                await store.changed(op)
-            await store.run(file.check)
-            op.done = Done(op.path, op.size, file.digest.root(), file.validator.etag)
-            op.state = "done"
-            await self._finish_with(op.done)
-            await store.changed(op, force=True)
-        except HubError as error:
-            await self._fail(error)
+    async def _send_all(
+        self, machine: DownloadSender, reader: Reader, digest: BlockDigest, announcer: Announcer
+    ) -> None:
+        await self._delivery.come(reader)
+        buffer = memoryview(bytearray(BUFFER_BYTES))
+        while True:
+            await self._announce(announcer, min(machine.sent + TURN_BYTES, machine.limit), machine.sent == machine.size)
+            if machine.complete:
+                break
+            begin = machine.sent
+            if machine.take(TURN_BYTES) == 0:
+                self._credit.clear()
+                await self._credit.wait()
+                continue
+            frames = _Frames(reader, buffer, begin, machine.sent)
+            while not frames.is_over:
+                if not await self._wire.send_from(frames.next):
+                    return
+                await self._delivery.sent(frames.sent)
+        await self._store.run(reader.check)
+        op = self._op
+        done = Done(op.path, op.size, digest.root(), op.etag or "", entries=announcer.next)
+        await self._delivery.finish(done)
+        await self._finish_with(done)
+
+    async def _announce(self, announcer: Announcer, byte_offset: int, is_all: bool) -> None:
+        while (entries := announcer.due(byte_offset, is_all)) is not None:
+            await self._send(entries)
 
     async def _fail(self, error: HubError) -> None:
         if self._ended:
             return
         await super()._fail(error)
-        if error.code is Code.SOURCE_CHANGED:
-            await self._store.fail(self._op, error)
+        await self._delivery.failed(error)
 
     async def give_up(self, error: HubError) -> None:
         """See Stream. First nothing more is sent: what is cancelled must not be done a moment later."""
-        await self._settle()
+        await self._stop_pump()
         await self._fail(error)
+        await self._settle()
 
-    async def _settle(self) -> None:
+    async def touch(self) -> None:
+        """See Stream."""
+        await self._delivery.touch()
+
+    async def _stop_pump(self) -> None:
         if self._pump is not None and self._pump is not asyncio.current_task():
             self._pump.cancel()
             await asyncio.wait([self._pump])
-        if self._file is not None:
-            await self._store.run(self._file.close)
+
+    async def _settle(self) -> None:
+        await self._stop_pump()
+        await self.idle()
+        await self._delivery.close()
+
+
+class _Frames:
+    """The data frames from one byte offset to another, one buffer after the other."""
+
+    def __init__(self, reader: Reader, buffer: memoryview, begin: int, end: int) -> None:
+        self._reader, self._buffer = reader, buffer
+        self._at, self._end = begin, end
+        self._last = begin
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there are no more."""
+        return self._at == self._end
+
+    @property
+    def sent(self) -> int:
+        """Up to there all has been sent; of the newest buffer that is known only at the end."""
+        return self._at if self.is_over else self._last
+
+    def next(self) -> memoryview:
+        """The next ones, laid out for the wire; empty at the end. Blocks."""
+        count = min(READ_BYTES, self._end - self._at)
+        payloads, frames = lay_out(self._buffer, self._at, count)
+        self._reader.read_into(payloads)
+        self._last, self._at = self._at, self._at + count
+        return frames

@@ -10,7 +10,7 @@ from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.transfer import Done, Finish, StreamAck
 from ..protocol.transfer_server import UploadReceiver
-from .disk import Validator
+from .disk import Validator, disk_error
 from .operation import Publishing
 from .partial import PartialFile, Upload, written_to
 from .publish import find_published
@@ -37,17 +37,16 @@ class FileUpload(UploadStream):
             if op.publishing is not None and await self._was_published(op.publishing):
                 return
             blocks = store.journal.blocks_path(op.id)
-            upload = Upload(op.id, op.path, blocks, op.digest, op.mode)
-            if op.partial is None:
-                file = await store.run(PartialFile, target, upload)
-            else:
-                same_boot = op.boot == store.journal.boot != ""
-                file = await store.run(PartialFile, target, upload, Path(op.partial), None if same_boot else op.durable)
+            upload = Upload(op.id, op.path, blocks, op.digest, op.size, op.mode)
+            same_boot = op.boot == store.journal.boot != ""
+            partial, durable = (Path(op.partial) if op.partial else None), None if same_boot else op.durable
+            file = await store.run(PartialFile, target, upload, partial, durable, self.owned.hold)
         except HubError as error:
-            if not error.code.retryable:
+            if not error.code.retryable and error.code is not Code.SUPERSEDED:
                 await store.fail(op, error, self.owned)
             raise
         self._file = file
+        op.publishing, op.boot = None, store.journal.boot
         op.target, op.partial, op.mode = str(written_to(target)), str(file.partial), file.usual_mode
         op.byte_offset = file.byte_offset
         op.durable = min(op.durable, op.byte_offset)
@@ -57,12 +56,16 @@ class FileUpload(UploadStream):
         op, store = self._op, self._store
         assert op.target is not None
         target = Path(op.target)
-        name = await store.run(find_published, target.parent, target.name, op.plan.if_exists, publishing)
+        which = (op.plan.if_exists, publishing.device, publishing.inode)
+        name = await store.run(find_published, target.parent, target.name, *which)
         if name is None:
             return False
         place = target.with_name(name)
-        validator = Validator.of(await store.run(place.stat))
-        api_path = op.path.rpartition("/")[0] + "/" + name
+        try:
+            validator = Validator.of(await store.run(place.stat))
+        except OSError as error:
+            raise disk_error(error, op.path) from error
+        api_path = op.path if name == target.name else op.path.rpartition("/")[0] + "/" + name
         await self._published(Published(api_path.strip("/"), place, validator.etag), publishing.root)
         return True
 
@@ -112,6 +115,7 @@ class FileUpload(UploadStream):
         try:
             published = await self._publish(file, root)
         except HubError as error:
+            op.publishing = None
             if not error.code.retryable and error.code is not Code.SUPERSEDED:
                 await store.fail(op, error, self.owned)
             raise
@@ -121,7 +125,8 @@ class FileUpload(UploadStream):
         op, store, plan = self._op, self._store, self._op.plan
         await store.run(file.prepare, plan.if_exists, plan.expect_etag, plan.mtime_s)
         device, inode = await store.run(file.identity)
-        await store.save(op, self.owned, Publishing(device, inode, root), sync=True)
+        op.publishing = Publishing(device, inode, root)
+        await store.save(op, self.owned, sync=True)
         await self._peer.require("write", "contents", f"the upload to {op.path!r}")
         target = await store.files.target(op.path)
         hold = self.owned.hold()
@@ -142,7 +147,10 @@ class FileUpload(UploadStream):
             warning = "The file is there, but what should happen after it failed; the server's log says why."
         if warning is not None:
             op.done = Done(path, op.size, root, published.etag, warning)
-        await store.save(op, self.owned)
+        try:
+            await store.save(op, self.owned)
+        except HubError as error:  # it is published all the same; whoever asks later looks at the file again
+            store.runtime.logger.warning("That the upload to %s is done cannot be kept: %s", path, error)
         return op.done
 
     async def _let_go(self) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from logging import Logger
 from pathlib import Path
 from typing import Final
@@ -22,11 +22,13 @@ if sys.platform != "win32":
 from ..protocol.codes import Code
 from ..protocol.errors import ErrorInfo, HubError
 from ..protocol.transfer import Direction, Done, Kind
-from .operation import DownloadPlan, Publishing, State, UploadPlan
+from .operation import DownloadPlan, Publishing, Putting, State, UploadPlan
 
 RECORD: Final = ".json"
 BLOCKS: Final = ".blocks"
 OWNER: Final = ".owner"
+NEW: Final = ".new"
+ID_CHARACTERS: Final = 64
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -59,7 +61,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     settled: int = 0
     failed: int = 0
     begun: int = 0
-    """Entries of a tree before this number may have been published."""
+    putting: tuple[Putting, ...] = ()
     byte_offset: int = 0
     durable: int = 0
     boot: str = ""
@@ -93,12 +95,26 @@ class Ownership:
     """
 
     def __init__(self, path: Path) -> None:
-        """Take the operation over: whoever had it before writes nothing more when this returns."""
+        """Take the operation over: whoever had it before writes nothing more when this returns. Raises OSError."""
         self._threads = threading.Lock()  # the lock of the file system is between processes
+        self._descriptor = -1
+        self.generation = 0
+        try:
+            while not self._take(path):
+                self.close()
+        except BaseException:
+            self.close()
+            raise
+
+    def _take(self, path: Path) -> bool:
+        """Raise the number; False if the file was removed meanwhile, with the operation: another may be there now."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with self._locked():
+            if os.fstat(self._descriptor).st_nlink == 0:
+                return False
             self.generation = self._read() + 1
             os.pwrite(self._descriptor, self.generation.to_bytes(8, "big"), 0)
+        return True
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -121,7 +137,7 @@ class Ownership:
         if self._descriptor < 0:
             raise HubError(Code.SUPERSEDED, "This stream has ended.")
         with self._threads, self._locked():
-            if self._read() != self.generation:
+            if self._read() != self.generation or os.fstat(self._descriptor).st_nlink == 0:
                 raise HubError(Code.SUPERSEDED, "Another server goes on with this transfer.")
             yield
 
@@ -140,10 +156,11 @@ class Journal:
         self._folder = folder
         self.root = root
         self._logger = logger
+        self._foreign: set[str] = set()
         self.boot = boot_id()
 
     def _path(self, id: str, suffix: str) -> Path:
-        if not id.isalnum():  # it names a file, and comes from a client
+        if not id.isalnum() or len(id) > ID_CHARACTERS:  # it names a file, and comes from a client
             raise HubError(Code.NOT_FOUND, "There is no such transfer (any more).")
         return self._folder / f"{id}{suffix}"
 
@@ -152,36 +169,71 @@ class Journal:
         return self._path(id, BLOCKS)
 
     def save(self, record: Record, *, sync: bool = False) -> None:
-        """Keep a record; with `sync` also over a power loss. Raises OSError."""
+        """Keep a record; with `sync` also over a power loss. The one before is whole until then. Raises OSError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._path(record.id, RECORD)
-        new = path.with_suffix(f".{os.getpid()}.new")
+        new = path.with_suffix(f".{os.getpid()}{NEW}")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            os.write(descriptor, msgspec.json.encode(record))
-            if sync:
+            try:
+                _write_all(descriptor, msgspec.json.encode(record))
+                if sync:
+                    os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.replace(new, path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+        if sync:
+            self._sync_folder()
+
+    def _sync_folder(self) -> None:
+        """The new name is on the disk; some network file systems have no such thing."""
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with contextlib.suppress(OSError):
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(new, path)
 
     def load(self, id: str) -> Record | None:
-        """A record of this root; None if there is none, or if it cannot be read."""
+        """A record of this root; None if there is none, or none that could be understood. Raises OSError."""
         path = self._path(id, RECORD)
         try:
             record = msgspec.json.decode(path.read_bytes(), type=Record)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError) as error:
+        except msgspec.DecodeError as error:
             self._logger.warning("A transfer's record cannot be read: %s", error)
             return None
         return record if record.root == self.root and record.id == id else None
 
+    def others(self, known: Collection[str]) -> list[Record]:
+        """The records of this root but for those that are known. What cannot be read now may be there the next time."""
+        ids = self._names(RECORD)
+        self._foreign &= ids
+        found = []
+        for id in ids - self._foreign - set(known):
+            try:
+                record = self.load(id)
+            except OSError as error:
+                self._logger.warning("A transfer's record cannot be read: %s", os.strerror(error.errno or 0))
+                continue
+            if record is None:  # of another root, or a later version: it is not looked at each time
+                self._foreign.add(id)
+            else:
+                found.append(record)
+        return found
+
     def ids(self) -> set[str]:
         """The ids of all records, of other roots too."""
+        return self._names(RECORD)
+
+    def _names(self, suffix: str) -> set[str]:
         try:
-            return {name[: -len(RECORD)] for name in os.listdir(self._folder) if name.endswith(RECORD)}
-        except OSError:
+            return {name[: -len(suffix)] for name in os.listdir(self._folder) if name.endswith(suffix)}
+        except FileNotFoundError:
             return set()
 
     def take(self, id: str) -> Ownership:
@@ -189,7 +241,30 @@ class Journal:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Ownership(self._path(id, OWNER))
 
-    def remove(self, id: str) -> None:
-        """Forget an operation. Idempotent; raises OSError."""
-        for suffix in (RECORD, BLOCKS, OWNER):
-            self._path(id, suffix).unlink(missing_ok=True)
+    def remove(self, id: str, ownership: Ownership | None = None) -> None:
+        """Forget an operation, if it is still owned. Idempotent.
+
+        Raises:
+            HubError: `superseded`; nothing was removed.
+            OSError: as the disk says.
+        """
+        with contextlib.nullcontext() if ownership is None else ownership.hold():
+            for suffix in (RECORD, BLOCKS, OWNER):
+                self._path(id, suffix).unlink(missing_ok=True)
+
+    def tidy(self, older_than_s: float) -> None:
+        """Remove what a server that was killed has left of records: half written ones, and files without a record."""
+        ids = self._names(RECORD)
+        for suffix in (NEW, BLOCKS, OWNER):
+            for stem in self._names(suffix):
+                path = self._folder / f"{stem}{suffix}"
+                with contextlib.suppress(FileNotFoundError):
+                    if (suffix == NEW or stem not in ids) and path.stat().st_mtime < older_than_s:
+                        path.unlink()
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """A disk that is nearly full takes a part."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]

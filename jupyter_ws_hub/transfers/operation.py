@@ -70,6 +70,18 @@ class Publishing(msgspec.Struct, frozen=True):
     """Where files are elsewhere: under which API path it grows, and the one that it gets, once that has begun."""
 
 
+class Putting(msgspec.Struct, frozen=True):
+    """An entry of a tree whose publication has begun: in which directory, relative to the tree's, and which file it is.
+
+    Its inode is 0 before its partial file is written.
+    """
+
+    entry: int
+    directory: str
+    device: int = 0
+    inode: int = 0
+
+
 @dataclass(eq=False)
 class Operation:
     """One transfer. `byte_offset` is how far it has come: bytes that were written, or bytes that were sent.
@@ -92,7 +104,10 @@ class Operation:
     entries: int = 0
     settled: int = 0
     failed: int = 0
+    putting: tuple[Putting, ...] = ()
+    """The entries that are being published, so that a crash in their midst is understood."""
     begun: int = 0
+    """The same where files are elsewhere: entries before this number may be there already."""
     state: State = "waiting"
     held: bool = False
     """Whether somebody has paused it on purpose."""
@@ -106,6 +121,8 @@ class Operation:
     boot: str = ""
     """The start of the machine in which its journal was written last, and what was being published then."""
     publishing: Publishing | None = None
+    blocks: bytes = b""
+    """The digests of the first whole blocks of a download, so that they need not be read again to go on behind them."""
     stream: Stream | None = None
     peer: Peer | None = None
     """Who has opened the stream, or has made the operation."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,7 @@ _PIECES: Final = 512
 
 def partial_path(target: Path, op: str) -> Path:
     """Where the bytes of an upload lie until it is published; a name that Jupyter treats as hidden."""
-    name = target.name.encode()[:_NAME_BYTES].decode(errors="ignore")
+    name = os.fsencode(target.name)[:_NAME_BYTES].decode(errors="ignore")
     return target.with_name(f".~{name}.{op[:12]}{PARTIAL_SUFFIX}")
 
 
@@ -47,6 +48,8 @@ class Upload(msgspec.Struct, frozen=True):
     path: str
     blocks: Path | None = None
     algorithm: DigestName = "xxh3-128"
+    size: int | None = None
+    """More than these bytes do not count."""
     mode: int = 0o600
     """What a new file gets here, where it is to go on: asking for the umask would change it for all threads."""
 
@@ -54,10 +57,18 @@ class Upload(msgspec.Struct, frozen=True):
 class PartialFile:
     """A file that grows at its end."""
 
-    def __init__(self, target: Path, upload: Upload, partial: Path | None = None, durable: int | None = None) -> None:
+    def __init__(
+        self,
+        target: Path,
+        upload: Upload,
+        partial: Path | None = None,
+        durable: int | None = None,
+        hold: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
         """Make the hidden file for a target; or go on with `partial`, of which the first `durable` bytes count.
 
-        `durable` None: all its bytes count, because the machine has not stopped since they were written.
+        `durable` None: all its bytes count, because the machine has not stopped since they were written. `hold` is
+        entered for the short time in which the file is made or cut off: it keeps everybody else away, or raises.
 
         Raises:
             HubError: as `disk_error` says; `not_found` where there is nothing to go on with.
@@ -70,18 +81,21 @@ class PartialFile:
         self.durable = 0
         self.usual_mode = upload.mode
         self._descriptor = self._directory = -1
+        self._writing = threading.Lock()
+        self._is_lost = False
         try:
             target = written_to(target)
             self.partial = partial or partial_path(target, upload.op)
             self._place = publish.Place(self._open_directory(target.parent), target.name, upload.path)
             if partial is None:
-                self._create()
+                with hold():
+                    self._create()
             else:
-                self._reopen(durable)
+                self._reopen(durable, hold)
         except OSError as error:
             self.close()
             raise disk_error(error, self._path) from error
-        except HubError:
+        except BaseException:
             self.close()
             raise
 
@@ -95,6 +109,10 @@ class PartialFile:
         return self._directory
 
     def _create(self) -> None:
+        with contextlib.suppress(
+            FileNotFoundError
+        ):  # of this upload, whose server died before it had written that down
+            os.unlink(self.partial.name, dir_fd=self._directory)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self._descriptor = os.open(self.partial.name, flags, 0o666, dir_fd=self._directory)
         self.usual_mode = stat.S_IMODE(os.fstat(self._descriptor).st_mode)
@@ -102,16 +120,17 @@ class PartialFile:
         if self._upload.blocks is not None:
             self._upload.blocks.unlink(missing_ok=True)
 
-    def _reopen(self, durable: int | None) -> None:
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    def _reopen(self, durable: int | None, hold: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         self._descriptor = os.open(self.partial.name, flags, dir_fd=self._directory)
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise HubError(Code.NOT_FOUND, f"What had arrived of {self._path!r} is gone; upload it again.")
-        end = status.st_size if durable is None else min(status.st_size, durable)
+        limits = [limit for limit in (durable, self._upload.size) if limit is not None]
+        end = min([status.st_size, *limits])
         known = self._known_blocks(end)
-        if durable is not None:
-            known = self._without_damage(known)
+        if durable is not None and (sound := self._without_damage(known)) != known:
+            known, end = sound, len(sound) * BLOCK_BYTES
         self.digest = BlockDigest(self._upload.algorithm, blocks=known)
         self._blocks_kept = len(known)
         while (at := self.digest.byte_offset) < end:
@@ -119,8 +138,13 @@ class PartialFile:
             if not data:
                 break
             self.digest.update(data)
-        os.ftruncate(self._descriptor, self.digest.byte_offset)
-        self._keep_blocks()
+        with hold():
+            os.ftruncate(self._descriptor, self.digest.byte_offset)
+            if known and self._upload.blocks is not None:  # what stands behind them may not be of what comes now
+                os.truncate(self._upload.blocks, len(known) * len(known[0]))
+            elif self._upload.blocks is not None:
+                self._upload.blocks.unlink(missing_ok=True)
+            self._keep_blocks()
         self.durable = min(durable or 0, self.digest.byte_offset)
 
     def _known_blocks(self, end: int) -> list[bytes]:
@@ -152,9 +176,12 @@ class PartialFile:
     def write(self, chunks: Sequence[bytes | memoryview]) -> int:
         """Append chunks; give the byte offset behind them."""
         try:
-            for first in range(0, len(chunks), _PIECES):
-                self._write_whole([memoryview(chunk) for chunk in chunks[first : first + _PIECES]])
-            self._keep_blocks()
+            with self._writing:
+                if self._is_lost:
+                    raise HubError(Code.INTERNAL, f"The server's disk failed for {self._path!r}.")
+                for first in range(0, len(chunks), _PIECES):
+                    self._write_whole([memoryview(chunk) for chunk in chunks[first : first + _PIECES]])
+                self._keep_blocks()
         except OSError as error:
             raise disk_error(error, self._path) from error
         return self.digest.byte_offset
@@ -182,14 +209,27 @@ class PartialFile:
         self._blocks_kept = len(self.digest.whole)
 
     def sync(self) -> int:
-        """Bring to the disk what was written before; give how much that is in any case."""
+        """Bring to the disk what was written before; give how much that is in any case.
+
+        Where that fails nobody knows what of the bytes since the last time is there: they do not count any more, and
+        nothing more is written.
+        """
         end = self.digest.byte_offset
         try:
-            os.fdatasync(self._descriptor)
+            self._bring_to_disk(os.fdatasync)
         except OSError as error:
             raise disk_error(error, self._path) from error
         self.durable = max(self.durable, end)
         return end
+
+    def _bring_to_disk(self, how: Callable[[int], None]) -> None:
+        try:
+            how(self._descriptor)
+        except OSError:
+            with self._writing:
+                self._is_lost = True
+                os.ftruncate(self._descriptor, self.durable)
+            raise
 
     def identity(self) -> tuple[int, int]:
         """Device and inode: what the published file will have, too."""
@@ -202,10 +242,10 @@ class PartialFile:
             publish.check_expected(self._place, expect_etag)
             if if_exists != "overwrite" and if_exists != "rename" and publish.etag_at(self._place) != ABSENT:
                 raise HubError(Code.EXISTS, f"{self._path!r} exists already; it was left as it is.")
-            publish.keep_attributes(self._descriptor, self._place, self.usual_mode)
+            publish.keep_attributes(self._descriptor, self._place, self.usual_mode, if_exists)
             if mtime_s is not None:
                 os.utime(self._descriptor, (mtime_s, mtime_s))
-            os.fsync(self._descriptor)
+            self._bring_to_disk(os.fsync)
         except OSError as error:
             raise disk_error(error, self._path) from error
         except (OverflowError, ValueError) as error:

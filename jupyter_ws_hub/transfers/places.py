@@ -14,7 +14,9 @@ from .disk import Validator
 from .operation import Occupied
 
 NAME_BYTES = 255
-PATH_BYTES = 4096
+PATH_BYTES = 3072
+"""Systems take 4,096 of the whole path, in which that of the tree's directory is counted, too."""
+DEPTH = 100
 
 
 def free_bytes(directory: Path) -> int:
@@ -42,7 +44,8 @@ def parts_of(path: str, allows: Callable[[str], bool]) -> list[str]:
             allowed.
     """
     parts = path.split("/")
-    if len(path.encode(errors="replace")) > PATH_BYTES or any(part in ("", ".", "..") for part in parts):
+    too_much = len(path.encode(errors="replace")) > PATH_BYTES or len(parts) > DEPTH
+    if too_much or any(part in ("", ".", "..") for part in parts):
         raise HubError(Code.INVALID, f"{path[:200]!r} is no path of names that could be made.")
     for part in parts:
         if "\x00" in part or len(part.encode(errors="replace")) > NAME_BYTES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -69,6 +70,11 @@ class LocalFiles(Protocol):
         """The files that are not on this disk; None where they are."""
         ...
 
+    @property
+    def root(self) -> Path:
+        """The directory that is served."""
+        ...
+
     async def source(self, path: str) -> Path:
         """The file to download.
 
@@ -116,6 +122,15 @@ class Wire(Protocol):
 
     async def send(self, message: str | bytes) -> bool:
         """Write a message and wait until it has been handed on; False if the socket is gone."""
+        ...
+
+    async def send_from(self, fill: Callable[[], memoryview]) -> bool:
+        """Call `fill` in a thread again and again, and write what it gives as it is; False if the socket is gone.
+
+        That are data frames laid out for the wire (see protocol/bulk.py); they may be overwritten by the next call of
+        `fill`. Returns when it gives nothing, and when the socket takes no more for now: what is left goes out before
+        anything else that is sent. What `fill` raises is raised here.
+        """
         ...
 
     def end(self, code: int, reason: str) -> None:

@@ -17,9 +17,10 @@ from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.transfer import ABSENT, IfExists
 from .disk import Validator
-from .operation import Publishing
 
 _MAX_RENAMES: Final = 10_000
+_NAME_BYTES: Final = 255
+_MODE: Final = 0o777
 _NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
 
@@ -52,28 +53,40 @@ def check_expected(place: Place, expect_etag: str | None) -> None:
         )
 
 
-def keep_attributes(descriptor: int, place: Place, usual_mode: int) -> None:
-    """Give a file the mode, owner and extended attributes of the one that it will replace, or the usual mode."""
+def keep_attributes(descriptor: int, place: Place, usual_mode: int, if_exists: IfExists) -> None:
+    """Give a file the mode, owner and extended attributes of the one that it will replace, or the usual mode.
+
+    Not the bits by which programs run as their owner: other bytes must not inherit those.
+    """
     try:
+        if if_exists != "overwrite":
+            raise FileNotFoundError
         old = os.open(place.name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place.directory)
     except FileNotFoundError:
         os.fchmod(descriptor, usual_mode)
         return
     except OSError:  # it may be replaced, but not read: what a look from outside tells is all there is
-        os.fchmod(descriptor, stat.S_IMODE(os.stat(place.name, dir_fd=place.directory).st_mode))
+        os.fchmod(descriptor, os.stat(place.name, dir_fd=place.directory).st_mode & _MODE)
         return
     try:
         status = os.fstat(old)
+        if stat.S_ISDIR(status.st_mode):
+            raise HubError(Code.INVALID, f"{place.path!r} is a directory; it was left as it is.")
         with contextlib.suppress(OSError):  # only root may give files away; who may not keeps what they make
             if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
                 os.fchown(descriptor, status.st_uid, status.st_gid)
         if hasattr(os, "listxattr"):
             with contextlib.suppress(OSError):  # a file system without them has none to keep
                 for name in os.listxattr(old):
-                    os.setxattr(descriptor, name, os.getxattr(old, name))
-        os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+                    _keep_attribute(old, descriptor, name)
+        os.fchmod(descriptor, status.st_mode & _MODE)
     finally:
         os.close(old)
+
+
+def _keep_attribute(old: int, descriptor: int, name: str) -> None:
+    with contextlib.suppress(OSError):  # some are the system's own
+        os.setxattr(descriptor, name, os.getxattr(old, name))
 
 
 def names(name: str, if_exists: IfExists) -> Iterator[str]:
@@ -83,7 +96,14 @@ def names(name: str, if_exists: IfExists) -> Iterator[str]:
         stem, dot, suffix = name.rpartition(".")
         if not stem:
             stem, dot, suffix = name, "", ""
-        yield from (f"{stem}-{number}{dot}{suffix}" for number in range(1, _MAX_RENAMES))
+        yield from (_shortened(stem, f"-{number}{dot}{suffix}") for number in range(1, _MAX_RENAMES))
+
+
+def _shortened(stem: str, end: str) -> str:
+    """A name may not be longer than file systems allow."""
+    room = max(0, _NAME_BYTES - len(os.fsencode(end)))
+    data = os.fsencode(stem)
+    return (stem if len(data) <= room else data[:room].decode(errors="ignore")) + end
 
 
 def publish(partial: str, place: Place, if_exists: IfExists) -> str:
@@ -110,19 +130,25 @@ def publish(partial: str, place: Place, if_exists: IfExists) -> str:
             except FileExistsError:
                 continue
             return name
-        os.unlink(partial, dir_fd=directory)
+        with contextlib.suppress(OSError):  # it is published all the same; what is left is removed with the operation
+            os.unlink(partial, dir_fd=directory)
         return name
     raise HubError(Code.EXISTS, f"{place.path!r} exists already; it was left as it is.")
 
 
-def find_published(directory: Path, name: str, if_exists: IfExists, publishing: Publishing) -> str | None:
+def find_published(directory: Path | int, name: str, if_exists: IfExists, device: int, inode: int) -> str | None:
     """Under which name a publication that was interrupted has succeeded, if it has."""
     for one in names(name, if_exists):
         try:
-            status = os.stat(directory / one, follow_symlinks=False)
+            if isinstance(directory, int):
+                status = os.stat(one, dir_fd=directory, follow_symlinks=False)
+            else:
+                status = os.stat(directory / one, follow_symlinks=False)
+        except FileNotFoundError:
+            continue  # somebody may have removed what had taken the name
         except OSError:
             return None
-        if (status.st_dev, status.st_ino) == (publishing.device, publishing.inode):
+        if (status.st_dev, status.st_ino) == (device, inode):
             return one
     return None
 

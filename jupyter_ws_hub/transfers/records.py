@@ -5,15 +5,15 @@ from __future__ import annotations
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from .journal import Journal, Record
-from .operation import ENDED, Operation, Publishing
+from .operation import ENDED, Operation
 
 _SAME = (
     *("path", "size", "name", "created_s", "touched_s", "etag", "entries", "settled", "failed", "begun"),
-    *("byte_offset", "held", "done", "target", "partial", "mode"),
+    *("byte_offset", "durable", "boot", "held", "done", "target", "partial", "mode", "publishing", "putting"),
 )
 
 
-def record_of(operation: Operation, journal: Journal, publishing: Publishing | None = None) -> Record:
+def record_of(operation: Operation, journal: Journal) -> Record:
     """What is kept of an operation."""
     return Record(
         id=operation.id,
@@ -25,9 +25,6 @@ def record_of(operation: Operation, journal: Journal, publishing: Publishing | N
         download=operation.download,
         state=operation.state,
         error=operation.error.info if operation.error is not None else None,
-        durable=operation.durable,
-        boot=journal.boot,
-        publishing=publishing,
         **{name: getattr(operation, name) for name in _SAME},
     )
 
@@ -47,11 +44,9 @@ def apply(record: Record, operation: Operation) -> None:
         setattr(operation, name, getattr(record, name))
     if record.direction == "download":
         operation.byte_offset = sent  # the client knows how far it is, and the journal does not
-    operation.durable = record.durable
     operation.error = _error(record)
     running = record.state not in ENDED and record.state not in ("waiting", "paused")
     operation.state = "paused" if running else record.state
-    operation.boot, operation.publishing = record.boot, record.publishing
 
 
 def _error(record: Record) -> HubError | None:

@@ -21,6 +21,8 @@ class TransferSettings(msgspec.Struct, frozen=True):
     keep_idle_s: float = 24 * 3600
     keep_ended_s: float = 600
     threads: int = 4
+    max_entries: int = 1_000_000
+    """Files and directories in one download."""
     windows_bytes: int = 64 * 1024 * 1024
     """For all windows together, beyond what each stream has at first."""
     progress_interval_s: float = 0.2

@@ -39,7 +39,10 @@ class SpooledTree(TreeUpload):
     async def _check_place(self) -> None:
         await self._remote.directory(self._op.path)
 
-    async def _put_entries(self, group: Group, begun: int) -> None:
+    async def _put_entries(self, group: Group) -> None:
+        op = self._op
+        begun, op.begun = op.begun, max(op.begun, group.arrived[-1].number + 1)
+        await self._store.save(op, self.owned)
         for arrived in group.arrived:
             if arrived.number not in group.outcomes:
                 group.outcomes[arrived.number] = await self._put_entry(arrived, begun)

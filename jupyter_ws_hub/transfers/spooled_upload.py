@@ -60,23 +60,27 @@ class SpooledUpload(FileUpload):
         await self._published(Published(placed.path, Path(placed.path), placed.etag), publishing.root)
         return True
 
+    async def _note_placing(self, publishing: Publishing) -> None:
+        self._op.publishing = publishing
+        await self._store.save(self._op, self.owned, sync=True)
+
     async def _publish(self, file: PartialFile, root: str) -> Published:
         op, store, plan, remote = self._op, self._store, self._op.plan, remote_of(self._store, self._op.path)
         await store.run(file.sync)
         temporary = temporary_path(op.path, op.id, self.owned.generation)
         publishing = Publishing(0, 0, root, temporary)
-        await store.save(op, self.owned, publishing, sync=True)
+        await self._note_placing(publishing)
         await self._peer.require("write", "contents", f"the upload to {op.path!r}")
         await store.files.target(op.path)
 
         @asynccontextmanager
         async def begin(path: str) -> AsyncIterator[None]:
-            await store.save(op, self.owned, Publishing(0, 0, root, temporary, path), sync=True)
+            await self._note_placing(Publishing(0, 0, root, temporary, path))
             try:
                 async with holding(store, self.owned):
                     yield
             except BaseException:  # it did not get its name, and is removed: that must not look as if it had
-                await store.save(op, self.owned, publishing, sync=True)
+                await self._note_placing(publishing)
                 raise
 
         body = self._body(root)

@@ -6,12 +6,10 @@ What must outlive the server is in the journal: what is here is a copy, and whoe
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -19,17 +17,19 @@ from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from .budget import Pace, WindowBudget
-from .disk import SourceFile, Validator, disk_error
+from .downloads import prepare
 from .journal import Journal, Ownership, Record
-from .operation import ENDED, DownloadPlan, Occupied, Operation, Publishing, Stream, UploadPlan
+from .ledger import Ledger
+from .operation import ENDED, DownloadPlan, Occupied, Operation, Stream, UploadPlan
 from .partial import discard
 from .places import check_space, occupied
 from .ports import LocalFiles
-from .records import adopt, apply, record_of
+from .records import adopt, apply
 from .settings import TransferSettings
+from .threads import Threads
+from .tree_writer import discard as discard_entries
 
-P = ParamSpec("P")
-R = TypeVar("R")
+TIDY_INTERVAL_S: Final = 3600.0
 
 
 class TransferStore:
@@ -46,12 +46,13 @@ class TransferStore:
         self.on_change: Callable[[Operation], Awaitable[None]] | None = None
         self.on_forget: Callable[[Operation], Awaitable[None]] | None = None
         self._operations: dict[str, Operation] = {}
-        self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="jupyter-ws-hub-transfer")
-
-    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        self._tidy_s = 0.0
+        self._threads = Threads(settings.threads)
+        self.run = self._threads.run
         """Run what touches the disk in a thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, functools.partial(function, *args, **kwargs))
+        self._ledger = Ledger(journal, self._threads, runtime)
+        self.save = self._ledger.save
+        self.noter = self._ledger.noter
 
     # Making
 
@@ -91,24 +92,10 @@ class TransferStore:
         """Prepare a download.
 
         Raises:
-            HubError: `source_changed` if it has another etag than expected, or what `LocalFiles.source` raises.
+            HubError: `source_changed` if it has another etag than expected, or what opening it raises.
         """
-        if plan.kind != "file" or plan.digest != "xxh3-128":
-            raise HubError(Code.UNSUPPORTED, f"This server gives no {plan.kind} with {plan.digest} yet.")
-        source = await self.files.source(path)
-
-        def look() -> Validator:
-            file = SourceFile(source, path)
-            file.close()
-            return file.validator
-
-        validator = await self.run(look)
-        if plan.expect_etag not in (None, validator.etag):
-            raise HubError(Code.SOURCE_CHANGED, f"{path!r} is not the same file any more; download it anew.")
-        operation = Operation(
-            self.runtime.new_id(), "download", peer.principal, path.strip("/"), validator.size, download=plan
-        )
-        operation.kind, operation.etag = plan.kind, validator.etag
+        operation = await prepare(self.files, self.run, path, plan, self.settings.max_entries)
+        operation.id, operation.principal = self.runtime.new_id(), peer.principal
         return await self._add(operation, peer)
 
     async def _add(self, operation: Operation, peer: Peer) -> Operation:
@@ -121,16 +108,10 @@ class TransferStore:
         operation.name = operation.name or operation.path.rpartition("/")[2]
         operation.peer = peer
         operation.created_s = operation.touched_s = self.runtime.clock()
-        await self.run(self._record_new, operation)
+        await self._ledger.add(operation)
         self._operations[operation.id] = operation
         await self.changed(operation, force=True)
         return operation
-
-    def _record_new(self, operation: Operation) -> None:
-        try:
-            self.journal.save(record_of(operation, self.journal))
-        except OSError as error:
-            raise disk_error(error, operation.path) from error
 
     async def existing(self, directory: str, names: Sequence[str]) -> Sequence[Occupied]:
         """Which of the names in a directory are taken. Raises what `LocalFiles.directory` raises."""
@@ -148,9 +129,8 @@ class TransferStore:
 
     async def load(self) -> Sequence[Operation]:
         """Look into the journal for operations that are not known here; give them."""
-        known = set(self._operations)
-        records = await self.run(lambda: [self.journal.load(id) for id in self.journal.ids() - known])
-        found = [adopt(record) for record in records if record is not None and record.id not in self._operations]
+        records = await self._ledger.others(frozenset(self._operations))
+        found = [adopt(record) for record in records if record.id not in self._operations]
         self._operations.update((operation.id, operation) for operation in found)
         return found
 
@@ -173,7 +153,7 @@ class TransferStore:
         """As `get`, but also where another server, or one before this, has made or changed the operation."""
         operation = self._operations.get(id)
         if operation is None or (operation.stream is None and operation.state not in ENDED):
-            record = await self.run(self.journal.load, id)
+            record = await self._ledger.record(id)
             if id not in self._operations and record is not None:
                 self._operations[id] = adopt(record)
             elif operation is not None and operation.stream is None and operation.state not in ENDED:
@@ -209,40 +189,14 @@ class TransferStore:
         """Take an operation over from whatever server has had it, and learn how far it has come.
 
         Raises:
-            HubError: `not_found` if it was cancelled or has expired meanwhile.
+            HubError: `not_found` if it was cancelled or has expired meanwhile, or what the disk says.
         """
         try:
-            ownership = await self.run(self.journal.take, operation.id)
-        except OSError as error:
-            raise disk_error(error, operation.path) from error
-        record = await self.run(self.journal.load, operation.id)
-        if record is None:
-            ownership.close()
-            await self.run(self.journal.remove, operation.id)
-            await self._refresh(operation, None)
-            raise HubError(Code.NOT_FOUND, "There is no such transfer (any more).")
-        apply(record, operation)
-        return ownership
-
-    async def save(
-        self, operation: Operation, ownership: Ownership, publishing: Publishing | None = None, *, sync: bool = False
-    ) -> None:
-        """Write an operation into the journal, if it is still owned.
-
-        Raises:
-            HubError: `superseded`, or what the disk says.
-        """
-        operation.touched_s = self.runtime.clock()
-        record = record_of(operation, self.journal, publishing)
-
-        def write() -> None:
-            with ownership.hold():
-                self.journal.save(record, sync=sync)
-
-        try:
-            await self.run(write)
-        except OSError as error:
-            raise disk_error(error, operation.path) from error
+            return await self._ledger.own(operation)
+        except HubError as error:
+            if error.code is Code.NOT_FOUND:
+                await self._refresh(operation, None)
+            raise
 
     async def _edit(self, operation: Operation, change: Callable[[], None]) -> None:
         """Own an operation without a stream for a moment, change it, and write it down."""
@@ -286,7 +240,9 @@ class TransferStore:
             if operation.state not in ENDED:
                 operation.state, operation.error, operation.held = "paused", error, True
 
-        await self._edit(operation, change)
+        async with operation.lock:  # no stream begins meanwhile
+            await self._edit(operation, change)
+        await self._take_away(operation, error)  # one that has begun just before
         await self.changed(operation, force=True)
 
     async def resume(self, operation: Operation) -> None:
@@ -297,7 +253,8 @@ class TransferStore:
                 operation.state, operation.error, operation.held = "waiting", None, False
 
         if operation.held:
-            await self._edit(operation, change)
+            async with operation.lock:
+                await self._edit(operation, change)
             await self.changed(operation, force=True)
 
     async def cancel(self, operation: Operation) -> None:
@@ -313,17 +270,26 @@ class TransferStore:
         error = HubError(Code.CANCELLED, f"The transfer of {operation.path!r} was cancelled.")
         await self._take_away(operation, error)
         try:
-            ownership = await self.own(operation)
+            async with operation.lock:  # no stream begins meanwhile
+                await self._remove(operation)
         except HubError as gone:
             if gone.code is not Code.NOT_FOUND:
                 raise
+            operation.state = "cancelled"  # by another server; that it is gone was told
         else:
+            await self._take_away(operation, error)
+            await self.changed(operation, force=True)
+
+    async def _remove(self, operation: Operation) -> None:
+        """End an operation as cancelled, if it has not ended, for this server and all others."""
+        ownership = await self.own(operation)
+        try:
+            if operation.state not in ENDED:
+                await self._ledger.remove(operation, ownership)
+                operation.state = "cancelled"
+                await self.discard(operation)
+        finally:
             ownership.close()
-        if operation.state not in ENDED:
-            operation.state = "cancelled"
-            await self.run(self.journal.remove, operation.id)
-            await self.discard(operation)
-        await self.changed(operation, force=True)
 
     async def fail(self, operation: Operation, error: HubError, ownership: Ownership | None = None) -> None:
         """End an operation that cannot succeed any more; its record says why."""
@@ -335,7 +301,13 @@ class TransferStore:
             await self._edit(operation, change)
         else:
             change()
-            await self.save(operation, ownership)
+            try:
+                await self.save(operation, ownership)
+            except HubError as unsaved:
+                if unsaved.code is Code.SUPERSEDED:
+                    operation.state = "paused"  # here; what is now of it is the other's
+                    raise
+                self.runtime.logger.warning("That %s failed cannot be kept: %s", operation.path, unsaved)
         await self.discard(operation)
         await self.changed(operation, force=True)
 
@@ -347,7 +319,7 @@ class TransferStore:
         """
         if operation.state not in ENDED:
             raise HubError(Code.CONFLICT, f"The transfer of {operation.path!r} has not ended; cancel it first.")
-        await self.run(self.journal.remove, operation.id)
+        await self._ledger.remove(operation)
         await self._release(operation)
         await self._refresh(operation, None)
 
@@ -365,6 +337,9 @@ class TransferStore:
     async def discard(self, operation: Operation) -> None:
         """Remove an operation's partial file, or what was spooled for it."""
         await self._release(operation)
+        if operation.putting and operation.target is not None:
+            await self.run(discard_entries, Path(operation.target), operation.id, operation.putting)
+            operation.putting = ()
         partial, operation.partial = operation.partial, None
         if partial is not None and (left := await self.run(discard, Path(partial))) is not None:
             self.runtime.logger.warning("The partial file of %s cannot be removed: %s", operation.path, left)
@@ -393,6 +368,9 @@ class TransferStore:
                     await self._expire(operation, now_s)
             elif idle_s > self.settings.touch_interval_s:
                 await self._touch(operation, operation.stream)
+        if now_s >= self._tidy_s:
+            self._tidy_s = now_s + TIDY_INTERVAL_S
+            await self._ledger.tidy(now_s - self.settings.keep_idle_s)
 
     async def _expire(self, operation: Operation, now_s: float) -> None:
         """End what nobody goes on with, unless another server does."""
@@ -400,7 +378,8 @@ class TransferStore:
             operation = await self.find(operation.id, operation.principal)
             if operation.state not in ENDED and now_s - operation.touched_s > self.settings.keep_idle_s:
                 error = HubError(Code.NOT_FOUND, "The transfer was left alone for too long.")
-                await self.fail(operation, error)
+                async with operation.lock:
+                    await self.fail(operation, error)
         except HubError as error:
             self.runtime.logger.warning("The transfer of %s has not been ended: %s", operation.path, error)
 
@@ -413,7 +392,5 @@ class TransferStore:
     async def stop(self) -> None:
         """End all streams, keep what has arrived, end the threads."""
         stopping = HubError(Code.SHUTTING_DOWN, "The server is stopping.")
-        for operation in list(self._operations.values()):
-            if operation.state != "committing":
-                await self._take_away(operation, stopping)
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+        await asyncio.gather(*(self._take_away(operation, stopping) for operation in self._operations.values()))
+        await self._threads.stop()

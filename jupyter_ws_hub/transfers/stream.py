@@ -6,6 +6,7 @@ A frame is taken in the turn of the loop in which it comes; what takes its time 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -44,11 +45,16 @@ class TransferStream:
         self._store = store
         self._wire = wire
         self._peer = peer
-        self._ended = False
+        self._over = asyncio.Event()
         self._hello: StreamHello | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard_s = store.runtime.monotonic()
         self._heard = True
+
+    @property
+    def _ended(self) -> bool:
+        """Whether nothing is taken from the client any more."""
+        return self._over.is_set()
 
     def receive(self, frame: str | bytes) -> None:
         """Take a frame from the client; what is wrong is told to it and ends the stream."""
@@ -115,7 +121,7 @@ class TransferStream:
     def _refuse(self, error: HubError) -> None:
         """End for an error, from where nothing can be awaited."""
         if not self._ended:
-            self._ended = True
+            self._over.set()
             task = asyncio.create_task(self._farewell(error))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -137,13 +143,13 @@ class TransferStream:
         await self._wire.send(encode_stream(message))
 
     async def _finish_with(self, done: Done) -> None:
-        self._ended = True
+        self._over.set()
         await self._send(done)
         self._wire.end(NORMAL_CLOSURE, "done")
 
     async def _fail(self, error: HubError) -> None:
         if not self._ended:
-            self._ended = True
+            self._over.set()
             await self._farewell(error)
 
     async def _farewell(self, error: HubError) -> None:
@@ -154,6 +160,12 @@ class TransferStream:
         except TimeoutError:
             pass  # a socket that takes nothing more is not told why; the close code is
         self._wire.end(int(error.code), error.message)
+
+    async def _wait(self, wait_s: float) -> None:
+        """Let time pass, but not beyond the end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._over.wait()
 
     async def give_up(self, error: HubError) -> None:
         """See Stream."""
@@ -166,6 +178,8 @@ class TransferStream:
 
     async def closed(self) -> None:
         """The socket is gone: finish what has arrived, and wait for the client's next stream."""
-        self._ended = True
-        await self._settle()
-        await self._store.released(self._op, self)
+        self._over.set()
+        try:
+            await self._settle()
+        finally:
+            await self._store.released(self._op, self)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +12,9 @@ from ..protocol.errors import HubError
 from ..protocol.transfer import Done, Finish, Settled, StreamAck, StreamClientMessage, TreeEntries
 from ..protocol.transfer_server import UploadReceiver
 from .disk import disk_error
+from .operation import Putting
 from .tree import Arrived, TreeSplitter
-from .tree_writer import Group, Outcome, TreeWriter
+from .tree_writer import Group, Note, Outcome, TreeWriter
 from .upload import UploadStream
 
 _UNKNOWN_SIZE: Final = 2**62
@@ -41,10 +41,20 @@ class TreeUpload(UploadStream):
         try:
             self._base = await store.files.directory(op.path)
             make = (self._base, op.id, op.plan.if_exists, op.digest, store.files.allows)
-            self._writer_of_tree = await store.run(TreeWriter, *make)
+            self._writer_of_tree = writer = await store.run(TreeWriter, *make)
+            op.putting = await store.run(self._recover, writer)
         except OSError as error:
             raise disk_error(error, op.path) from error
+        except HubError as error:
+            if not error.code.retryable and error.code is not Code.SUPERSEDED:
+                await store.fail(op, error, self.owned)
+            raise
+        op.target = str(self._base)
         self._splitter = TreeSplitter(op.settled, op.byte_offset)
+
+    def _recover(self, writer: TreeWriter) -> tuple[Putting, ...]:
+        with self.owned.hold():
+            return writer.recover(self._base, self._op.putting)
 
     def _receiver(self) -> UploadReceiver:
         offset = self._op.byte_offset
@@ -54,10 +64,8 @@ class TreeUpload(UploadStream):
     def _has_work(self) -> bool:
         return bool(self._chunks) or self._splitter.has_whole
 
-    def _take_data(self, frame: bytes) -> None:
-        super()._take_data(frame)
-        assert self._machine is not None
-        self._splitter.check_data(self._machine.received)
+    def _check(self, machine: UploadReceiver) -> None:
+        self._splitter.check_data(machine.received)
 
     def _take_message(self, message: StreamClientMessage) -> None:
         if not isinstance(message, TreeEntries) or self._machine is None:
@@ -80,37 +88,48 @@ class TreeUpload(UploadStream):
         op = self._op
         await self._peer.require("write", "contents", f"the upload to {op.path!r}")
         await self._check_place()
-        before, end = op.begun, group[-1].number + 1
-        op.begun = max(op.begun, end)
-        await self._store.save(op, self.owned)
         together = Group(group)
         for arrived in group:
             if (error := await self._refusal(arrived)) is not None:
                 together.outcomes[arrived.number] = Outcome(arrived.number, arrived.entry, error=error)
-        await self._put_entries(together, before)
+        await self._put_entries(together)
         await self._settled([together.outcomes[arrived.number] for arrived in group], group[-1].end)
 
     async def _check_place(self) -> None:
         op, store, writer = self._op, self._store, self._writer_of_tree
         assert writer is not None
-        if not await store.run(writer.is_at, await store.files.directory(op.path)):
+        if not await store.run(self._is_at, writer, await store.files.directory(op.path)):
             raise HubError(Code.NOT_FOUND, f"The directory {op.path!r} is not the one any more that it was.")
 
-    async def _put_entries(self, group: Group, begun: int) -> None:
-        """Settle entries without an outcome. Those before number `begun` may be there from an interrupted try."""
+    async def _put_entries(self, group: Group) -> None:
+        """Settle the entries that have no outcome yet."""
         store, writer, owned = self._store, self._writer_of_tree, self.owned
+        note = store.noter(self._op)
         assert writer is not None
 
-        def held(work: Callable[[], None]) -> None:
+        def held(work: Callable[[Group, Note], None]) -> None:
             with owned.hold():
-                work()
+                work(group, note)
 
         try:
-            await store.run(held, partial(writer.write, group))
-            await asyncio.gather(*(store.run(group.sync, part, _SYNCS) for part in range(_SYNCS)))
-            await store.run(held, partial(writer.publish, group, begun))
+            await store.run(held, writer.write)
+            await self._synced(group)
+            await store.run(held, writer.publish)
         finally:
             await store.run(writer.clean, group)
+
+    async def _synced(self, group: Group) -> None:
+        """Return when all threads are done with the files, also if one of them has failed."""
+        parts = (self._store.run(group.sync, part, _SYNCS) for part in range(_SYNCS))
+        for error in await asyncio.gather(*parts, return_exceptions=True):
+            if error is not None:
+                raise error
+
+    def _is_at(self, writer: TreeWriter, base: Path) -> bool:
+        try:
+            return writer.is_at(base)
+        except OSError as error:
+            raise disk_error(error, self._op.path) from error
 
     async def _refusal(self, arrived: Arrived) -> HubError | None:
         """What the pre-save hooks say."""
@@ -130,6 +149,7 @@ class TreeUpload(UploadStream):
         op = self._op
         results = [result for outcome in outcomes if (result := outcome.result()) is not None]
         op.settled, op.byte_offset = outcomes[-1].number + 1, end
+        op.putting = tuple(one for one in op.putting if one.entry >= op.settled)
         op.entries, op.size = max(op.entries, op.settled), max(op.size, end)
         op.failed += sum(result.state == "failed" for result in results)
         self._splitter.settled(op.settled)

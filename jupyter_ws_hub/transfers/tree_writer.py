@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TypeAlias
 
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.transfer import ABSENT, DigestName, EntryResult, IfExists, TreeEntry
 from . import publish
 from .digest import file_root
+from .directories import Directories
 from .disk import begin_writing, disk_error
+from .operation import Putting
 from .partial import PARTIAL_SUFFIX
 from .places import parts_of
 from .publish import Place
 from .tree import Arrived
-
-_READ_BYTES: Final = 64 * 1024
 
 
 @dataclass
@@ -35,8 +35,8 @@ class _Written:
     place: Place
     partial: str
     policy: IfExists
-    expect: str | None
-    descriptor: int
+    descriptor: int = -1
+    identity: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,35 @@ class Group:
             wrong = HubError(Code.INVALID, f"{entry.path!r} cannot be written like this: {error}.")
             self.outcomes[number] = Outcome(number, entry, error=wrong)
 
+    def putting(self) -> list[Putting]:
+        """The files that are to be published, with what is known of them."""
+        files = {file.arrived.number: file.identity for file in self.written}
+        return [
+            Putting(arrived.number, arrived.entry.path.rpartition("/")[0], *files.get(arrived.number, (0, 0)))
+            for arrived in self.arrived
+            if arrived.number not in self.outcomes and arrived.entry.type == "file" and not arrived.entry.missing
+        ]
+
     def sync(self, part: int, parts: int) -> None:
         """Wait until the disk has the files of one of several parts, which several threads do at once."""
         for file in self.written[part::parts]:
             self.guarded(file.arrived, partial(os.fdatasync, file.descriptor))
+
+
+Note: TypeAlias = Callable[[tuple[Putting, ...]], None]
+"""Writes down which entries are being published, for whoever comes after a crash; raises OSError."""
+
+
+def partial_name(op: str, number: int) -> str:
+    """Where an entry's bytes lie until it is published, in its directory."""
+    return f".~{number}.{op[:12]}{PARTIAL_SUFFIX}"
+
+
+def discard(base: Path, op: str, putting: Sequence[Putting]) -> None:
+    """Remove the partial files of entries whose publication was interrupted; what cannot be removed stays."""
+    for one in putting:
+        with contextlib.suppress(OSError):
+            os.unlink(base / one.directory / partial_name(op, one.entry))
 
 
 class TreeWriter:
@@ -104,30 +129,71 @@ class TreeWriter:
         self._base = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._op, self._policy, self._algorithm, self._allows = op, policy, algorithm, allows
         self._mtimes: dict[str, float] = {}
-        self._directories: dict[tuple[str, ...], int] = {}
+        self._directories = Directories(self._base)
+        self._interrupted: dict[int, Putting] = {}
 
     def is_at(self, base: Path) -> bool:
-        """Whether the directory is still the one at this path."""
+        """Whether the directory is still the one at this path. Raises OSError."""
         now, held = os.stat(base), os.fstat(self._base)
         return (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino)
 
-    def write(self, group: Group) -> None:
+    def recover(self, base: Path, putting: Sequence[Putting]) -> tuple[Putting, ...]:
+        """After a crash: remove partial files, and give the entries that may be published already."""
+        self._interrupted = {one.entry: one for one in putting if one.inode}
+        for one in putting:
+            with contextlib.suppress(OSError):
+                if os.stat(base / one.directory / partial_name(self._op, one.entry)).st_nlink == 1:
+                    self._interrupted.pop(one.entry, None)
+        discard(base, self._op, putting)
+        return tuple(self._interrupted.values())
+
+    def write(self, group: Group, note: Note) -> None:
         """Write the files of a group, hidden yet, and let the disk begin with them.
 
         Raises:
             HubError: `no_space`: nothing of the group counts, it comes again.
         """
         for arrived in group.arrived:
+            group.guarded(arrived, partial(self._find, arrived, group.outcomes))
+        self._tell(group, note)
+        for arrived in group.arrived:
             group.guarded(arrived, partial(self._write, arrived, group.outcomes, group.written))
         for file in group.written:
             begin_writing(file.descriptor)
 
-    def publish(self, group: Group, begun: int) -> None:
-        """Publish what was written and synced. Entries before number `begun` may be there from an interrupted try."""
+    def publish(self, group: Group, note: Note) -> None:
+        """Publish what was written and synced. Raises as `write`."""
+        self._tell(group, note)
         for file in group.written:
-            group.guarded(file.arrived, partial(self._publish, file, begun, group.outcomes))
-        for directory in {file.place.directory for file in group.written}:
-            publish.sync_directory(directory)
+            group.guarded(file.arrived, partial(self._publish, file, group.outcomes))
+        self._directories.sync({file.place.directory for file in group.written})
+        for arrived in group.arrived:
+            self._interrupted.pop(arrived.number, None)
+
+    def _tell(self, group: Group, note: Note) -> None:
+        """Write down what is being published, and what a try before this may have published."""
+        now = group.putting()
+        numbers = {one.entry for one in now}
+        if not now:
+            return
+        try:
+            note((*now, *(one for one in self._interrupted.values() if one.entry not in numbers)))
+        except OSError as error:
+            raise disk_error(error, group.arrived[0].entry.path) from error
+
+    def _policy_of(self, entry: TreeEntry) -> IfExists:
+        return "fail" if entry.expect == ABSENT else entry.if_exists or self._policy
+
+    def _find(self, arrived: Arrived, outcomes: dict[int, Outcome]) -> None:
+        """Whether the interrupted try has published this entry: then it is not published again."""
+        entry, its = arrived.entry, self._interrupted.get(arrived.number)
+        if its is None or entry.type != "file" or entry.missing:
+            return
+        parent, _, name = entry.path.rpartition("/")
+        directory = self._directories.open("/".join(parts_of(entry.path, self._allows)[:-1]))
+        found = publish.find_published(directory, name, self._policy_of(entry), its.device, its.inode)
+        if found is not None:
+            outcomes[arrived.number] = Outcome(arrived.number, entry, f"{parent}/{found}" if parent else found)
 
     def _write(self, arrived: Arrived, outcomes: dict[int, Outcome], written: list[_Written]) -> None:
         entry, number = arrived.entry, arrived.number
@@ -135,7 +201,7 @@ class TreeWriter:
             raise HubError(Code.SOURCE_CHANGED, f"{entry.path!r} could not be read; it was changed or removed.")
         parts = parts_of(entry.path, self._allows)
         if entry.type == "directory":
-            self._directory(tuple(parts))
+            self._directories.open(entry.path)
             if entry.mtime_ms is not None:
                 self._mtimes[entry.path] = entry.mtime_ms / 1000
             outcomes[number] = Outcome(number, entry, entry.path)
@@ -143,39 +209,32 @@ class TreeWriter:
         data = b"".join(arrived.parts)
         if entry.root != file_root(data, self._algorithm):
             raise HubError(Code.DIGEST_MISMATCH, f"What arrived of {entry.path!r} is not what was sent.")
-        place = publish.Place(self._directory(tuple(parts[:-1])), parts[-1], entry.path)
-        policy: IfExists = "fail" if entry.expect == ABSENT else entry.if_exists or self._policy
+        place = Place(self._directories.open("/".join(parts[:-1])), parts[-1], entry.path)
+        policy = self._policy_of(entry)
         if policy == "skip" and publish.etag_at(place) != ABSENT:
             outcomes[number] = Outcome(number, entry, skipped=True)
             return
-        written.append(self._write_partial(arrived, place, policy, data))
+        self._write_partial(_Written(arrived, place, partial_name(self._op, number), policy), data, written)
 
-    def _write_partial(self, arrived: Arrived, place: Place, policy: IfExists, data: bytes) -> _Written:
-        entry = arrived.entry
-        name = f".~{arrived.number}.{self._op[:12]}{PARTIAL_SUFFIX}"
+    def _write_partial(self, file: _Written, data: bytes, written: list[_Written]) -> None:
+        entry, directory = file.arrived.entry, file.place.directory
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with contextlib.suppress(FileNotFoundError):  # of this operation, from an interrupted try
-            os.unlink(name, dir_fd=place.directory)
-        descriptor = os.open(name, flags, 0o666, dir_fd=place.directory)
-        file = _Written(arrived, place, name, policy, entry.expect, descriptor)
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-            if policy == "overwrite":
-                publish.keep_attributes(descriptor, place, os.fstat(descriptor).st_mode & 0o7777)
-            if entry.mtime_ms is not None:
-                os.utime(descriptor, (entry.mtime_ms / 1000, entry.mtime_ms / 1000))
-        except BaseException:
-            _remove(file)
-            raise
-        return file
+            os.unlink(file.partial, dir_fd=directory)
+        file.descriptor = os.open(file.partial, flags, 0o666, dir_fd=directory)
+        written.append(file)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(file.descriptor, rest) :]
+        status = os.fstat(file.descriptor)
+        file.identity = status.st_dev, status.st_ino
+        if file.policy == "overwrite":
+            publish.keep_attributes(file.descriptor, file.place, status.st_mode & 0o777, file.policy)
+        if entry.mtime_ms is not None:
+            os.utime(file.descriptor, (entry.mtime_ms / 1000, entry.mtime_ms / 1000))
 
-    def _publish(self, file: _Written, begun: int, outcomes: dict[int, Outcome]) -> None:
+    def _publish(self, file: _Written, outcomes: dict[int, Outcome]) -> None:
         entry, number, place = file.arrived.entry, file.arrived.number, file.place
-        if number < begun and self._is_there(file):
-            outcomes[number] = Outcome(number, entry, entry.path)
-            return
         publish.check_expected(place, None if entry.expect == ABSENT else entry.expect)
         try:
             name = publish.publish(file.partial, place, file.policy)
@@ -186,45 +245,11 @@ class TreeWriter:
             return
         outcomes[number] = Outcome(number, entry, entry.path.rpartition("/")[0] + "/" * ("/" in entry.path) + name)
 
-    def _is_there(self, file: _Written) -> bool:
-        """Whether the same bytes are there already: then the interrupted try has published them."""
-        try:
-            descriptor = os.open(
-                file.place.name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=file.place.directory
-            )
-        except OSError:
-            return False
-        try:
-            if os.fstat(descriptor).st_size != file.arrived.entry.size:
-                return False
-            data = b"".join(_read(descriptor))
-        except OSError:
-            return False
-        finally:
-            os.close(descriptor)
-        return file_root(data, self._algorithm) == file.arrived.entry.root
-
-    def _directory(self, parts: tuple[str, ...]) -> int:
-        """A directory below the base, made where it is missing, and held open for the group."""
-        if not parts:
-            return self._base
-        if parts not in self._directories:
-            parent = self._directory(parts[:-1])
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(parts[-1], dir_fd=parent)
-            try:
-                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-                self._directories[parts] = os.open(parts[-1], flags, dir_fd=parent)
-            except NotADirectoryError as error:
-                raise HubError(Code.EXISTS, f"{'/'.join(parts)!r} is a file, not a directory.") from error
-        return self._directories[parts]
-
     def clean(self, group: Group) -> None:
         """Close what is open, remove partial files that were not published. Idempotent."""
         while group.written:
             _remove(group.written.pop())
-        while self._directories:
-            os.close(self._directories.popitem()[1])
+        self._directories.close()
 
     def finish(self) -> None:
         """Give the directories their modification times, which their files have changed."""
@@ -240,11 +265,10 @@ class TreeWriter:
 
 
 def _remove(file: _Written) -> None:
-    os.close(file.descriptor)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(file.partial, dir_fd=file.place.directory)
-
-
-def _read(descriptor: int) -> Iterator[bytes]:
-    while data := os.read(descriptor, _READ_BYTES):
-        yield data
+    """Another server may have begun the same entry again: its partial file has the same name, and stays."""
+    try:
+        with contextlib.suppress(OSError):  # it is gone with its publication; or it may not be removed
+            if os.stat(file.partial, dir_fd=file.place.directory).st_ino == os.fstat(file.descriptor).st_ino:
+                os.unlink(file.partial, dir_fd=file.place.directory)
+    finally:
+        os.close(file.descriptor)

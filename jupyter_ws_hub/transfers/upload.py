@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..ports import Peer
-from ..protocol.codec import INBOUND_CHUNK_FRAME_BYTES, decode_chunk
+from ..protocol.codec import INBOUND_CHUNK_FRAME_BYTES, MAX_CHUNK_PAYLOAD_BYTES, decode_chunk
 from ..protocol.codes import Code
 from ..protocol.errors import HubError, RemoteProtocolError
 from ..protocol.transfer import (
@@ -31,6 +31,9 @@ from .stream import TransferStream
 CHUNKS_AT_A_TIME: Final = 32
 """Written by one trip to a thread: 2 MiB."""
 
+SMALL_BYTES: Final = 4096
+"""A chunk of less is put together with others where many wait."""
+
 SYNC_EVERY_BYTES: Final = 64 * 1024 * 1024
 """So much is sent to the disk at the latest; it bounds what a power loss costs, and the wait at the end."""
 
@@ -43,10 +46,11 @@ class UploadStream(TransferStream):
         super().__init__(operation, store, wire, peer)
         self._machine: UploadReceiver | None = None
         self._ownership: Ownership | None = None
-        self._chunks: list[memoryview] = []
+        self._chunks: list[memoryview | bytearray] = []
         self._writer: asyncio.Task[None] | None = None
         self._syncing: asyncio.Task[None] | None = None
         self._lent_bytes = 0
+        self._settling = asyncio.Lock()
 
     async def _prepare(self) -> None:
         """Get ready to go on where the operation is; raises HubError."""
@@ -91,8 +95,21 @@ class UploadStream(TransferStream):
             raise RemoteProtocolError(Code.BAD_FRAME, "Data came before the welcome.")
         chunk = decode_chunk(frame)
         self._machine.receive(chunk)
-        self._chunks.append(chunk.payload)
+        self._check(self._machine)
+        self._queue(chunk.payload)
         self._wake()
+
+    def _check(self, machine: UploadReceiver) -> None:
+        """Raise HubError for data that may not come; it is not queued yet."""
+
+    def _queue(self, payload: memoryview) -> None:
+        """The credit bounds the bytes that wait, and this their number: what is small is put together."""
+        last = self._chunks[-1] if len(self._chunks) >= CHUNKS_AT_A_TIME else None
+        if isinstance(last, bytearray) and len(last) + len(payload) <= MAX_CHUNK_PAYLOAD_BYTES:
+            last += payload
+        elif payload:
+            small = len(payload) < SMALL_BYTES
+            self._chunks.append(bytearray(payload) if small else payload)
 
     def _take_message(self, message: StreamClientMessage) -> None:
         if not isinstance(message, Finish) or self._machine is None:
@@ -128,7 +145,7 @@ class UploadStream(TransferStream):
                 kind=op.kind,
                 frame_bytes=INBOUND_CHUNK_FRAME_BYTES,
                 entry=op.settled,
-                digests=self._digests() if hello.digests else None,
+                digests=await store.run(self._digests) if hello.digests else None,
             )
         )
         await store.changed(op, force=True)
@@ -155,17 +172,21 @@ class UploadStream(TransferStream):
         try:
             while self._has_work:
                 batch, self._chunks = self._chunks[:CHUNKS_AT_A_TIME], self._chunks[CHUNKS_AT_A_TIME:]
-                before, op.byte_offset = op.byte_offset, await self._put(batch)
-                wait_s = store.pace.delay_s(op.principal, op.byte_offset - before)
-                if wait_s > 0 and not self._ended:
-                    await asyncio.sleep(wait_s)
+                before, op.byte_offset = op.byte_offset, await self._put([memoryview(chunk) for chunk in batch])
                 await self._acknowledge(machine)
                 if machine.written - machine.durable >= SYNC_EVERY_BYTES:
                     self._sync_beside(machine)
+                elif store.runtime.clock() - op.touched_s > store.settings.touch_interval_s:
+                    await store.save(op, self.owned)
                 await store.changed(op)
+                wait_s = store.pace.delay_s(op.principal, op.byte_offset - before)
+                if wait_s > 0:
+                    await self._wait(wait_s)
         except HubError as error:
             self._chunks.clear()
             op.error = error
+            if not error.code.retryable and error.code is not Code.SUPERSEDED:
+                await store.fail(op, error, self.owned)
             raise
 
     async def _acknowledge(self, machine: UploadReceiver) -> None:
@@ -185,7 +206,7 @@ class UploadStream(TransferStream):
         async def sync() -> None:
             self._op.durable = min(await self._sync(), machine.written)
             machine.synced(max(machine.durable, self._op.durable))
-            await self._store.save(self._op, self.owned)
+            await self._store.save(self._op, self.owned, sync=True)
 
         if self._syncing is None or self._syncing.done():
             self._syncing = asyncio.create_task(self._guard(sync()))
@@ -211,10 +232,25 @@ class UploadStream(TransferStream):
             await self._store.save(self._op, self._ownership)
 
     async def _settle(self) -> None:
-        await self._written()
-        await self.idle()
-        await self._let_go()
-        self._store.windows.give_back(self._lent_bytes)
-        self._lent_bytes = 0
-        if self._ownership is not None:
-            self._ownership.close()
+        async with self._settling:  # whoever takes over waits as well as the socket's end
+            try:
+                await self._written()
+                await self.idle()
+                await self._let_go()
+                await self._note()
+            finally:
+                self._store.windows.give_back(self._lent_bytes)
+                self._lent_bytes = 0
+                ownership, self._ownership = self._ownership, None
+                if ownership is not None:
+                    ownership.close()
+
+    async def _note(self) -> None:
+        """Write down how far it has come, for whoever asks; whoever goes on looks at the bytes themselves."""
+        if self._ownership is None or self._machine is None or self._op.state in ENDED:
+            return
+        try:
+            await self._store.save(self._op, self._ownership)
+        except HubError as error:
+            if error.code is not Code.SUPERSEDED:
+                self._store.runtime.logger.warning("How far %s has come is not kept: %s", self._op.path, error)

@@ -36,8 +36,10 @@ class Way:
         self._held_bytes = 0
         """What the source does not know yet to have arrived."""
         self._changed = Condition()
-        for work in (self._take, self._give):
-            Thread(target=work, daemon=True).start()
+        self._over = False
+        self.threads = [Thread(target=work, daemon=True) for work in (self._take, self._give)]
+        for thread in self.threads:
+            thread.start()
 
     def _take(self) -> None:
         data = b"first"
@@ -58,7 +60,7 @@ class Way:
                 now_s = time.monotonic()
                 while self._given and self._given[0][0] <= now_s:
                     self._held_bytes -= self._given.popleft()[1]
-                if self._held_bytes < self._path_bytes:
+                if self._over or self._held_bytes < self._path_bytes:
                     return
                 self._changed.wait(self._given[0][0] - now_s if self._given else None)
 
@@ -69,6 +71,9 @@ class Way:
                 with self._changed:
                     self._given.append((time.monotonic() + self._delay_s, len(data)))
                     self._changed.notify_all()
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
         # The end arrives as late as the rest; when the sink is gone the source is told at its next byte.
         for connection, how in ((self._sink, socket.SHUT_WR), (self._source, socket.SHUT_RD)):
             with contextlib.suppress(OSError):
@@ -83,9 +88,13 @@ class Way:
         return data
 
 
-def _tuned(connection: socket.socket) -> socket.socket:
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+def _carry(client: socket.socket, port: int, delay_s: float, path_bytes: int) -> None:
+    with client, socket.create_connection(("127.0.0.1", port)) as server:
+        for connection in (client, server):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        ways = Way(client, server, delay_s, path_bytes), Way(server, client, delay_s, path_bytes)
+        for thread in [*ways[0].threads, *ways[1].threads]:
+            thread.join()
 
 
 def listen(port: int, delay_s: float, path_bytes: int = PATH_BYTES) -> int:
@@ -98,10 +107,8 @@ def listen(port: int, delay_s: float, path_bytes: int = PATH_BYTES) -> int:
 
     def accept() -> None:
         while True:
-            client = _tuned(listener.accept()[0])
-            server = _tuned(socket.create_connection(("127.0.0.1", port)))
-            Way(client, server, delay_s, path_bytes)
-            Way(server, client, delay_s, path_bytes)
+            client, _ = listener.accept()
+            Thread(target=_carry, args=(client, port, delay_s, path_bytes), daemon=True).start()
 
     Thread(target=accept, daemon=True).start()
     found: int = listener.getsockname()[1]

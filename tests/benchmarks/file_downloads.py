@@ -12,7 +12,7 @@ from jupyter_ws_hub.protocol import transfer
 from jupyter_ws_hub.protocol.codec import CHUNK_HEADER
 from jupyter_ws_hub.transfers.digest import BlockDigest
 
-from .file_stream import READ_BYTES, Control, FileStream
+from .file_stream import READ_BYTES, Client, Control, FileStream
 from .file_systems import FileSystem
 from .file_uploads import AUTHORIZED, requests
 from .file_wire import content
@@ -43,6 +43,10 @@ class Download(Protocol):
 
     def run(self, until_s: float = math.inf) -> None:
         """Download the file, or as much of it as comes until then, by CLOCK_MONOTONIC."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it has."""
         ...
 
 
@@ -82,7 +86,7 @@ class Content:
         return True
 
 
-class HubDownload:
+class HubDownload(Client):
     """Ours, over a file stream."""
 
     def __init__(self, system: FileSystem, name: str, size: int, period: bytes) -> None:
@@ -90,7 +94,7 @@ class HubDownload:
         self.received_bytes = 0
         self._port, self._name = system.port, name
         self._content = Content(size, period)
-        self._control = Control(system.port)
+        self._connection = Control(system.port)
         self._header = CHUNK_HEADER.size
 
     def run(self, until_s: float = math.inf) -> None:
@@ -119,7 +123,7 @@ class HubDownload:
             raise RuntimeError(f"{self._content.at} bytes have come, and the digest is {done.root}")
 
 
-class HttpDownload:
+class HttpDownload(Client):
     """A plain request."""
 
     def __init__(self, system: FileSystem, name: str, size: int, period: bytes) -> None:
@@ -155,7 +159,7 @@ class TwinDownload(HttpDownload):
     def __init__(self, system: FileSystem, name: str, size: int, period: bytes) -> None:
         """Connect."""
         super().__init__(system, name, size, period)
-        self._control = Control(system.port)
+        self._connection = Control(system.port)
 
     def path(self) -> str:
         """Make an operation."""

@@ -56,6 +56,22 @@ class Control:
         return Created(_text(answer, b'"op":"'), int(_text(answer, b'"size":')))
 
 
+class Client:
+    """What clients of all systems have in common: one who needs a connection on `/ws` has it for all runs."""
+
+    _connection: Control | None = None
+
+    @property
+    def _control(self) -> Control:
+        assert self._connection is not None
+        return self._connection
+
+    def close(self) -> None:
+        """Cut the connection on `/ws`, if there is one."""
+        if self._connection is not None:
+            self._connection.__exit__()
+
+
 def _text(answer: bytes, after: bytes) -> str:
     start = answer.index(after) + len(after)
     return answer[start:].replace(b'"', b",").split(b",", 1)[0].decode()

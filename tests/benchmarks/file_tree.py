@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -50,6 +51,7 @@ def compare(system: FileSystem, count: int) -> None:
 
 def measure(system: FileSystem, count: int) -> Cost:
     """Upload a tree of so many files once."""
+    os.sync()  # what others have left to be written is not to be written now
     with worker("file_worker", Order("tree", system, NAME, count)) as client:
         cpu_s = family_cpu_s(system.pid)
         client.go()

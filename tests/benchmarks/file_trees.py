@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from jupyter_ws_hub.protocol import transfer
 from jupyter_ws_hub.transfers.digest import BlockDigest
 
-from .file_stream import Control, FileStream
+from .file_stream import Client, Control, FileStream
 from .file_systems import Dialect, FileSystem
 from .file_uploads import AUTHORIZED, FRAMES, TUS_HEADERS, Sequence, Upload, ask, requests
 from .file_wire import content
@@ -44,7 +44,7 @@ def small_files(count: int) -> list[SmallFile]:
     ]
 
 
-class HubTree:
+class HubTree(Client):
     """Ours: the entries are announced, as far ahead as one may, and their bytes follow in frames of 64 KiB."""
 
     def __init__(self, system: FileSystem, name: str, count: int) -> None:
@@ -57,7 +57,7 @@ class HubTree:
             for file in small_files(count)
         ]
         self._announced = self._settled = self._limit = 0
-        self._control = Control(system.port)
+        self._connection = Control(system.port)
 
     def run(self, until_s: float = math.inf) -> None:
         """See Upload."""
@@ -100,7 +100,7 @@ def _root(data: memoryview) -> str:
     return digest.root()
 
 
-class StockTree:
+class StockTree(Client):
     """JupyterLab's, one request after another.
 
     For a folder: POST makes an untitled one, PATCH renames it. For a file: GET lists the directory that the browser
@@ -142,7 +142,7 @@ class StockTree:
                 self.sent_bytes += FILE_BYTES
 
 
-class TusTree:
+class TusTree(Client):
     """tus: a POST and a PATCH for each file, one after another; it has no folders."""
 
     def __init__(self, system: FileSystem, name: str, count: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -47,6 +48,7 @@ def arrived(folder: Path, size: int) -> Path:
 
 def measure(system: FileSystem, shape: Shape, size: int = SIZE, port: int = 0) -> Run:
     """Upload once, to another port if one is given, and compare what has come; nothing is left on the disk."""
+    os.sync()  # what others have left to be written is not to be written now
     with worker("file_worker", Order("upload", system.at(port or system.port), NAME, size, shape)) as client:
         forget_peak(system.pid)
         cpu_s = family_cpu_s(system.pid)

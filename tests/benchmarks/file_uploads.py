@@ -18,7 +18,7 @@ from jupyter_ws_hub.protocol.codec import MAX_CHUNK_FRAME_BYTES
 from jupyter_ws_hub.transfers.digest import BlockDigest
 from tests.support.server import TOKEN
 
-from .file_stream import READ_BYTES, Control, FileStream
+from .file_stream import READ_BYTES, Client, Control, FileStream
 from .file_systems import FileSystem
 from .file_wire import CHROMIUM_FRAGMENT_BYTES, Cycle, content, fragments
 from .wire import TIMEOUT_S, BlockingClient, Target
@@ -47,6 +47,10 @@ class Upload(Protocol):
 
     def run(self, until_s: float = math.inf) -> None:
         """Upload the file, or as much of it as goes until then, by CLOCK_MONOTONIC."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it has."""
         ...
 
 
@@ -88,7 +92,7 @@ class Sequence:
         return piece.wire, memoryview(content())[start : start + piece.content_bytes]
 
 
-class HubUpload:
+class HubUpload(Client):
     """Ours: data as far as the credit goes, digests while it goes, the root at the end."""
 
     def __init__(self, system: FileSystem, name: str, size: int, shape: Shape) -> None:
@@ -96,7 +100,7 @@ class HubUpload:
         self.sent_bytes = 0
         self._port, self._name, self._size = system.port, name, size
         self._frames = Sequence(size, shape)
-        self._control = Control(system.port)
+        self._connection = Control(system.port)
 
     def run(self, until_s: float = math.inf) -> None:
         """See Upload."""
@@ -117,7 +121,7 @@ class HubUpload:
                 stream.wait_for(transfer.Done)
 
 
-class SinkUpload:
+class SinkUpload(Client):
     """The naive handler: the same frames, nothing else."""
 
     def __init__(self, system: FileSystem, name: str, size: int, shape: Shape) -> None:
@@ -170,7 +174,7 @@ def ask(
     return answer
 
 
-class StockUpload:
+class StockUpload(Client):
     """JupyterLab's: a listing of the directory, then a PUT for each MiB, one after another. The bodies are ready."""
 
     def __init__(self, system: FileSystem, name: str, size: int, shape: Shape) -> None:
@@ -202,7 +206,7 @@ class StockUpload:
                 self.sent_bytes += JUPYTERLAB_CHUNK_BYTES
 
 
-class TusUpload:
+class TusUpload(Client):
     """tus: a POST, and all bytes in one PATCH."""
 
     def __init__(self, system: FileSystem, name: str, size: int, shape: Shape) -> None:

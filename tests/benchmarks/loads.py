@@ -92,7 +92,8 @@ class Listings:
             if self._client is None:
                 ask(self._port, "GET", f"api/contents/{MANY}?content=1")
             else:
-                self._client.call(int(self.amount) + 1, "files.list", b'{"path":"%s"}' % MANY.encode())
+                for _ in self._client.stream(int(self.amount) + 1, "files.list", b'{"path":"%s"}' % MANY.encode()):
+                    pass
             self.amount += 1
 
 

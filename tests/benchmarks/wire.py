@@ -10,7 +10,7 @@ import asyncio
 import base64
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -226,6 +226,26 @@ class BlockingClient:
         if not 0 <= start < end:
             raise RuntimeError(f"{method}: {reply[:300].decode(errors='replace')}")
         return reply[start + len(b'"result":') : end + 1]
+
+    def stream(self, ref: int, method: str, params: bytes = b"{}") -> Iterator[bytes]:
+        """Make a request whose reply comes in items; give what was read, piece by piece, up to the reply.
+
+        Raises:
+            RuntimeError: the reply is an error.
+        """
+        self.send(hub_frame([ack(self.frames.frames, ref - 1), request(ref, method, params)]))
+        marker, tail = b'"type":"reply","ref":%d' % ref, b""
+        while True:
+            data = self.read()
+            yield data
+            end = (tail + data).find(marker)
+            if end >= 0:
+                rest = (tail + data)[end:]
+                if b'"error":{' in rest:
+                    raise RuntimeError(f"{method}: {rest[:300].decode(errors='replace')}")
+                return
+            tail = data[-len(marker) :]
+            self.send(hub_frame([ack(self.frames.frames, ref - 1)]))
 
 
 class RawClient(asyncio.Protocol):

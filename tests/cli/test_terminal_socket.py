@@ -10,7 +10,6 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus, InvalidU
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from jupyter_ws_hub.cli.sockets import ABNORMAL, close_code, drop
 from jupyter_ws_hub.cli.terminal_socket import Over, Why, check_close, check_failure
 from jupyter_ws_hub.protocol.codes import Code
 
@@ -69,12 +68,3 @@ def test_these_failures_are_final_only_where_it_never_worked(error: Exception) -
     check_failure(error, known=True)
     with pytest.raises(Over):
         check_failure(error, known=False)
-
-
-def test_who_says_nothing_has_an_abnormal_end() -> None:
-    assert close_code(ConnectionClosedError(None, None)) == ABNORMAL
-    assert close_code(closed(4000)) == 4000
-
-
-def test_there_may_be_nothing_to_drop() -> None:
-    drop(None)

@@ -16,6 +16,7 @@ from jupyter_ws_hub.protocol import HUB_SUBPROTOCOL
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.messages import Cancel, Position
+from jupyter_ws_hub.services.files import topic_of
 from tests.support.client import Address, HubClient
 
 
@@ -195,6 +196,14 @@ def every_request_with(path: str) -> list[tuple[str, dict[str, Any]]]:
         ("files.copy", {"path": path, "to": "b.txt"}),
         ("files.copy", {"path": "a.txt", "to": path}),
         ("files.delete", {"path": path}),
+        ("files.page", {"path": path, "first": 0, "limit": 10}),
+        ("files.mkdir", {"path": path}),
+        ("files.move", {"path": path, "to": "b.txt"}),
+        ("files.move", {"path": "a.txt", "to": path}),
+        ("files.checkpoints", {"path": path}),
+        ("files.checkpoint", {"path": path}),
+        ("files.restore", {"path": path, "id": "checkpoint"}),
+        ("files.delete_checkpoint", {"path": path, "id": "checkpoint"}),
         ("transfers.create", {"direction": "download", "path": path}),
         ("transfers.create", {"direction": "upload", "path": path, "size": 1, "if_exists": "overwrite"}),
     ]
@@ -209,6 +218,11 @@ async def test_what_is_outside_the_root_or_hidden_is_not_there_for_any_request(
             error = await refusal(client.request(method, params))
             assert error.code is Code.NOT_FOUND, (method, params, error)
             assert str(unchanged.parent) not in error.message
+        if path not in NO_PATH:
+            assert (
+                await refusal(client.request("files.mkdir", {"path": path, "parents": True}))
+            ).code is Code.NOT_FOUND
+        assert (await refusal(client.subscribe(topic_of(path)))).code is Code.NOT_FOUND
         assert (await client.request("transfers.list"))["transfers"] == []
 
 
@@ -221,6 +235,11 @@ async def test_what_is_outside_the_root_or_hidden_is_not_there_for_any_request(
         ("files.rename", {"path": "sub", "to": "sub/b"}),
         ("files.save", {"path": "", "content": "x"}),
         ("files.create", {"path": ""}),
+        ("files.mkdir", {"path": ""}),
+        ("files.move", {"path": "", "to": "sub"}),
+        ("files.move", {"path": "sub", "to": "sub"}),
+        ("files.checkpoint", {"path": "sub"}),
+        ("files.restore", {"path": "a.txt", "id": "../../outside"}),
         ("transfers.create", {"direction": "upload", "path": "", "size": 1}),
         ("transfers.create", {"direction": "upload", "path": "sub", "size": 1, "if_exists": "overwrite"}),
         ("transfers.create", {"direction": "download", "path": "sub"}),

@@ -86,7 +86,8 @@ class Crowd:
             return f"many/{id(client)}-{new}.txt"
 
         return [
-            lambda n: client.request("files.list", {"path": "many"}),
+            lambda n: client.list_files("many"),
+            lambda n: client.request("files.page", {"path": "many", "first": 50, "limit": 100, "sort": "modified"}),
             lambda n: client.request("files.get", {"path": "many/file7.txt"}),
             lambda n: client.request("files.create", {"path": name(f"new{n}")}),
             lambda n: client.request("files.save", {"path": name(f"new{n}"), "content": "y" * 5000}),

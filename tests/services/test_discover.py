@@ -15,7 +15,9 @@ LOGGER = logging.getLogger("test.discover")
 OWN = ["chat", "files", "notifications", "status", "transfers"]
 ASKED_BY_PAGES = {
     "chat.rooms": "a page asks at its start",
+    "files.checkpoints": "an editor asks for them by itself",
     "files.list": "a file browser asks every few seconds",
+    "files.page": "a file browser asks while it shows a directory",
     "files.stat": "an editor asks whether the file has changed",
     "notifications.list": "a page asks at its start",
     "notifications.read": "a panel marks what it shows, also when nobody looks",

@@ -248,6 +248,21 @@ class HubClient:
         raw = msgspec.Raw(msgspec.json.encode({} if params is None else params))
         return await self._ask(wire.Request(self._ref, method, raw, timeout_ms), timeout_s)
 
+    async def stream(self, method: str, params: Any = None, *, timeout_s: float = WAIT_S) -> list[Any]:
+        """Call a method whose reply is streamed; give its items."""
+        ref = self._ref + 1
+        await self.request(method, params, timeout_s=timeout_s)
+        items = [message for message in self.others if message.type == "item" and message.ref == ref]
+        self.others = [message for message in self.others if message not in items]
+        assert [item.n for item in items] == list(range(len(items)))
+        return [item.data for item in items]
+
+    async def list_files(self, path: str, **how: Any) -> list[dict[str, Any]]:
+        """All entries of a directory."""
+        pages = await self.stream("files.list", {"path": path, **how})
+        entries: list[dict[str, Any]] = [entry for page in pages for entry in page["entries"]]
+        return entries
+
     async def subscribe(
         self, topic: str, since: wire.Position | Literal["earliest", "latest"] = "latest", timeout_s: float = WAIT_S
     ) -> Message:

@@ -12,11 +12,14 @@ from typing import Any
 
 from jupyter_ws_hub.hub.hub import Hub
 from jupyter_ws_hub.hub.settings import HubSettings
+from jupyter_ws_hub.listing.elsewhere import ContentsEvent
+from jupyter_ws_hub.listing.entry import Directory
+from jupyter_ws_hub.listing.helper import ListingHelper, ListingSettings
 from jupyter_ws_hub.ports import Peer, Runtime
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.services.base import Health, Service, ServiceContext
-from jupyter_ws_hub.services.ports import Model, Running
+from jupyter_ws_hub.services.ports import Checkpoint, Model, Running
 from jupyter_ws_hub.storage.base import Draft, Head, Record, Versioned
 from jupyter_ws_hub.storage.memory import MemoryLog, MemoryStorage, MemoryValues
 from jupyter_ws_hub.transfers.journal import Journal
@@ -169,6 +172,11 @@ class FakeContents:
         """Begin with an empty root."""
         self.models: dict[str, Model] = {}
         self.calls: list[tuple[Any, ...]] = []
+        self.directories: dict[str, Directory] = {}
+        """Those that lie on the disk; others only `get` can list."""
+        self.listeners: list[Callable[[ContentsEvent], None]] = []
+        self.saved_states: dict[str, list[Checkpoint]] = {}
+        self._tags = count(1)
         self.put("", "directory")
 
     def put(self, path: str, type: str = "file", **fields: Any) -> Model:
@@ -176,6 +184,7 @@ class FakeContents:
         model: Model = {"name": path.rpartition("/")[2], "path": path, "type": type, "writable": True}
         time = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         model |= {"created": time, "last_modified": time, "format": None, "content": None, **fields}
+        model["etag"] = None if type == "directory" else f"tag{next(self._tags)}"
         self.models[path] = model
         return model
 
@@ -201,6 +210,8 @@ class FakeContents:
 
     async def create(self, path: str, type: str) -> Model:
         """See Contents."""
+        if path in self.models:
+            raise HubError(Code.EXISTS, f"{path!r} exists already.")
         self.calls.append(("create", path, type))
         return self.put(path, type)
 
@@ -218,6 +229,39 @@ class FakeContents:
         """See Contents."""
         self.calls.append(("delete", path))
         del self.models[self._get(path)["path"]]
+
+    async def directory(self, path: str) -> Directory | None:
+        """See Contents."""
+        if path not in self.directories and self._get(path)["type"] != "directory":
+            raise HubError(Code.NOT_FOUND, f"There is no {path!r}.")
+        return self.directories.get(path)
+
+    def listen(self, on_event: Callable[[ContentsEvent], None]) -> Callable[[], None]:
+        """See Contents."""
+        self.listeners.append(on_event)
+        return lambda: self.listeners.remove(on_event)
+
+    async def checkpoints(self, path: str) -> list[Checkpoint]:
+        """See Contents."""
+        self._get(path)
+        return self.saved_states.get(path, [])
+
+    async def make_checkpoint(self, path: str) -> Checkpoint:
+        """See Contents."""
+        self._get(path)
+        made = Checkpoint("checkpoint", "2026-01-02T03:04:05Z")
+        self.saved_states[path] = [made]
+        return made
+
+    async def restore_checkpoint(self, path: str, id: str) -> Model:
+        """See Contents."""
+        self.calls.append(("restore", path, id))
+        return self._get(path)
+
+    async def delete_checkpoint(self, path: str, id: str) -> None:
+        """See Contents."""
+        self.calls.append(("delete_checkpoint", path, id))
+        self.saved_states.pop(path)
 
 
 class FakePlatform:
@@ -307,6 +351,7 @@ class Stage:
         self.platform = FakePlatform()
         self.files = FakeLocalFiles(root)
         self.transfers = TransferStore(self.files, self.runtime, TransferSettings(), fake_journal(self.files.root))
+        self.listings = ListingHelper(self.runtime.logger, ListingSettings())
         self.health: list[Health] = []
         methods = [method for service in services for method in service.methods()]
         topics = [topic for service in services for topic in service.all_topics()]
@@ -318,6 +363,7 @@ class Stage:
             contents=self.contents,
             platform=self.platform,
             transfers=self.transfers,
+            listings=self.listings,
             survey=lambda: self.health,
         )
         for service in services:

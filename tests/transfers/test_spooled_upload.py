@@ -33,7 +33,7 @@ from tests.support.managers import Async, Ignorant, Shelf, Sync, SyncIgnorant
 
 from .test_remote import LARGE, refusal
 from .test_store import FakeWire
-from .test_upload import Uploader
+from .uploader import Uploader
 
 KINDS = [Async, Sync, Ignorant, SyncIgnorant]
 
@@ -216,8 +216,8 @@ async def test_a_server_that_died_in_the_midst_is_gone_on_with(elsewhere: Elsewh
     for name, data in there.items():
         elsewhere.shelf.put(name.format(op=op.id[:12]), data)
     owned = await elsewhere.store.own(op)
-    publishing = Publishing(0, 0, root_of(LARGE), TEMPORARY.format(op=op.id[:12]), path)
-    await elsewhere.store.save(op, owned, publishing)
+    op.publishing = Publishing(0, 0, root_of(LARGE), TEMPORARY.format(op=op.id[:12]), path)
+    await elsewhere.store.save(op, owned)
     owned.close()
     elsewhere.restart()
     done = await elsewhere.client(await elsewhere.store.find(op.id, "alice")).whole(LARGE)

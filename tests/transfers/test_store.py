@@ -5,6 +5,7 @@ Here are also the fakes of the transfer tests: a wire and a local file system, w
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from jupyter_ws_hub.transfers.remote import RemoteFiles
 from jupyter_ws_hub.transfers.settings import TransferSettings
 from jupyter_ws_hub.transfers.store import TransferStore
 from tests.support.fakes import FakeClock, fake_journal, fake_peer, fake_runtime
+from tests.support.frames import frames_in
 
 
 async def nothing(*arguments: object) -> None:
@@ -42,6 +44,14 @@ class FakeWire:
         if self.closed is not None:
             return False
         self.sent.append(message)
+        return True
+
+    async def send_from(self, fill: Callable[[], memoryview]) -> bool:
+        """See Wire: each frame counts as a message of its own."""
+        while frames := await asyncio.to_thread(fill):
+            for frame in frames_in(bytes(frames)):
+                if not await self.send(frame):
+                    return False
         return True
 
     def end(self, code: int, reason: str) -> None:
@@ -107,6 +117,8 @@ class FakeFiles:
         """See LocalFiles."""
         await self.hook("directory", path)
         place = self._place(path) if path else self.root
+        if place.is_file():
+            raise HubError(Code.INVALID, f"{path!r} is a file.")
         if not place.is_dir():
             raise HubError(Code.NOT_FOUND, f"There is no directory {path!r}.")
         return place

@@ -1,120 +1,28 @@
-"""One upload stream on a fake wire and a real directory: policies, faults in every place, and resuming after them."""
+"""One upload stream on a fake wire and a real directory: chunks, credit, faults in every place, and resuming."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import os
-import shutil
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Iterator
 
 import pytest
 
-from jupyter_ws_hub.ports import Peer
-from jupyter_ws_hub.protocol import transfer
 from jupyter_ws_hub.protocol.codec import MAX_CHUNK_PAYLOAD_BYTES, encode_chunk
 from jupyter_ws_hub.protocol.codes import Code
-from jupyter_ws_hub.protocol.errors import ErrorInfo
-from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES, WINDOW_BYTES, Credit, Done, StreamAck, StreamError
-from jupyter_ws_hub.transfers.disk import Validator
-from jupyter_ws_hub.transfers.file_upload import FileUpload
-from jupyter_ws_hub.transfers.operation import Operation, UploadPlan
+from jupyter_ws_hub.protocol.transfer import WINDOW_BYTES, Credit, Done, StreamAck, StreamError
 from jupyter_ws_hub.transfers.store import TransferStore
-from tests.support.client import root_of, until
-from tests.support.fakes import fake_peer
+from jupyter_ws_hub.transfers.stream import TASKS
+from jupyter_ws_hub.transfers.upload import CHUNKS_AT_A_TIME
+from tests.support.client import until
+from tests.support.fakes import FakeClock
 
-from .test_store import FakeFiles, FakeWire, clock, files, make_store, store
+from .test_store import FakeFiles, Make, clock, files, make_store, store
+from .uploader import DATA, Uploader, begun, upload
 
 __all__ = ["clock", "files", "make_store", "store"]  # the fixtures
-
-
-class Uploader:
-    """A client and the stream that serves it."""
-
-    def __init__(self, store: TransferStore, op: Operation, wire: FakeWire | None = None) -> None:
-        """Open a stream on an operation, without hello."""
-        self.wire = wire or FakeWire()
-        self.op = op
-        self.stream = FileUpload(op, store, self.wire, op.peer or fake_peer())
-
-    async def take(self, frame: str | bytes) -> None:
-        """Let a frame come, and what it begins be done."""
-        self.stream.receive(frame)
-        await self.stream.idle()
-
-    async def hello(self) -> Self:
-        """Say hello."""
-        await self.take(transfer.encode_stream(transfer.StreamHello()))
-        return self
-
-    async def send(self, data: bytes, at: int = 0) -> Self:
-        """Send data in chunks, with a pause for the writer where the credit is used up."""
-        for start in range(0, len(data), MAX_CHUNK_PAYLOAD_BYTES):
-            end = at + min(len(data), start + MAX_CHUNK_PAYLOAD_BYTES)
-            await until(lambda end=end: self.limit >= end or self.wire.closed, "credit")  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-            await self.take(encode_chunk(at + start, data[start : start + MAX_CHUNK_PAYLOAD_BYTES]))
-        return self
-
-    async def finish(self, data: bytes, root: str | None = None) -> None:
-        """Say that all is sent."""
-        await self.take(transfer.encode_stream(transfer.Finish(len(data), root or root_of(data))))
-
-    async def whole(self, data: bytes) -> Done | StreamError:
-        """Everything; the last message that came back."""
-        await self.hello()
-        if self.wire.closed is None:
-            await self.send(data[self.welcome.byte_offset :], self.welcome.byte_offset)
-            await self.finish(data)
-        return self.last
-
-    @property
-    def partial(self) -> bytes:
-        """What has arrived."""
-        return Path(self.op.partial or "").read_bytes()
-
-    @property
-    def welcome(self) -> transfer.StreamWelcome:
-        """The server's first message."""
-        first = self.wire.texts[0]
-        assert isinstance(first, transfer.StreamWelcome)
-        return first
-
-    @property
-    def limit(self) -> int:
-        """Up to where the credit goes."""
-        return max([self.welcome.limit, *(m.limit for m in self.wire.texts if isinstance(m, Credit))])
-
-    @property
-    def last(self) -> Done | StreamError:
-        """The server's last message, after which the socket is closed."""
-        assert self.wire.closed is not None
-        last = self.wire.texts[-1]
-        assert isinstance(last, (Done, StreamError))
-        return last
-
-    @property
-    def error(self) -> ErrorInfo:
-        """What the server told before it closed."""
-        assert isinstance(self.last, StreamError)
-        return self.last.error
-
-
-async def upload(store: TransferStore, plan: UploadPlan | None = None, size: int = 10, peer: Peer | None = None) -> Any:
-    return Uploader(store, await store.create_upload(peer or fake_peer(), "a.bin", size, plan or UploadPlan()))
-
-
-DATA = b"0123456789"
-
-
-async def begun(
-    store: TransferStore, data: bytes, plan: UploadPlan | None = None, size: int = 10, peer: Peer | None = None
-) -> Any:
-    """An upload whose first bytes are sent."""
-    client = await upload(store, plan, size, peer)
-    return await (await client.hello()).send(data)
 
 
 @pytest.fixture
@@ -124,26 +32,6 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     monkeypatch.setattr(os, "pwritev", lambda *arguments: event.wait(5) and pwritev(*arguments))
     yield event
     event.set()
-
-
-# What goes well
-
-
-@pytest.mark.parametrize("size", [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1])
-async def test_a_file_of_any_size_arrives_with_one_save_event(
-    store: TransferStore, files: FakeFiles, size: int
-) -> None:
-    data = os.urandom(size)
-    client = await upload(store, size=size)
-    done = await client.whole(data)
-    assert isinstance(done, Done)
-    etag = Validator.of(os.stat(files.root / "a.bin")).etag
-    assert done == Done("a.bin", size, root_of(data), etag)
-    assert client.wire.closed == (1000, "done")
-    assert files.read("a.bin") == data
-    assert files.names() == ["a.bin"]
-    assert files.events == ["a.bin"]
-    assert (client.op.state, client.op.byte_offset) == ("done", size)
 
 
 async def test_acks_tell_what_is_written_and_credit_follows(store: TransferStore) -> None:
@@ -168,46 +56,6 @@ async def test_an_interrupted_upload_goes_on_with_what_is_written(store: Transfe
     assert isinstance(await second.whole(DATA), Done)
     assert second.welcome.byte_offset == 4
     assert files.read("a.bin") == DATA
-
-
-# Policies
-
-
-async def test_a_target_that_appears_meanwhile_is_left_and_the_client_is_told(
-    store: TransferStore, files: FakeFiles
-) -> None:
-    client = await begun(store, DATA)
-    files.write("a.bin", b"theirs")
-    await client.finish(DATA)
-    assert (client.error.code, client.wire.closed[0]) == ("exists", Code.EXISTS)
-    assert client.op.state == "failed"
-    assert files.names() == ["a.bin"]
-    assert files.read("a.bin") == b"theirs"
-    assert files.events == []
-
-
-async def test_overwrite_and_rename_do_what_they_say(store: TransferStore, files: FakeFiles) -> None:
-    files.write("a.bin", b"old")
-    renamed = await (await upload(store, UploadPlan("rename"))).whole(DATA)
-    assert (renamed.path, files.read("a.bin")) == ("a-1.bin", b"old")
-    replaced = await (await upload(store, UploadPlan("overwrite"))).whole(DATA)
-    assert (replaced.path, files.read("a.bin")) == ("a.bin", DATA)
-    assert files.events == ["a-1.bin", "a.bin"]
-
-
-# What the client does wrong
-
-
-async def test_a_digest_that_does_not_match_publishes_nothing(store: TransferStore, files: FakeFiles) -> None:
-    files.write("a.bin", b"old")
-    client = await begun(store, DATA, UploadPlan("overwrite"))
-    await client.finish(DATA, root_of(b"something else"))
-    assert client.error.code == "digest_mismatch"
-    assert client.error.details == {"expected": root_of(b"something else"), "received": root_of(DATA)}
-    assert (files.read("a.bin"), files.names()) == (b"old", ["a.bin"])
-    assert client.op.state == "failed"
-    again = await Uploader(store, client.op).hello()
-    assert again.error.code == "digest_mismatch"
 
 
 async def test_a_wrong_offset_names_the_right_one_and_writes_nothing(store: TransferStore) -> None:
@@ -285,118 +133,128 @@ async def test_a_full_disk_pauses_and_the_rest_can_be_sent_later(
     assert (files.read("a.bin"), client.op.error) == (DATA, None)
 
 
-async def test_no_space_at_the_very_end_pauses_too(
+# What a client may do that is no error, and what it costs the server
+
+
+async def test_many_tiny_chunks_are_put_together(store: TransferStore, gate: threading.Event, files: FakeFiles) -> None:
+    """The credit bounds bytes: of chunks of one byte it would let millions wait."""
+    data = os.urandom(20_000)
+    client = await (await upload(store, size=len(data))).hello()
+    for at in range(len(data)):
+        client.stream.receive(encode_chunk(at, data[at : at + 1]))
+        client.stream.receive(encode_chunk(at + 1, b""))
+    assert len(client.stream._chunks) <= 2 * CHUNKS_AT_A_TIME
+    gate.set()
+    await client.finish(data)
+    assert isinstance(client.last, Done)
+    assert files.read("a.bin") == data
+
+
+async def test_a_pause_at_once_with_a_new_stream_holds(store: TransferStore) -> None:
+    client = await begun(store, DATA[:4])
+    for _ in range(20):
+        await client.stream.closed()
+        client = Uploader(store, client.op)
+        opening = asyncio.create_task(client.hello())
+        await store.pause(client.op)
+        await opening
+        await client.stream.closed()
+        assert (client.op.held, client.op.state) == (True, "paused")
+        assert (await Uploader(store, client.op).hello()).error.code == "paused"
+        await store.resume(client.op)
+    assert isinstance(await Uploader(store, client.op).whole(DATA), Done)
+
+
+async def test_a_cancel_at_once_with_a_new_stream_leaves_nothing(store: TransferStore, files: FakeFiles) -> None:
+    for turns in range(20):
+        client = await begun(store, DATA[:4])
+        await client.stream.closed()
+        client = Uploader(store, client.op)
+        opening = asyncio.create_task(client.hello())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await store.cancel(client.op)
+        await opening
+        await client.stream.closed()
+        assert (client.op.state, files.names(), store.journal.ids()) == ("cancelled", [], set())
+
+
+async def test_a_slow_rate_does_not_keep_who_pauses_waiting(make_store: Make) -> None:
+    store = make_store(bytes_per_s=0.001)
+    client = await begun(store, DATA[:4])
+    await until(lambda: client.op.byte_offset == 4, "the bytes to be written")
+    async with asyncio.timeout(5):
+        await store.pause(client.op)
+    assert client.error.code == "paused"
+
+
+async def test_progress_outlives_a_pause_and_a_look_from_elsewhere(make_store: Make) -> None:
+    store = make_store()
+    client = await begun(store, DATA[:4])
+    await client.stream._written()
+    await store.pause(client.op)
+    assert client.op.byte_offset == 4
+    assert (await make_store().find(client.op.id, "alice")).byte_offset == 4
+
+
+async def test_what_a_long_path_was_lent_comes_back(make_store: Make) -> None:
+    store = make_store(windows_bytes=10_000_000)
+    data = bytes(6 * WINDOW_BYTES)
+    client = await (await upload(store, size=len(data))).hello()
+    at = 0
+    while client.limit < len(data):  # a window at once, and no more before the credit has come over a long path
+        for start in range(at, client.limit, MAX_CHUNK_PAYLOAD_BYTES):
+            client.stream.receive(encode_chunk(start, bytes(min(MAX_CHUNK_PAYLOAD_BYTES, client.limit - start))))
+        at = client.limit
+        await client.stream._written()
+    assert store.windows.free_bytes == 0
+    assert client.limit - client.op.byte_offset <= WINDOW_BYTES + 10_000_000
+    await client.stream.closed()
+    await client.stream.closed()
+    assert store.windows.free_bytes == 10_000_000
+
+
+async def test_a_client_that_does_not_read_what_it_asks_for_is_ended(store: TransferStore) -> None:
+    stuck = asyncio.Event()
+
+    async def stick(message: str | bytes) -> None:
+        await stuck.wait()
+
+    client = await begun(store, DATA[:1])
+    client.wire.on_send = stick
+    for _ in range(TASKS + 1):
+        client.stream.receive('{"type":"ping"}')
+    await until(lambda: client.wire.closed, "the end")
+    assert client.wire.closed[0] == Code.SLOW_CONSUMER
+    assert len(client.stream._tasks) <= TASKS + 2
+    stuck.set()
+    await client.stream.closed()
+    assert isinstance(await Uploader(store, client.op).whole(DATA), Done)
+
+
+async def test_an_upload_is_kept_alive_in_the_journal_while_it_moves(make_store: Make, clock: FakeClock) -> None:
+    store = make_store(touch_interval_s=100)
+    client = await begun(store, DATA[:1])
+    clock.advance(101)
+    await client.send(DATA[1:2], 1)
+    await client.stream._written()
+    record = store.journal.load(client.op.id)
+    assert record is not None and record.touched_s == clock.now_s
+    await client.stream.closed()
+
+
+async def test_a_disk_that_forbids_to_write_ends_the_upload_for_good(
     store: TransferStore, files: FakeFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fsync = os.fsync
+    for number, code in [(errno.EFBIG, "too_big"), (errno.EACCES, "forbidden")]:
 
-    def full(descriptor: int) -> None:
-        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+        def refuse(*arguments: object, number: int = number) -> int:
+            raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, "fsync", full)
-    client = await upload(store)
-    await client.whole(DATA)
-    assert (client.error.code, client.op.state) == ("no_space", "paused")
-    monkeypatch.setattr(os, "fsync", fsync)
-    assert isinstance(await Uploader(store, client.op).whole(DATA), Done)
-    assert files.names() == ["a.bin"]
-
-
-def vanish(files: FakeFiles) -> None:
-    shutil.rmtree(files.root)
-
-
-def become_a_file(files: FakeFiles) -> None:
-    vanish(files)
-    files.root.write_bytes(b"a file now")
-
-
-def become_a_directory(files: FakeFiles) -> None:
-    (files.root / "a.bin").mkdir()
-
-
-@pytest.mark.parametrize(
-    ("change", "code"), [(vanish, "not_found"), (become_a_file, "not_found"), (become_a_directory, "invalid")]
-)
-async def test_a_place_that_changes_meanwhile_ends_the_upload_with_its_error(
-    store: TransferStore, files: FakeFiles, change: Callable[[FakeFiles], None], code: str
-) -> None:
-    client = await begun(store, DATA, UploadPlan("overwrite"))
-    change(files)
-    await client.finish(DATA)
-    assert (client.error.code, client.op.state) == (code, "failed")
-    assert files.events == []
-
-
-async def test_a_permission_revoked_between_start_and_commit_publishes_nothing(
-    store: TransferStore, files: FakeFiles
-) -> None:
-    denied: set[tuple[str, str]] = set()
-    client = await begun(store, DATA, peer=fake_peer(denied=denied))
-    denied.add(("write", "contents"))
-    await client.finish(DATA)
-    assert (client.error.code, client.op.state, files.names()) == ("forbidden", "failed", [])
-
-
-async def test_a_post_save_hook_that_fails_is_a_warning(store: TransferStore, files: FakeFiles) -> None:
-    files.warning = "the hook failed"
-    client = await upload(store)
-    done = await client.whole(DATA)
-    assert isinstance(done, Done)
-    assert (done.warning, client.op.state, files.events) == ("the hook failed", "done", ["a.bin"])
-    assert files.read("a.bin") == DATA
-
-
-async def test_a_failure_that_nobody_foresaw_does_not_leave_the_upload_committing(
-    store: TransferStore, files: FakeFiles
-) -> None:
-    async def fail(name: str, path: str) -> None:
-        raise ValueError("a bug in somebody's contents manager")
-
-    client = await begun(store, DATA)
-    files.hook = fail
-    await asyncio.gather(client.finish(DATA), return_exceptions=True)  # tornado logs it and closes the socket
-    await client.stream.closed()
-    assert client.op.state in ("paused", "failed")
-    await store.cancel(client.op)
-
-
-async def test_a_modification_time_that_cannot_be_is_told(store: TransferStore) -> None:
-    client = await upload(store, UploadPlan("fail", None, 1e27))
-    await client.whole(DATA)
-    assert client.error.retryable is False
-
-
-async def test_a_client_that_is_gone_when_it_is_done_gets_the_answer_on_its_next_stream(
-    store: TransferStore, files: FakeFiles
-) -> None:
-    wire = FakeWire()
-    client = Uploader(store, (await upload(store)).op, wire)
-    await (await client.hello()).send(DATA)
-    wire.closed = (1006, "gone")
-    await client.finish(DATA)
-    await client.stream.closed()
-    again = await Uploader(store, client.op).hello()
-    assert isinstance(again.last, Done)
-    assert files.events == ["a.bin"]
-
-
-async def test_a_stream_opened_during_the_commit_waits_for_its_end(store: TransferStore, files: FakeFiles) -> None:
-    client = await begun(store, DATA)
-    committing, go_on = asyncio.Event(), asyncio.Event()
-
-    async def pause(name: str, path: str) -> None:
-        if name == "after_save":
-            committing.set()
-            await go_on.wait()
-
-    files.hook = pause
-    finishing = asyncio.create_task(client.finish(DATA))
-    await committing.wait()
-    second = Uploader(store, client.op)
-    opening = asyncio.create_task(second.hello())
-    await until(lambda: client.wire.closed, "the first stream to be told")
-    go_on.set()
-    await asyncio.gather(finishing, opening)
-    assert isinstance(second.last, Done)
-    assert files.events == ["a.bin"]
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwritev", refuse)
+            client = await begun(store, DATA[:4])
+            await client.stream._written()
+        assert (client.error.code, client.op.state) == (code, "failed")
+        await client.stream.closed()
+        assert files.names() == []

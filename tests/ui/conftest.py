@@ -94,11 +94,16 @@ class Opener:
             self._stack.push_async_callback(self._browser.close)
         return self._browser
 
-    async def __call__(self, server: RealServer, path: str = "lab") -> Window:
-        """Open `path` of a server through a proxy; returns when the page is loaded."""
+    async def __call__(self, server: RealServer, path: str = "lab", script: str = "") -> Window:
+        """Open `path` of a server through a proxy; returns when the page is loaded.
+
+        `script` runs in it before its own scripts, also after each reload.
+        """
         browser = await self._start()
         proxy = await self._stack.enter_async_context(FaultProxy(server.port))
         context = await browser.new_context(viewport={"width": 1280, "height": 800})
+        if script:
+            await context.add_init_script(script)
         page = await context.new_page()
         window = Window(page, proxy, [], [])
 

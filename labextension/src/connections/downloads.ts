@@ -110,10 +110,11 @@ export class Downloads {
       { begin: events => this._vehicle(record, handle, events) },
       {
         onRunning: ({ written, committing }) => {
+          const before = record.state;
           record.state = committing ? 'committing' : 'running';
           record.error = null;
           record.progress(written, 0);
-          list.changed();
+          list.changed(record.state !== before);
         },
         onWaiting: reason => shows('waiting', reason),
         onPaused: () => shows('paused', null),
@@ -149,7 +150,11 @@ export class Downloads {
   ): Promise<IVehicle> {
     const { connections, engine } = this._context;
     if (record.op === null) {
-      await this._create(record);
+      const { op } = await this._create(record);
+      if (this._drives.get(record.id)?.isStopped !== false) {
+        // It was cancelled while it was made.
+        await connections.request('transfers.cancel', { op });
+      }
     }
     const job = await engine.start({ kind: 'download', handle }, events);
     return { job, link: connections.fileStreamLink(record.op ?? '') };

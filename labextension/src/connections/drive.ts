@@ -53,6 +53,11 @@ export class Drive implements IEngineEvents {
     this._stopping.catch(() => undefined);
   }
 
+  /** Whether it was stopped for good. */
+  get isStopped(): boolean {
+    return this._stopped !== null;
+  }
+
   /** Whether it is paused. */
   get isPaused(): boolean {
     return this._paused;
@@ -151,7 +156,10 @@ export class Drive implements IEngineEvents {
   /** Open the stream, and wait for its end. */
   private async _go(): Promise<Done | IStreamEnd> {
     try {
-      this._vehicle ??= await this._options.begin(this);
+      this._vehicle ??= await Promise.race([
+        this._options.begin(this),
+        this._stopping
+      ]);
     } catch (error) {
       return { error: asBeginning(error), wasOpened: true };
     }

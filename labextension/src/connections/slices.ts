@@ -4,8 +4,8 @@
 import { HubError } from '../protocol/errors';
 import { MAX_CHUNK_PAYLOAD_BYTES } from '../protocol/generated';
 
-/** Bytes read at a time: a whole number of data frames. */
-export const SLICE_BYTES = 16 * MAX_CHUNK_PAYLOAD_BYTES;
+/** Bytes read at a time: a whole number of data frames. Each read is a way to another process and back. */
+export const SLICE_BYTES = 64 * MAX_CHUNK_PAYLOAD_BYTES;
 
 export class SliceReader {
   constructor(

@@ -30,30 +30,29 @@ class Runner implements IJobEvents {
   ) {}
 
   async open(open: OpenSocket, url: string): Promise<void> {
-    const before = this._running;
+    const { _id: id, _running: before } = this;
     let wasOpened = false;
-    const { _id: id } = this;
-    const line = new StreamLine(open, url, () => {
+    const opened = () => {
       wasOpened = true;
       this._post({ type: 'opened', id });
-    });
+    };
     this._line?.close(HubError.of('superseded', 'It was opened again.'));
-    this._line = line;
-    this._running = this._run(line, before).then(
-      done => {
+    this._closed = null;
+    this._running = this._run(before, () => new StreamLine(open, url, opened))
+      .then(done => {
         this._flush();
         this._post({ type: 'done', id, done });
-      },
-      error => {
+      })
+      .catch(error => {
         this._flush();
         const info = errorInfo(asHubError(error));
         this._post({ type: 'closed', id, error: info, wasOpened });
-      }
-    );
+      });
     await this._running;
   }
 
   close(error: HubError): void {
+    this._closed = error;
     this._line?.close(error);
   }
 
@@ -66,6 +65,7 @@ class Runner implements IJobEvents {
   onProgress(progress: IJobProgress): void {
     this._progress = progress;
     this._timer ??= setTimeout(() => this._flush(), PROGRESS_MS);
+    // That it goes on, and that it ends, are worth to be told at once.
     if (progress.committing !== this._wasCommitting) {
       this._wasCommitting = progress.committing;
       this._flush();
@@ -81,8 +81,16 @@ class Runner implements IJobEvents {
   }
 
   /** A job runs on one stream at a time: the one before must have noticed that it is over. */
-  private async _run(line: StreamLine, before: Promise<void>): Promise<Done> {
+  private async _run(
+    before: Promise<void>,
+    open: () => StreamLine
+  ): Promise<Done> {
     await before;
+    if (this._closed) {
+      throw this._closed;
+    }
+    const line = (this._line = open());
+    this._wasCommitting = null;
     try {
       await line.ready();
       return await this._job.run(line, this);
@@ -106,7 +114,9 @@ class Runner implements IJobEvents {
   private _line: StreamLine | null = null;
   private _running: Promise<void> = Promise.resolve();
   private _progress: IJobProgress | null = null;
-  private _wasCommitting = false;
+  private _wasCommitting: boolean | null = null;
+  /** The page has closed it, perhaps before it was open. */
+  private _closed: HubError | null = null;
   private _timer: ReturnType<typeof setTimeout> | null = null;
 }
 

@@ -106,10 +106,11 @@ export class TransferList {
       .forEach(record => this.remove(record));
     this._states.clear();
     statuses.forEach(status => this._take(status));
-    this._know(new Map(statuses.map(status => [status.op, status])));
+    this._know(new Map(statuses.map(status => [status.op, plain(status)])));
   }
 
-  private _take(status: TransferStatus): void {
+  private _take(told: TransferStatus): void {
+    const status = plain(told);
     const { op, gone, state } = status;
     const before = this._states.get(op) ?? null;
     this._states.set(op, state);
@@ -145,4 +146,15 @@ export class TransferList {
   private readonly _known = new Promise<ReadonlyMap<string, TransferStatus>>(
     resolve => (this._know = resolve)
   );
+}
+
+/** The server calls it `paused` as well when nobody has a stream open: paused on purpose it says why. */
+function plain(status: TransferStatus): TransferStatus {
+  const { state, error } = status;
+  if (state !== 'paused') {
+    return status;
+  }
+  return error?.code === 'paused'
+    ? { ...status, error: null }
+    : { ...status, state: 'waiting' };
 }

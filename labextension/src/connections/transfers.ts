@@ -158,10 +158,19 @@ export class TransferManager implements ITransferManager, IDisposable {
   }
 
   async cancel(id: string): Promise<void> {
-    const record = this._find(id);
+    const record = this._list.find(id);
+    if (!record || hasEnded(record.state)) {
+      return;
+    }
     const drive = this._drive(id);
-    drive?.stop(HubError.of('cancelled', `${record.path} was cancelled.`));
-    if (!drive && this._uploads.knows(id) && !hasEnded(record.state)) {
+    if (record.state === 'committing' && record.op !== null) {
+      // It may be too late: the server says so then.
+      await this._request('transfers.cancel', record.op);
+    }
+    if (drive) {
+      drive.stop(HubError.of('cancelled', `${record.path} was cancelled.`));
+      this._show(record, 'cancelled');
+    } else if (this._uploads.knows(id)) {
       record.isMine = true;
       this._show(record, 'cancelled');
       await this._uploads.forget(id);

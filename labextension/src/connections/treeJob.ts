@@ -79,13 +79,14 @@ export class TreeJob implements IJob {
     if (sender.welcome) {
       const { written, settled, isFinished: committing } = sender;
       events.onProgress({ written, settled, committing });
+      const missing = this._missing.filter(({ entry }) => entry < settled);
+      if (missing.length > 0) {
+        events.onResults(missing);
+        this._missing = this._missing.filter(({ entry }) => entry >= settled);
+      }
       const results = sender.takeResults();
       if (results.length > 0) {
         events.onResults(results);
-      }
-      if (this._missing.length > 0) {
-        events.onResults(this._missing);
-        this._missing = [];
       }
     }
   }
@@ -94,7 +95,7 @@ export class TreeJob implements IJob {
     const sender = this._sender;
     if (!sender.welcome || sender.isFinished) {
       await line.news();
-    } else if (line.bufferedAmount > BUFFERED_BYTES) {
+    } else if (line.bufferedAmount >= BUFFERED_BYTES) {
       await line.news(BUFFER_POLL_MS);
     } else if (this._out.length > 0) {
       await this._send(line);
@@ -145,6 +146,8 @@ export class TreeJob implements IJob {
 
   private _entry({ item, data, error, isThere }: IRead, n: number): TreeEntry {
     const { path, ifExists, expect, mtimeMs } = item;
+    // After a break entries are read again, and perhaps better.
+    this._missing = this._missing.filter(({ entry }) => entry !== n);
     if (item.type === 'directory') {
       return { path, type: 'directory' };
     }

@@ -11,6 +11,8 @@ import { IJob, IJobEvents } from './transferJob';
 
 /** How much may wait in the socket's own buffer. */
 export const BUFFERED_BYTES = 2 * 1024 * 1024;
+/** Bytes that are given to the socket before that is looked at again: a whole number of data frames. */
+const PART_BYTES = 16 * MAX_CHUNK_PAYLOAD_BYTES;
 /** How long to wait before looking at that buffer again: browsers have no event for it. */
 export const BUFFER_POLL_MS = 4;
 
@@ -71,7 +73,7 @@ export class UploadJob implements IJob {
       line.send(sender.finish(this._root));
     } else if (sender.room === 0) {
       await line.news();
-    } else if (line.bufferedAmount > BUFFERED_BYTES) {
+    } else if (line.bufferedAmount >= BUFFERED_BYTES) {
       await line.news(BUFFER_POLL_MS);
     } else {
       await this._send(this._digest, line);
@@ -89,7 +91,7 @@ export class UploadJob implements IJob {
       }
     }
     // Whole frames, unless the rest is smaller or the server wants no more.
-    const { room } = sender;
+    const room = Math.min(sender.room, PART_BYTES);
     const whole = room - (room % MAX_CHUNK_PAYLOAD_BYTES) || room;
     const part = this._slice.subarray(0, whole);
     this._slice = this._slice.subarray(part.length);

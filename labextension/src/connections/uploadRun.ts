@@ -16,7 +16,7 @@ import { TransferRecord } from './transferRecord';
 import { IRow, takeLock } from './transferStore';
 
 /** After these the operation is kept on the server, and can go on later. */
-const KEPT: ReadonlySet<string> = new Set(['superseded', 'unauthenticated']);
+const KEPT: ReadonlySet<string> = new Set(['unavailable', 'unauthenticated']);
 
 /** What an upload begins with. */
 export interface IUploadStart {
@@ -44,16 +44,16 @@ export class UploadRun {
     };
     this.drive = new Drive(options, {
       onRunning: ({ written, settled, committing }) => {
+        const before = record.state;
         record.state = committing ? 'committing' : 'running';
         record.error = null;
         record.progress(written, settled);
         this._settledChanged();
-        _context.list.changed();
+        _context.list.changed(record.state !== before);
       },
       onWaiting: reason => this._shows('waiting', reason),
       onPaused: () => this._shows('paused', null),
-      onResults: results =>
-        results.forEach(one => this._results.set(one.entry, one)),
+      onResults: results => results.forEach(one => this._take(one)),
       onVerified: () => _start.onVerified?.()
     });
   }
@@ -159,8 +159,12 @@ export class UploadRun {
         'transfers.create',
         this._params()
       );
-      await store.setOp(this._row.id, op);
       list.adopt(record, op);
+      if (this.drive.isStopped) {
+        // It was cancelled while it was made.
+        await connections.request('transfers.cancel', { op });
+      }
+      await store.setOp(this._row.id, op);
     }
     const job = await engine.start(this._spec(), drive);
     return { job, link: connections.fileStreamLink(record.op ?? '') };
@@ -202,6 +206,14 @@ export class UploadRun {
       };
     });
     return { kind: 'tree', items };
+  }
+
+  /** Why a file could not be read this side knows better, and knows first. */
+  private _take(result: EntryResult): void {
+    const before = this._results.get(result.entry);
+    if (before?.error?.code !== 'source_changed') {
+      this._results.set(result.entry, result);
+    }
   }
 
   /** What has become of each entry. */

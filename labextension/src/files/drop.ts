@@ -106,13 +106,33 @@ async function readHandle(
       into.items.push({ path, file: await known.getFile(), handle: known });
       return;
     }
-    const children: FileSystemHandle[] = [];
-    for await (const child of (handle as unknown as IListable).values()) {
-      children.push(child);
-    }
-    const isFile = (one: FileSystemHandle) => one.kind === 'file';
-    await readChildren(children, isFile, path, into, readHandle);
+    const base = handle as FileSystemDirectoryHandle;
+    await readWithin(base, base, path, into);
   });
+}
+
+/** One handle, of the directory that was dropped, serves for all that is in it. */
+async function readWithin(
+  base: FileSystemDirectoryHandle,
+  directory: FileSystemHandle,
+  path: string,
+  into: IMutableCollected
+): Promise<void> {
+  const children: FileSystemHandle[] = [];
+  for await (const child of (directory as unknown as IListable).values()) {
+    children.push(child);
+  }
+  const isFile = (one: FileSystemHandle) => one.kind === 'file';
+  await readChildren(children, isFile, path, into, (child, at) =>
+    guarded(at, into, async () => {
+      if (isFile(child)) {
+        const file = await (child as FileSystemFileHandle).getFile();
+        into.items.push({ path: at, file, base });
+      } else {
+        await readWithin(base, child, at, into);
+      }
+    })
+  );
 }
 
 async function readEntry(

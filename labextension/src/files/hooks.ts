@@ -239,9 +239,7 @@ export class BrowserHooks implements IDisposable {
     if (!this._hooked.enabled() || paths.includes(null)) {
       return stock();
     }
-    for (const path of paths) {
-      await this._hooked.download(path ?? '');
-    }
+    await Promise.all(paths.map(path => this._hooked.download(path ?? '')));
   }
 
   private _marked: Element | null = null;

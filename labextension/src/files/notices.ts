@@ -5,8 +5,8 @@ import { Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IDisposable } from '@lumino/disposable';
 
+import { transferName } from '../panel/words';
 import { ITransfer, ITransferManager } from '../tokens';
-import { nameOf } from './place';
 import { INotices } from './uploads';
 
 const CLOSE_MS = 6000;
@@ -88,10 +88,10 @@ export class EndWatch implements IDisposable {
     }
     const { _trans: trans } = this;
     const upload = first.direction === 'upload';
-    const name = nameOf(first.path);
+    const name = transferName(first, trans);
     const one = upload
-      ? trans.__('%1 is uploaded.', name)
-      : trans.__('%1 is downloaded.', name);
+      ? trans.__('Uploaded: %1', name)
+      : trans.__('Downloaded: %1', name);
     const many = upload
       ? trans.__('%1 uploads are done.', done.length)
       : trans.__('%1 downloads are done.', done.length);
@@ -107,12 +107,12 @@ export class EndWatch implements IDisposable {
       return;
     }
     const { _trans: trans } = this;
-    const name = nameOf(first.path);
+    const name = transferName(first, trans);
     const reason = first.error ?? '';
     const one =
       first.direction === 'upload'
-        ? trans.__('%1 was not uploaded: %2', name, reason)
-        : trans.__('%1 was not downloaded: %2', name, reason);
+        ? trans.__('Not uploaded: %1. %2', name, reason)
+        : trans.__('Not downloaded: %1. %2', name, reason);
     const many = trans.__(
       '%1 transfers have failed. %2: %3',
       failed.length,

@@ -21,7 +21,7 @@ import { fileUploadIcon } from '@jupyterlab/ui-components';
 import { IDisposable } from '@lumino/disposable';
 
 import { isAvailable, TRANSLATION_DOMAIN } from '../server';
-import { IConnectionManager, ITransferManager } from '../tokens';
+import { IConnectionManager, ITransfer, ITransferManager } from '../tokens';
 import { askConflicts } from './conflicts';
 import { BrowserHooks } from './hooks';
 import { Listings } from './listings';
@@ -153,11 +153,10 @@ function hookAll(
       upload: (...args) => uploads.upload(...args),
       download: path =>
         transfers.download(path).catch((error: Error) => {
-          const text = trans.__(
-            '%1 was not downloaded: %2',
-            path,
-            error.message
-          );
+          if (transfers.transfers.some(one => hasFailed(one, path))) {
+            return;
+          }
+          const text = trans.__('Not downloaded: %1. %2', path, error.message);
           notices.failed(text, null);
         }),
       tellsUploads: () =>
@@ -206,6 +205,14 @@ function addUploadFolder(
     command: UPLOAD_FOLDER,
     category: trans.__('File Operations')
   });
+}
+
+/** The list shows why a download has failed, and a notice was given of it. */
+function hasFailed(
+  { direction, path, state }: ITransfer,
+  wanted: string
+): boolean {
+  return direction === 'download' && path === wanted && state === 'failed';
 }
 
 /** What `add` adds is there while transfers go over streams. */

@@ -15,5 +15,7 @@ export async function reveal(
   shell.activateById(browser.id);
   // Within the drive that it shows.
   await browser.model.cd(`/${directoryOf(path)}`);
-  await browser.selectItemByName(nameOf(path));
+  if (path !== '') {
+    await browser.selectItemByName(nameOf(path));
+  }
 }

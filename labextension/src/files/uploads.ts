@@ -4,6 +4,7 @@
  */
 import { TranslationBundle } from '@jupyterlab/translation';
 
+import { HubError } from '../protocol/errors';
 import { ITransferManager, IUploadItem, IUploadResult } from '../tokens';
 import { Decided, IQuestion } from './conflicts';
 import { ICollected } from './drop';
@@ -42,7 +43,10 @@ export class Uploads {
   /** Whether an upload into this directory, or into one above it, is under way: its end is told as a whole. */
   covers(path: string): boolean {
     return [...this._running].some(
-      ({ directory }) => directory === '' || path.startsWith(`${directory}/`)
+      ({ directory }) =>
+        directory === '' ||
+        path === directory ||
+        path.startsWith(`${directory}/`)
     );
   }
 
@@ -65,11 +69,15 @@ export class Uploads {
       if (result === null) {
         return null;
       }
-      const all = { ...result, failures: [...failures, ...result.failures] };
+      const rest = result.failures.filter(one => !this._isCancelled(one));
+      const all = { ...result, failures: [...failures, ...rest] };
       this._tell(all, items, directory, wishes, again);
       return all;
     } catch (error) {
       const { trans, notices } = this._options;
+      if (error instanceof HubError && error.code === 'cancelled') {
+        return null;
+      }
       const reason = error instanceof Error ? error.message : String(error);
       const text = trans.__('The upload has failed: %1', reason);
       notices.failed(text, items.length > 0 ? again(items) : null);
@@ -109,6 +117,14 @@ export class Uploads {
     }
   }
 
+  /** What a user has cancelled needs no telling. */
+  private _isCancelled({ message }: { message: string }): boolean {
+    return this._transfers.transfers.some(
+      ({ state, path }) =>
+        state === 'cancelled' && message === `${path} was cancelled.`
+    );
+  }
+
   private _tell(
     { paths, failures }: IUploadResult,
     items: readonly IUploadItem[],
@@ -117,19 +133,24 @@ export class Uploads {
     again: (items: readonly IUploadItem[]) => () => void
   ): void {
     const { trans, notices } = this._options;
-    const count = paths.length;
+    const prefix = directory === '' ? '' : `${directory}/`;
     if (failures.length === 0) {
-      if (!wishes.quiet && count > 0) {
+      const folders = new Set(
+        items
+          .filter(({ file }) => file === null)
+          .map(({ path }) => prefix + path)
+      );
+      const count = paths.filter(path => !folders.has(path)).length;
+      if (!wishes.quiet && paths.length > 0) {
         const first = nameOf(paths[0] ?? '');
         const text =
-          count === 1
+          paths.length === 1
             ? trans.__('%1 is uploaded.', first)
-            : trans.__('%1 files are uploaded.', count);
+            : trans._n('%1 file is uploaded.', '%1 files are uploaded.', count);
         notices.done(text, topOf(paths, directory));
       }
       return;
     }
-    const prefix = directory === '' ? '' : `${directory}/`;
     const failed = new Set(failures.map(({ path }) => path));
     const rest = items.filter(
       ({ path }) => failed.has(path) || failed.has(prefix + path)

@@ -25,7 +25,9 @@ function Row(props: {
       <span className="jp-WsHub-dot" aria-hidden="true" />
       <span className="jp-WsHub-name">{name}</span>
       <span className="jp-WsHub-state">{stateName(status.state, trans)}</span>
-      {details !== '' && <div className="jp-WsHub-details">{details}</div>}
+      {(details !== '' || !child) && (
+        <div className="jp-WsHub-details">{details}</div>
+      )}
     </li>
   );
 }
@@ -44,19 +46,18 @@ export function Connections(props: {
             status={model.status(service)}
             trans={trans}
           />
-          {model.connections(service).map(status => (
-            <Row
-              key={status.id}
-              name={
-                service === 'terminal'
-                  ? trans.__('Terminal %1', status.id)
-                  : trans.__('Stream %1', status.id?.slice(0, 8) ?? '')
-              }
-              status={status}
-              trans={trans}
-              child
-            />
-          ))}
+          {/* Streams come and go; each has its row among the transfers. */}
+          {(service === 'file-stream' ? [] : model.connections(service)).map(
+            status => (
+              <Row
+                key={status.id}
+                name={trans.__('Terminal %1', status.id)}
+                status={status}
+                trans={trans}
+                child
+              />
+            )
+          )}
         </React.Fragment>
       ))}
     </ul>

@@ -4,12 +4,14 @@
 import { ISignal, Signal } from '@lumino/signaling';
 import { IDisposable } from '@lumino/disposable';
 
+import { HubError } from '../protocol/errors';
 import {
   ConnectionState,
   IConnectionManager,
   IConnectionStatus,
   ITransfer,
   ITransferManager,
+  IUploadItem,
   Service
 } from '../tokens';
 
@@ -111,11 +113,17 @@ export class PanelModel implements IDisposable {
    * Let a transfer go on whose file the page may not read any more: the browser asks for permission where it can;
    * else `choose` lets the user choose the file again. Must be called by a click.
    */
-  goOn(id: string, choose: () => Promise<File | null>): void {
-    const provide = async () => {
-      const file = await choose();
-      if (file) {
-        await this._transfers.provide(id, file);
+  goOn(
+    id: string,
+    choose: () => Promise<File | readonly IUploadItem[] | null>
+  ): void {
+    const provide = async (error: Error) => {
+      if (!(error instanceof HubError) || error.code !== 'unsupported') {
+        throw error;
+      }
+      const chosen = await choose();
+      if (chosen) {
+        await this._transfers.provide(id, chosen);
       }
     };
     this._try(this._transfers.resume(id).catch(provide));

@@ -12,7 +12,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { collectDrop, collectFiles, ICollected } from '../files/drop';
-import { pickFile, pickFiles } from '../files/pick';
+import { pickFile, pickFiles, pickFolder } from '../files/pick';
 import { IFileActions } from '../files/tokens';
 import { isAvailable, SETTINGS_ID, TRANSLATION_DOMAIN } from '../server';
 import { IConnectionManager, ITransferManager } from '../tokens';
@@ -70,6 +70,16 @@ export const panel: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const items = async (picked: Promise<ICollected | null>) =>
+  (await picked)?.items ?? null;
+
+/** How what an upload needs is chosen again. */
+const PICKERS = {
+  file: pickFile,
+  files: () => items(pickFiles()),
+  folder: () => items(pickFolder())
+};
+
 /** What the panel's buttons do, and what is dropped on it. */
 function panelActions(files: IFileActions, model: PanelModel): IPanelActions {
   const upload = (collected: Promise<ICollected>) =>
@@ -88,6 +98,6 @@ function panelActions(files: IFileActions, model: PanelModel): IPanelActions {
     onUpload: chosen => upload(collectFiles(chosen)),
     onDrop: data => upload(collectDrop(data)),
     onReveal: files.reveal,
-    onFile: ({ id }) => model.goOn(id, pickFile)
+    onFile: ({ id }, what) => model.goOn(id, PICKERS[what])
   };
 }

@@ -23,8 +23,8 @@ export interface ITransferActions {
   onUpload: (files: File[]) => void;
   /** Show a path in the file browser; null where there is none. */
   onReveal: ((path: string) => void) | null;
-  /** Let a transfer go on whose file must be allowed, or chosen, again. */
-  onFile: (transfer: ITransfer) => void;
+  /** Let a transfer go on whose file, or files, must be allowed, or chosen, again. */
+  onFile: (transfer: ITransfer, what: 'file' | 'files' | 'folder') => void;
 }
 
 interface IProps {
@@ -133,6 +133,33 @@ function Buttons(props: IRowProps): JSX.Element {
   );
 }
 
+/** What lets an upload go on whose page was loaded anew. */
+function GoOn({ transfer, trans, actions }: IRowProps): JSX.Element | null {
+  if (transfer.state !== 'needs-file' || !transfer.here) {
+    return null;
+  }
+  const choices =
+    transfer.kind === 'tree'
+      ? ([
+          ['folder', trans.__('Choose the folder…')],
+          ['files', trans.__('Choose the files…')]
+        ] as const)
+      : ([['file', trans.__('Choose the file…')]] as const);
+  return (
+    <div className="jp-WsHub-goOn">
+      {choices.map(([what, label]) => (
+        <button
+          key={what}
+          className="jp-Button jp-mod-styled jp-mod-accept"
+          onClick={() => actions.onFile(transfer, what)}
+        >
+          {label}
+        </button>
+      ))}
+    </div>
+  );
+}
+
 function Failures({ transfer, trans }: IRowProps): JSX.Element | null {
   const { failures } = transfer;
   const more = failures.length - MOST_FAILURES;
@@ -158,7 +185,7 @@ function Failures({ transfer, trans }: IRowProps): JSX.Element | null {
 }
 
 function Row(props: IRowProps): JSX.Element {
-  const { transfer, trans, actions } = props;
+  const { transfer, trans } = props;
   const name = transferName(transfer, trans);
   const details = transferDetails(transfer, trans);
   const known = transfer.size > 0 || ENDED.has(transfer.state);
@@ -187,14 +214,7 @@ function Row(props: IRowProps): JSX.Element {
         )}
         {details}
       </div>
-      {transfer.state === 'needs-file' && transfer.here && (
-        <button
-          className="jp-Button jp-mod-styled jp-mod-accept jp-WsHub-goOn"
-          onClick={() => actions.onFile(transfer)}
-        >
-          {trans.__('Choose the file…')}
-        </button>
-      )}
+      <GoOn {...props} />
       <Failures {...props} />
     </li>
   );
@@ -225,7 +245,7 @@ export function Transfers(props: IProps): JSX.Element {
           {trans.__('Upload files…')}
         </button>
         <button
-          className="jp-Button jp-mod-styled jp-mod-reject jp-WsHub-clear"
+          className="jp-Button jp-mod-minimal jp-WsHub-clear"
           disabled={!model.hasEnded}
           onClick={() => model.clearEnded()}
         >

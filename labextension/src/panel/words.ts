@@ -104,13 +104,16 @@ export function timeLeft(ms: number | null, trans: TranslationBundle): string {
   return trans.__('%1 h %2 min left', hours, minutes % 60);
 }
 
-/** A transfer's name: its file's, or its directory's. */
+/** A transfer's name: its file's, or its directory's; of files that go together, their number and their directory's. */
 export function transferName(
   transfer: ITransfer,
   trans: TranslationBundle
 ): string {
-  const name = transfer.path.split('/').pop() ?? '';
-  return name === '' ? trans.__('the top folder') : name;
+  const { direction, kind, path, entries } = transfer;
+  const name = path.split('/').pop() || '/';
+  return kind === 'tree' && direction === 'upload'
+    ? trans._n('%1 item into %2', '%1 items into %2', entries, name)
+    : name;
 }
 
 /** How far a transfer is. */
@@ -118,7 +121,7 @@ function progress(transfer: ITransfer, trans: TranslationBundle): string {
   const { kind, written, size, entries, settled } = transfer;
   return kind === 'tree'
     ? trans.__(
-        '%1 of %2 files, %3 of %4',
+        '%1 of %2 items, %3 of %4',
         settled,
         entries,
         bytes(written),

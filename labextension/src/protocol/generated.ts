@@ -118,6 +118,18 @@ export type Checked = {
   existing: Array<Occupied>;
 };
 
+/** A saved state of a file, to which it can be restored. */
+export type Checkpoint = {
+  id: string;
+  last_modified: string;
+};
+
+/** A checkpoint of a file. */
+export type CheckpointParams = {
+  path: string;
+  id: string;
+};
+
 /** Who speaks: the client program's name and version, for logs and status. */
 export type ClientInfo = {
   name?: string;
@@ -155,6 +167,20 @@ export type Credit = {
   limit: number;
 };
 
+/**
+ * What has changed in a directory that is watched: new or changed entries, and names that are gone.
+ *
+ * `reset`: too much has changed to be told, or the directory itself has; list it again. `gone`: it is there no
+ * longer; if it comes back, that is a `reset`. Names that nobody has seen may be told to be gone.
+ */
+export type DirectoryChanged = {
+  path: string;
+  entries: Array<Entry>;
+  removed: Array<string>;
+  reset: boolean;
+  gone: boolean;
+};
+
 /** The end. For an upload: published under `path`. For a download: all bytes were sent; compare `root`. */
 export type Done = {
   type: 'done';
@@ -167,7 +193,12 @@ export type Done = {
   failed: number;
 };
 
-/** A file, notebook or directory, without its content. `size` is in bytes, null for directories. */
+/**
+ * A file, notebook or directory, without its content. `size` is in bytes, null for directories.
+ *
+ * `etag` is another one whenever the content may be; null for directories. `mtime_ms` is `last_modified` in
+ * milliseconds since 1970-01-01 UTC.
+ */
 export type Entry = {
   name: string;
   path: string;
@@ -177,6 +208,8 @@ export type Entry = {
   created: string;
   size: number | null;
   mimetype: string | null;
+  etag: string | null;
+  mtime_ms: number;
 };
 
 /** What became of an entry that was not simply put where it should go: it has another `path`, or an `error`. */
@@ -301,6 +334,22 @@ export type Limits = {
   topics: number;
 };
 
+/**
+ * What to list, and how. Names sort by the numbers in them, `type` groups directories, notebooks and files.
+ *
+ * `filter` is a part of the name, whatever the case, or a glob if it has one of `*?[`. `hidden` shows hidden files
+ * too, where the server allows that. `page_entries` is how many entries a page has at most; 0: as many as fit.
+ */
+export type ListDirectory = {
+  path: string;
+  sort?: 'modified' | 'name' | 'size' | 'type';
+  descending?: boolean;
+  directories_first?: boolean;
+  filter?: string | null;
+  hidden?: boolean;
+  page_entries?: number;
+};
+
 /** How many of the newest notifications. */
 export type ListParams = {
   limit?: number;
@@ -314,16 +363,16 @@ export type Listed = {
   notification: Notification;
 };
 
-/** A directory and what is in it, sorted by name. */
-export type Listing = {
-  path: string;
-  entries: Array<Entry>;
-};
-
 /** Replay of this topic is complete; what follows is new. */
 export type Live = {
   type: 'live';
   topic: string;
+};
+
+/** Make a directory; with `parents` also those that lead to it, and it may exist already. */
+export type MakeDirectory = {
+  path: string;
+  parents?: boolean;
 };
 
 /** From where to where. */
@@ -368,6 +417,33 @@ export type Occupied = {
   size: number;
   mtime_ms: number;
   etag: string;
+};
+
+/**
+ * A stretch of a sorted listing: entries from number `first` on, of `total`.
+ *
+ * What has vanished since the names were read is left out, so there may be fewer entries than numbers. Pages with the
+ * same `etag` are of the same names.
+ */
+export type Page = {
+  path: string;
+  first: number;
+  total: number;
+  entries: Array<Entry>;
+  etag: string;
+};
+
+/** Which stretch of a listing: `limit` entries from number `first` on, at most 200. */
+export type PageParams = {
+  path: string;
+  sort?: 'modified' | 'name' | 'size' | 'type';
+  descending?: boolean;
+  directories_first?: boolean;
+  filter?: string | null;
+  hidden?: boolean;
+  page_entries?: number;
+  first: number;
+  limit: number;
 };
 
 /** A path, relative to the server's root. */
@@ -471,7 +547,7 @@ export type RunningStatus = {
   gone: boolean;
 };
 
-/** What to write where. With `expect`, only if the file's `last_modified` is still that. */
+/** What to write where. With `expect`, only if the file's etag still is that, or if there is none for `absent`. */
 export type SaveParams = {
   path: string;
   content: unknown;
@@ -722,7 +798,17 @@ export interface Methods {
     params: Nothing;
     result: Rooms;
   };
-  /** Copy a file or directory. */
+  /** Make a checkpoint of a file; the one before it may be replaced. */
+  'files.checkpoint': {
+    params: PathParams;
+    result: Checkpoint;
+  };
+  /** List the checkpoints of a file. */
+  'files.checkpoints': {
+    params: PathParams;
+    result: Array<Checkpoint>;
+  };
+  /** Copy a file or directory to a path, or into a directory under a free name. */
   'files.copy': {
     params: MoveParams;
     result: Entry;
@@ -737,19 +823,39 @@ export interface Methods {
     params: PathParams;
     result: null;
   };
+  /** Forget a checkpoint. */
+  'files.delete_checkpoint': {
+    params: CheckpointParams;
+    result: null;
+  };
   /** Read a file or notebook. */
   'files.get': {
     params: GetParams;
     result: FileContent;
   };
-  /** List a directory. */
-  'files.list': {
-    params: PathParams;
-    result: Listing;
+  /** Make a directory. */
+  'files.mkdir': {
+    params: MakeDirectory;
+    result: Entry;
   };
-  /** Move or rename a file or directory. */
+  /** Move a file or directory into a directory, or to a path at which nothing is. */
+  'files.move': {
+    params: MoveParams;
+    result: Entry;
+  };
+  /** A stretch of a listing, for scrolling. */
+  'files.page': {
+    params: PageParams;
+    result: Page;
+  };
+  /** Move or rename a file or directory to a path at which nothing is. */
   'files.rename': {
     params: MoveParams;
+    result: Entry;
+  };
+  /** Bring a file back to a checkpoint. */
+  'files.restore': {
+    params: CheckpointParams;
     result: Entry;
   };
   /** Write a file or notebook, whole. */
@@ -821,6 +927,11 @@ export interface Methods {
 export type MethodName = keyof Methods;
 /** Every method whose reply comes in items. */
 export interface Streams {
+  /** List a directory, page after page; at least one, the first one at once. */
+  'files.list': {
+    params: ListDirectory;
+    item: Page;
+  };
 }
 export type StreamName = keyof Streams;
 /** Methods that may be sent again when it is not known whether they ran. */
@@ -829,8 +940,10 @@ export const IDEMPOTENT: ReadonlySet<string> = new Set([
   'chat.history',
   'chat.post',
   'chat.rooms',
+  'files.checkpoints',
   'files.get',
   'files.list',
+  'files.page',
   'files.stat',
   'notifications.list',
   'notifications.read',
@@ -850,6 +963,12 @@ export interface Topics {
       message: ChatMessage;
     };
     snapshot: History;
+  };
+  'files/*': {
+    events: {
+      changed: DirectoryChanged;
+    };
+    snapshot: Array<LatestValue>;
   };
   'notifications/all': {
     events: {

@@ -39,7 +39,7 @@ export abstract class StreamHalf {
     const message = decodeStreamMessage(text);
     switch (message.type) {
       case 'welcome':
-        require(!this._welcome, 'a second welcome');
+        insist(!this._welcome, 'a second welcome');
         this._welcome = message;
         this.welcomed(message);
         break;
@@ -52,7 +52,7 @@ export abstract class StreamHalf {
       case 'pong':
         break;
       default:
-        require(this._welcome !== null, `${message.type} before the welcome`);
+        insist(this._welcome !== null, `${message.type} before the welcome`);
         this.took(message);
     }
   }
@@ -143,11 +143,12 @@ export class UploadSender extends StreamHalf {
 
   protected welcomed(welcome: StreamWelcome): void {
     const { direction, byte_offset, limit } = welcome;
-    require(direction === 'upload', `a welcome to a ${direction}`);
+    insist(direction === 'upload', `a welcome to a ${direction}`);
     this.begins(welcome);
-    require(byte_offset >= 0 &&
-      byte_offset <=
-        this.total, `to go on at byte ${byte_offset} of ${this.total}`);
+    insist(
+      byte_offset >= 0 && byte_offset <= this.total,
+      `to go on at byte ${byte_offset} of ${this.total}`
+    );
     this._sent = this._written = byte_offset;
     this._limit = limit;
   }
@@ -167,13 +168,13 @@ export class UploadSender extends StreamHalf {
       this._limit = Math.max(this._limit, message.limit);
     } else if (message.type === 'ack') {
       const { written, received } = message;
-      require(written <= received &&
-        received <=
-          this
-            ._sent, `an ack of ${received} bytes, ${written} of them written, after ${this._sent}`);
+      insist(
+        written <= received && received <= this._sent,
+        `an ack of ${received} bytes, ${written} of them written, after ${this._sent}`
+      );
       this._written = Math.max(this._written, written);
     } else {
-      require(false, `${message.type} in an upload of a file`);
+      insist(false, `${message.type} in an upload of a file`);
     }
   }
 
@@ -240,7 +241,7 @@ export class TreeSender extends UploadSender {
   }
 
   protected override begins({ kind, entry, byte_offset }: StreamWelcome): void {
-    require(kind === 'tree', `a welcome to a ${kind}`);
+    insist(kind === 'tree', `a welcome to a ${kind}`);
     this._announced = this._settled = entry;
     // Entries that could not be read count no bytes: only the server knows after a reload what came.
     this.total = byte_offset;
@@ -248,9 +249,10 @@ export class TreeSender extends UploadSender {
 
   protected override took(message: StreamServerMessage): void {
     if (message.type === 'settled') {
-      require(message.entry <=
-        this
-          ._announced, `entry ${message.entry} settled of ${this._announced}`);
+      insist(
+        message.entry <= this._announced,
+        `entry ${message.entry} settled of ${this._announced}`
+      );
       this._settled = Math.max(this._settled, message.entry);
       this._results.push(...message.results);
     } else {
@@ -264,7 +266,7 @@ export class TreeSender extends UploadSender {
 }
 
 /** The server MUST do what the protocol says. */
-export function require(holds: boolean, what: string): void {
+export function insist(holds: boolean, what: string): void {
   if (!holds) {
     throw HubError.of('bad_frame', `The server's stream is wrong: ${what}.`);
   }

@@ -4,7 +4,7 @@
 import { decodeChunk, encodeStreamMessage } from './codec';
 import { HubError } from './errors';
 import { StreamServerMessage, StreamWelcome, WINDOW_BYTES } from './generated';
-import { require, StreamHalf } from './transfer';
+import { insist, StreamHalf } from './transfer';
 
 /** A new limit is told when it is worth a frame: a part of the window. */
 const PART = 4;
@@ -39,7 +39,7 @@ export class DownloadReceiver extends StreamHalf {
    * @throws HubError `bad_frame`, `wrong_offset`, `too_big`: the server breaks the protocol.
    */
   data(frame: ArrayBuffer): Uint8Array {
-    require(this.welcome !== null, 'data before the welcome');
+    insist(this.welcome !== null, 'data before the welcome');
     const { byteOffset, payload } = decodeChunk(frame);
     if (byteOffset !== this._have) {
       throw HubError.of(
@@ -48,8 +48,8 @@ export class DownloadReceiver extends StreamHalf {
       );
     }
     const end = byteOffset + payload.length;
-    require(end <= this._limit, `byte ${end} without credit`);
-    require(end <= (this._size ?? 0), `more than ${this._size} bytes`);
+    insist(end <= this._limit, `byte ${end} without credit`);
+    insist(end <= (this._size ?? 0), `more than ${this._size} bytes`);
     this._have = end;
     return payload;
   }
@@ -66,9 +66,11 @@ export class DownloadReceiver extends StreamHalf {
 
   protected welcomed(welcome: StreamWelcome): void {
     const { direction, byte_offset, size } = welcome;
-    require(direction === 'download', `a welcome to an ${direction}`);
-    require(byte_offset ===
-      this._have, `byte ${byte_offset}, and ${this._have} is next`);
+    insist(direction === 'download', `a welcome to an ${direction}`);
+    insist(
+      byte_offset === this._have,
+      `byte ${byte_offset}, and ${this._have} is next`
+    );
     if (this._size !== null && size !== this._size) {
       throw HubError.of(
         'source_changed',

@@ -112,6 +112,8 @@ export class RealServer {
         cwd: REPOSITORY,
         env: {
           ...process.env,
+          // This tree's server half, and not one that is installed elsewhere.
+          PYTHONPATH: REPOSITORY,
           JUPYTER_DATA_DIR: join(base, 'data'),
           JUPYTER_CONFIG_DIR: join(base, 'config'),
           JUPYTER_RUNTIME_DIR: join(base, 'runtime'),

@@ -135,14 +135,8 @@ export class StubConnections implements IConnectionManager {
 
 /** A transfer manager whose transfers a test sets. */
 export class StubTransfers implements ITransferManager {
-  readonly changed: Signal<ITransferManager, void> = new Signal<
-    ITransferManager,
-    void
-  >(this);
-  readonly ended: Signal<ITransferManager, ITransfer> = new Signal<
-    ITransferManager,
-    ITransfer
-  >(this);
+  readonly changed: Signal<ITransferManager, void> = new Signal(this);
+  readonly ended: Signal<ITransferManager, ITransfer> = new Signal(this);
   transfers: ITransfer[] = [];
   /** What was called, as `method id`. */
   readonly calls: string[] = [];

@@ -1,9 +1,14 @@
 /**
- * A connection manager on a server in memory that takes uploads, and files to upload.
+ * A transfer manager on a server in memory that takes uploads, and files to upload.
  */
-import { ConnectionManager } from '../connections/manager';
 import { BlockDigest } from '../connections/digest';
-import { Upload } from '../connections/upload';
+import { ConnectionManager } from '../connections/manager';
+import { StreamStatus } from '../connections/fileStream';
+import { OpenSocket } from '../connections/streamLine';
+import { IDownloadPage } from '../connections/downloads';
+import { TransferManager } from '../connections/transfers';
+import { TransferStatus } from '../protocol/generated';
+import { ITransfer, IUploadItem } from '../tokens';
 import { FakeServer } from './fakeServer';
 import { FakeUploads } from './fakeUploads';
 import { settingsWith, until, watch } from './tools';
@@ -21,9 +26,10 @@ export class FakeFile {
 
   constructor(
     readonly size: number,
-    readonly name = 'data.bin'
+    readonly name = 'data.bin',
+    seed = 31
   ) {
-    this.data = Uint8Array.from({ length: size }, (_, n) => (n * 31) % 251);
+    this.data = Uint8Array.from({ length: size }, (_, n) => (n * seed) % 251);
   }
 
   /** As what the browser gives. */
@@ -48,21 +54,68 @@ export class FakeFile {
   }
 }
 
+/** A file as an item of an upload. */
+export function itemOf(file: FakeFile, path = file.name): IUploadItem {
+  return { path, file: file.file };
+}
+
+/** A page that asks nobody. */
+const NO_PAGE: IDownloadPage = {
+  pick: async () => null,
+  fetch: () => undefined
+};
+
 export class UploadRig {
   readonly server = new FakeServer();
   readonly uploads = new FakeUploads(this.server);
   readonly manager: ConnectionManager;
+  readonly transfers: TransferManager;
+  /** Every state that a transfer was seen in, in order. */
+  readonly states = new Map<string, string[]>();
+  readonly ended: ITransfer[] = [];
   /** Bytes that went through the digest of the client, and of the server at the end. */
   hashed = 0;
 
-  constructor() {
+  constructor(page: IDownloadPage = NO_PAGE) {
+    jest.spyOn(console, 'warn').mockImplementation(() => undefined);
     this.manager = new ConnectionManager({
       settings: settingsWith(),
       version: '1',
       available: true,
       connect: this.server.connect,
-      ask: async () => 'retry'
+      ask: async () => this.verdict
     });
+    this.transfers = this.newPage(page);
+  }
+
+  /** What the server thinks of the user. */
+  verdict: 'retry' | 'unauthenticated' = 'retry';
+
+  /** A transfer manager as a page has that was just loaded. */
+  newPage(page: IDownloadPage = NO_PAGE): TransferManager {
+    const transfers = new TransferManager({
+      connections: this.manager,
+      settings: settingsWith(),
+      spawn: () => {
+        throw new Error('There are no workers here.');
+      },
+      open: this.open,
+      page
+    });
+    transfers.changed.connect(() => this._note(transfers));
+    transfers.ended.connect((_, one) => this.ended.push(one));
+    return transfers;
+  }
+
+  /** Opens sockets to the server in memory by their addresses. */
+  readonly open: OpenSocket = (url, subprotocol, events) => {
+    const path = new URL(url).pathname.split('/ws/')[1]!.split('/');
+    return this.server.connect(path, subprotocol, events);
+  };
+
+  /** The server tells of a transfer. */
+  tell(more: Partial<TransferStatus> & { op: string }): void {
+    this.server.publish('transfers/me', statusOf(more), 'transfer');
   }
 
   /** Count what is hashed from now on. */
@@ -77,17 +130,51 @@ export class UploadRig {
       update.call(this, data);
     });
   }
+
+  dispose(): void {
+    this.transfers.dispose();
+    this.manager.dispose();
+  }
+
+  private _note(transfers: TransferManager): void {
+    for (const { id, state } of transfers.transfers) {
+      const seen = this.states.get(id) ?? [];
+      const isNew = seen[seen.length - 1] !== state;
+      this.states.set(id, isNew ? [...seen, state] : seen);
+    }
+  }
 }
+
+/** What the server tells of a transfer. */
+export function statusOf(
+  more: Partial<TransferStatus> & { op: string }
+): TransferStatus {
+  return {
+    ...{ direction: 'upload', path: 'a', size: 0, byte_offset: 0 },
+    ...{ state: 'waiting', error: null, gone: false, kind: 'file' },
+    ...{ entries: 0, settled: 0, failed: 0, warning: null, created_ms: 1 },
+    ...more
+  };
+}
+
+const { lost } = StreamStatus.prototype;
 
 /** An upload that has begun. */
 export function startUpload(rig: UploadRig, file: FakeFile) {
   const progress: number[] = [];
   const pauses: string[] = [];
-  const upload = new Upload(rig.manager, file.file, `d/${file.name}`, {
-    onProgress: written => progress.push(written),
-    onPause: reason => pauses.push(reason)
+  const end = watch(rig.transfers.upload([itemOf(file)], 'd'));
+  const transfer = rig.transfers.transfers[rig.transfers.transfers.length - 1]!;
+  rig.transfers.changed.connect(() => progress.push(transfer.written));
+  jest.spyOn(StreamStatus.prototype, 'lost').mockImplementation(function (
+    this: StreamStatus,
+    final,
+    reason
+  ) {
+    pauses.push(reason);
+    lost.call(this, final, reason);
   });
-  return { upload, progress, pauses, end: watch(upload.run()) };
+  return { progress, pauses, end, transfer };
 }
 
 /** An upload whose end is waited for. */

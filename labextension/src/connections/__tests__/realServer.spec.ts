@@ -1,5 +1,4 @@
-import { createHash, randomBytes } from 'crypto';
-import { readFileSync, writeFileSync } from 'fs';
+import { writeFileSync } from 'fs';
 import { join } from 'path';
 
 import { TerminalConnection } from '@jupyterlab/services/lib/terminal/default';
@@ -9,7 +8,6 @@ import { openTerminal } from '../../testing/realTerminal';
 import { watch } from '../../testing/tools';
 import { terminalWebSocket } from '../../terminals/manager';
 import { ConnectionManager } from '../manager';
-import { Upload } from '../upload';
 
 jest.setTimeout(60_000);
 
@@ -27,9 +25,6 @@ function connect(token?: string): ConnectionManager {
   managers.push(manager);
   return manager;
 }
-
-const sha256 = (data: Uint8Array) =>
-  createHash('sha256').update(data).digest('hex');
 
 beforeAll(async () => {
   server = await RealServer.start();
@@ -50,8 +45,11 @@ afterEach(() => {
 describe('Messages with a real server', () => {
   it('list a directory', async () => {
     writeFileSync(join(server.root, 'ä.txt'), 'x');
-    const { entries } = await connect().request('files.list', { path: '' });
-    expect(entries).toContainEqual(
+    const names: Array<{ name: string; size: number | null }> = [];
+    for await (const page of connect().stream('files.list', { path: '' })) {
+      names.push(...page.entries);
+    }
+    expect(names).toContainEqual(
       expect.objectContaining({ name: 'ä.txt', size: 1 })
     );
   });
@@ -149,62 +147,6 @@ describe('Messages with a real server', () => {
     await eventually('it is refused', () => end.settled);
     expect(end.error?.code).toBe('unauthenticated');
     expect(manager.getConnectionStatus('main').state).toBe('failed');
-  });
-});
-
-describe('An upload to a real server', () => {
-  const start = (data: Uint8Array, name: string) => {
-    const manager = connect();
-    const [progress, pauses]: [number[], string[]] = [[], []];
-    const upload = new Upload(manager, new File([data], name), name, {
-      onProgress: written => progress.push(written),
-      onPause: reason => pauses.push(reason)
-    });
-    return { manager, progress, pauses, done: upload.run() };
-  };
-
-  it('arrives whole, under a free name', async () => {
-    const data = randomBytes(5_000_000);
-    const first = start(data, 'up.bin');
-    expect(await first.done).toBe('up.bin');
-    const second = await start(randomBytes(10), 'up.bin').done;
-    expect(second).not.toBe('up.bin');
-    expect(sha256(readFileSync(join(server.root, 'up.bin')))).toBe(
-      sha256(data)
-    );
-    expect(readFileSync(join(server.root, second)).length).toBe(10);
-    expect(first.progress[first.progress.length - 1]).toBe(5_000_000);
-    expect(first.manager.getConnectionStatus('file-stream').state).toBe('idle');
-  });
-
-  it('may be empty', async () => {
-    expect(await start(new Uint8Array(0), 'empty.bin').done).toBe('empty.bin');
-    expect(readFileSync(join(server.root, 'empty.bin')).length).toBe(0);
-  });
-
-  it('goes on after breaks', async () => {
-    const data = randomBytes(24_000_000);
-    const { done, progress, pauses } = start(data, 'broken.bin');
-    let next = 6_000_000;
-    const breaking = setInterval(() => {
-      const last = progress[progress.length - 1] ?? 0;
-      if (last >= next) {
-        next = last + 6_000_000;
-        sockets
-          .filter(
-            one =>
-              one.url.includes('/file-stream/') &&
-              one.readyState === WebSocket.OPEN
-          )
-          .forEach(one => one.terminate());
-      }
-    }, 1);
-    expect(await done).toBe('broken.bin');
-    clearInterval(breaking);
-    expect(pauses.length).toBeGreaterThan(0);
-    expect(sha256(readFileSync(join(server.root, 'broken.bin')))).toBe(
-      sha256(data)
-    );
   });
 });
 

@@ -1,27 +1,19 @@
 import { errorInfo, Refusal } from '../../testing/fakeTopics';
 import { pass, until, watch } from '../../testing/tools';
-import { FakeFile, UploadRig } from '../../testing/uploadRig';
+import { FakeFile, itemOf, UploadRig } from '../../testing/uploadRig';
 import { ITransfer } from '../../tokens';
 import { BlockDigest } from '../digest';
-import { TransferManager } from '../transfers';
+import type { TransferManager } from '../transfers';
 
 let rig: UploadRig;
 let transfers: TransferManager;
-/** Every state that a transfer was seen in, in order. */
-let states: Map<string, string[]>;
 
-function note(): void {
-  for (const { id, state } of transfers.transfers) {
-    const seen = states.get(id) ?? [];
-    states.set(id, seen[seen.length - 1] === state ? seen : [...seen, state]);
-  }
-}
-
-const one = (id: string): ITransfer =>
-  transfers.transfers.find(transfer => transfer.id === id)!;
+/** The n-th transfer, from 1. */
+const one = (n: number): ITransfer => transfers.transfers[n - 1]!;
+const statesOf = (n: number) => rig.states.get(one(n).id);
 
 const upload = (name: string, size = 300_000) =>
-  watch(transfers.upload(new FakeFile(size, name).file, 'd'));
+  watch(transfers.upload([itemOf(new FakeFile(size, name))], 'd'));
 
 /** Make all uploads stop at a tenth of a megabyte. */
 function hold(): void {
@@ -57,13 +49,11 @@ beforeAll(async () => {
 beforeEach(() => {
   jest.useFakeTimers();
   rig = new UploadRig();
-  transfers = new TransferManager(rig.manager);
-  states = new Map();
-  transfers.changed.connect(note);
+  transfers = rig.transfers;
 });
 
 afterEach(() => {
-  rig.manager.dispose();
+  rig.dispose();
   jest.restoreAllMocks();
   jest.useRealTimers();
 });
@@ -71,25 +61,28 @@ afterEach(() => {
 describe('The transfers of a tab', () => {
   it('show an upload from its start to its end', async () => {
     const end = upload('a.bin');
-    expect(one('1')).toMatchObject({
+    expect(one(1)).toMatchObject({
       path: 'd/a.bin',
       size: 300_000,
       written: 0,
       error: null
     });
     await until('it has ended', () => end.settled);
-    expect(end.value).toBe('d/a.bin (published)');
-    expect(one('1')).toMatchObject({
+    expect(end.value).toEqual({
+      paths: ['d/a.bin (published)'],
+      failures: []
+    });
+    expect(one(1)).toMatchObject({
       path: 'd/a.bin (published)',
       state: 'done',
       written: 300_000
     });
-    expect(states.get('1')).toEqual(['waiting', 'running', 'done']);
+    expect(statesOf(1)).toEqual(['waiting', 'running', 'committing', 'done']);
   });
 
   it('may go to the root, and have the same name', async () => {
     const files = [new FakeFile(5), new FakeFile(5)];
-    const ends = files.map(({ file }) => watch(transfers.upload(file, '')));
+    const ends = files.map(file => watch(transfers.upload([itemOf(file)], '')));
     await until('both have ended', () => ends.every(end => end.settled));
     expect(rig.uploads.operations.map(({ params }) => params.path)).toEqual([
       'data.bin',
@@ -150,8 +143,8 @@ describe('The transfers of a tab', () => {
     const end = upload('a', 5_000_000);
     await pass(4000);
     // A window per round trip, and the round trip takes 100 ms.
-    expect(one('1').rate).toBeGreaterThan(400_000);
-    expect(one('1').rate).toBeLessThan(1_100_000);
+    expect(one(1).rate).toBeGreaterThan(400_000);
+    expect(one(1).rate).toBeLessThan(1_100_000);
     rig.server.latencyMs = 1;
     await until('it has ended', () => end.settled);
   });
@@ -162,19 +155,20 @@ describe('The transfers of a tab', () => {
     await held(1);
     rig.uploads.streams[0]?.cut();
     await pass(1);
-    expect(one('1')).toMatchObject({
-      state: 'paused',
+    expect(one(1)).toMatchObject({
+      state: 'waiting',
       rate: 0,
       error: expect.any(String)
     });
     rig.uploads.holdsCredit = false;
     await until('it has ended', () => end.settled);
-    expect(one('1')).toMatchObject({ state: 'done', error: null });
-    expect(states.get('1')).toEqual([
+    expect(one(1)).toMatchObject({ state: 'done', error: null });
+    expect(statesOf(1)).toEqual([
       'waiting',
       'running',
-      'paused',
+      'waiting',
       'running',
+      'committing',
       'done'
     ]);
   });
@@ -196,7 +190,7 @@ describe('The transfers of a tab', () => {
       'failed',
       'done'
     ]);
-    expect(one('1').error).toBe('It is too big.');
+    expect(one(1).error).toBe('It is too big.');
     expect(ends[0]?.error?.code).toBe('too_big');
   });
 });
@@ -206,11 +200,11 @@ describe('Cancelling a transfer', () => {
     hold();
     const ends = [...'abcd'].map(name => upload(name));
     await held(3);
-    await Promise.all([transfers.cancel('1'), pass(100)]);
+    await Promise.all([transfers.cancel(one(1).id), pass(100)]);
     await until('it has ended', () => ends[0]!.settled);
-    expect(ends[0]?.error?.code).toBe('cancelled');
+    expect(ends[0]?.value?.paths).toEqual([]);
     await held(4);
-    expect([one('1').state, one('4').state]).toEqual(['cancelled', 'running']);
+    expect([one(1).state, one(4).state]).toEqual(['cancelled', 'running']);
     expect(rig.uploads.operations[0]?.state).toBe('cancelled');
     release();
     await until('all have ended', () => ends.every(end => end.settled));
@@ -220,8 +214,8 @@ describe('Cancelling a transfer', () => {
     hold();
     const ends = [...'abcd'].map(name => upload(name));
     await held(3);
-    await transfers.cancel('4');
-    expect(one('4').state).toBe('cancelled');
+    await transfers.cancel(one(4).id);
+    expect(one(4).state).toBe('cancelled');
     release();
     await until('all have ended', () => ends.every(end => end.settled));
     expect(ends[3]?.error?.code).toBe('cancelled');
@@ -230,13 +224,10 @@ describe('Cancelling a transfer', () => {
 
   it('that has just begun holds', async () => {
     const end = upload('a');
-    void transfers.cancel('1');
+    void transfers.cancel(one(1).id);
     await until('it has ended', () => end.settled);
     await pass(1000);
-    expect([one('1').state, end.error?.code]).toEqual([
-      'cancelled',
-      'cancelled'
-    ]);
+    expect([one(1).state, end.settled]).toEqual(['cancelled', true]);
     expect(rig.uploads.operations.map(({ state }) => state)).not.toContain(
       'done'
     );
@@ -245,13 +236,10 @@ describe('Cancelling a transfer', () => {
   it('that is just being made holds', async () => {
     const end = upload('a');
     await until('it is made', () => rig.uploads.operations.length === 1);
-    void transfers.cancel('1');
+    void transfers.cancel(one(1).id);
     await until('it has ended', () => end.settled);
     await pass(1000);
-    expect([one('1').state, end.error?.code]).toEqual([
-      'cancelled',
-      'cancelled'
-    ]);
+    expect([one(1).state, end.settled]).toEqual(['cancelled', true]);
     expect(rig.uploads.last.state).toBe('cancelled');
   });
 
@@ -260,9 +248,9 @@ describe('Cancelling a transfer', () => {
     rig.uploads.tellsCancel = false;
     const end = upload('a');
     await held(1);
-    const cancelled = watch(transfers.cancel('1'));
+    const cancelled = watch(transfers.cancel(one(1).id));
     await until('it has ended', () => end.settled && cancelled.settled);
-    expect(one('1').state).toBe('cancelled');
+    expect(one(1).state).toBe('cancelled');
   });
 
   it('that broke off leaves nothing in the status of connections', async () => {
@@ -274,7 +262,7 @@ describe('Cancelling a transfer', () => {
     expect(rig.manager.getConnectionStatus('file-stream').state).toBe(
       'disconnected'
     );
-    void transfers.cancel('1');
+    void transfers.cancel(one(1).id);
     await until('it has ended', () => end.settled);
     await pass(1000);
     expect(rig.manager.getConnectionStatus('file-stream').state).toBe('idle');
@@ -283,8 +271,8 @@ describe('Cancelling a transfer', () => {
   it('that is over, or that nobody knows, does nothing', async () => {
     const end = upload('a');
     await until('it has ended', () => end.settled);
-    await transfers.cancel('1');
+    await transfers.cancel(one(1).id);
     await transfers.cancel('99');
-    expect(one('1').state).toBe('done');
+    expect(one(1).state).toBe('done');
   });
 });

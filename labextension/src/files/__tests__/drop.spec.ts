@@ -56,20 +56,24 @@ describe('A drop', () => {
     expect(failures).toEqual([]);
   });
 
-  it('keeps the handles that the browser gives, also within folders', async () => {
+  it('keeps the handles that the browser gives: of files, and one for all that is in a folder', async () => {
     const handle = fileHandle('a');
-    const inner = fileHandle('b');
-    const folder = directoryHandle('top', [inner, directoryHandle('e', [])]);
+    const folder = directoryHandle('top', [
+      fileHandle('b'),
+      directoryHandle('e', []),
+      directoryHandle('sub', [fileHandle('c')])
+    ]);
     const { items } = await collectDrop(
       dropOf([
         itemOf({ entry: fileEntry('a'), handle }),
         itemOf({ entry: directoryEntry('top', []), handle: folder })
       ])
     );
-    expect(items.map(one => [one.path, one.handle])).toEqual([
-      ['a', handle],
-      ['top/b', inner],
-      ['top/e', undefined]
+    expect(items.map(one => [one.path, one.handle, one.base])).toEqual([
+      ['a', handle, undefined],
+      ['top/b', undefined, folder],
+      ['top/e', undefined, undefined],
+      ['top/sub/c', undefined, folder]
     ]);
     expect(items[0]?.file?.name).toBe('a');
   });

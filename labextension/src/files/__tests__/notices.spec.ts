@@ -69,8 +69,8 @@ describe('The end of a transfer', () => {
     end({ state: 'done', path: 'x/a' });
     end({ state: 'done', path: 'x/b', direction: 'download' });
     expect(done).toEqual([
-      ['a is uploaded.', 'x/a'],
-      ['b is downloaded.', null]
+      ['Uploaded: a', 'x/a'],
+      ['Downloaded: b', null]
     ]);
   });
 
@@ -94,7 +94,7 @@ describe('The end of a transfer', () => {
     end({ state: 'cancelled', path: 'b' }, { state: 'done', path: 'a' });
     expect([done, failed]).toEqual([[], []]);
     end({ state: 'done', path: 'a', direction: 'download' });
-    expect(done).toEqual([['a is downloaded.', null]]);
+    expect(done).toEqual([['Downloaded: a', null]]);
   });
 
   it('is not told after it was disposed', () => {

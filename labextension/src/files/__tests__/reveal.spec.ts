@@ -6,7 +6,8 @@ import { reveal } from '../reveal';
 describe('Showing where a file is', () => {
   it.each([
     ['a/b/c', ['show browser', 'cd /a/b', 'select c']],
-    ['c', ['show browser', 'cd /', 'select c']]
+    ['c', ['show browser', 'cd /', 'select c']],
+    ['', ['show browser', 'cd /']]
   ])('opens its directory: %p', async (path, expected) => {
     const done: string[] = [];
     const shell = { activateById: (id: string) => done.push(`show ${id}`) };

@@ -1,6 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { StubTransfers } from '../../testing/stubs';
+import { HubError } from '../../protocol/errors';
+import { StubTransfers, transferOf } from '../../testing/stubs';
 import { IUploadItem, IUploadResult } from '../../tokens';
 import { Decided, IQuestion } from '../conflicts';
 import { Uploads } from '../uploads';
@@ -159,17 +160,29 @@ describe('An upload', () => {
     expect(failed.length).toBe(1);
   });
 
+  it('that was cancelled needs no telling', async () => {
+    result = {
+      paths: ['data/a'],
+      failures: [{ path: 'b', message: 'data/b was cancelled.' }]
+    };
+    transfers.transfers = [transferOf({ path: 'data/b', state: 'cancelled' })];
+    await uploads.upload(found('a', 'b'), 'data');
+    result = HubError.of('cancelled', 'data/b was cancelled.');
+    await uploads.upload(found('b'), 'data');
+    expect([failed, done.length]).toEqual([[], 1]);
+  });
+
   it('covers what is under its directory, while it is under way', async () => {
     let covered: boolean[] = [];
     const { upload } = transfers;
     transfers.upload = async (...args) => {
-      covered = ['data/a', 'data/x/a', 'database/a', 'a'].map(path =>
+      covered = ['data/a', 'data/x/a', 'data', 'database/a', 'a'].map(path =>
         uploads.covers(path)
       );
       return upload.apply(transfers, args);
     };
     await uploads.upload(found('a'), 'data');
-    expect(covered).toEqual([true, true, false, false]);
+    expect(covered).toEqual([true, true, true, false, false]);
     expect(uploads.covers('data/a')).toBe(false);
   });
 });

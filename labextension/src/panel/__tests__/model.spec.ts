@@ -4,6 +4,7 @@ import {
   StubTransfers,
   transferOf
 } from '../../testing/stubs';
+import { HubError } from '../../protocol/errors';
 import { ConnectionState, IConnectionStatus, Service } from '../../tokens';
 import { PanelModel, SERVICES } from '../model';
 
@@ -147,7 +148,8 @@ describe('The model of the panel', () => {
       ['resume 1'],
       0
     ]);
-    transfers.resume = () => Promise.reject(new Error('no handle'));
+    transfers.resume = () =>
+      Promise.reject(HubError.of('unsupported', 'no handle'));
     model.goOn('2', choose);
     await settled();
     expect(transfers.calls).toEqual(['resume 1', 'provide 2 x']);
@@ -155,6 +157,10 @@ describe('The model of the panel', () => {
     model.goOn('3', choose);
     await settled();
     expect([transfers.calls.length, errors]).toEqual([2, []]);
+    transfers.resume = () => Promise.reject(HubError.of('forbidden', 'No.'));
+    model.goOn('4', choose);
+    await settled();
+    expect([choose.mock.calls.length, errors]).toEqual([2, ['No.']]);
   });
 
   it('listens no longer when it is disposed', () => {

@@ -54,7 +54,7 @@ beforeEach(async () => {
     onChoose: () => void asked.push('choose'),
     onUpload: files => void asked.push(`upload ${files.length}`),
     onReveal: path => void asked.push(`reveal ${path}`),
-    onFile: ({ id }) => void asked.push(`file ${id}`),
+    onFile: ({ id }, what) => void asked.push(`${what} ${id}`),
     onDrop: () => void asked.push('drop')
   });
   Widget.attach(panel, document.body);
@@ -77,6 +77,14 @@ describe('A transfer in the panel', () => {
     [{ state: 'paused', here: false }, ['Cancel the upload of a']],
     [{ state: 'committing' }, ['Cancel the upload of a']],
     [{ state: 'needs-file' }, ['Cancel the upload of a', 'Choose the file…']],
+    [
+      { state: 'needs-file', kind: 'tree', entries: 5 },
+      [
+        'Cancel the upload of 5 items into a',
+        'Choose the folder…',
+        'Choose the files…'
+      ]
+    ],
     [{ state: 'needs-file', here: false }, ['Cancel the upload of a']],
     [
       { state: 'done' },

@@ -141,7 +141,7 @@ describe('What stands under a transfer', () => {
       settled: 120
     });
     expect(transferDetails(transfer, trans)).toBe(
-      '120 of 500 files, 500 kB of 2 MB'
+      '120 of 500 items, 500 kB of 2 MB'
     );
   });
 
@@ -174,9 +174,14 @@ describe('The name of a transfer', () => {
   it.each([
     ['a/b.bin', 'b.bin'],
     ['b.bin', 'b.bin'],
-    ['', 'the top folder']
+    ['', '/']
   ])('to %p is %p', (path, name) => {
     expect(transferName(transferOf({ path }), trans)).toBe(name);
+  });
+
+  it('of many files has their number', () => {
+    const tree = transferOf({ kind: 'tree', path: 'a/b', entries: 500 });
+    expect(transferName(tree, trans)).toBe('500 items into b');
   });
 });
 

@@ -1,0 +1,201 @@
+"""The upload of one file: policies, what changes until it is published, and what a crash in between leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from jupyter_ws_hub.protocol.codes import Code
+from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES, Done
+from jupyter_ws_hub.transfers.disk import Validator
+from jupyter_ws_hub.transfers.operation import UploadPlan
+from jupyter_ws_hub.transfers.store import TransferStore
+from tests.support.client import root_of, until
+from tests.support.fakes import fake_peer
+
+from .test_store import FakeFiles, FakeWire, clock, files, make_store, store
+from .uploader import DATA, Uploader, begun, upload
+
+__all__ = ["clock", "files", "make_store", "store"]  # the fixtures
+
+
+# What goes well
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1])
+async def test_a_file_of_any_size_arrives_with_one_save_event(
+    store: TransferStore, files: FakeFiles, size: int
+) -> None:
+    data = os.urandom(size)
+    client = await upload(store, size=size)
+    done = await client.whole(data)
+    assert isinstance(done, Done)
+    etag = Validator.of(os.stat(files.root / "a.bin")).etag
+    assert done == Done("a.bin", size, root_of(data), etag)
+    assert client.wire.closed == (1000, "done")
+    assert files.read("a.bin") == data
+    assert files.names() == ["a.bin"]
+    assert files.events == ["a.bin"]
+    assert (client.op.state, client.op.byte_offset) == ("done", size)
+
+
+# Policies
+
+
+async def test_a_target_that_appears_meanwhile_is_left_and_the_client_is_told(
+    store: TransferStore, files: FakeFiles
+) -> None:
+    client = await begun(store, DATA)
+    files.write("a.bin", b"theirs")
+    await client.finish(DATA)
+    assert (client.error.code, client.wire.closed[0]) == ("exists", Code.EXISTS)
+    assert client.op.state == "failed"
+    assert files.names() == ["a.bin"]
+    assert files.read("a.bin") == b"theirs"
+    assert files.events == []
+
+
+async def test_overwrite_and_rename_do_what_they_say(store: TransferStore, files: FakeFiles) -> None:
+    files.write("a.bin", b"old")
+    renamed = await (await upload(store, UploadPlan("rename"))).whole(DATA)
+    assert (renamed.path, files.read("a.bin")) == ("a-1.bin", b"old")
+    replaced = await (await upload(store, UploadPlan("overwrite"))).whole(DATA)
+    assert (replaced.path, files.read("a.bin")) == ("a.bin", DATA)
+    assert files.events == ["a-1.bin", "a.bin"]
+
+
+# What the client does wrong
+
+
+async def test_a_digest_that_does_not_match_publishes_nothing(store: TransferStore, files: FakeFiles) -> None:
+    files.write("a.bin", b"old")
+    client = await begun(store, DATA, UploadPlan("overwrite"))
+    await client.finish(DATA, root_of(b"something else"))
+    assert client.error.code == "digest_mismatch"
+    assert client.error.details == {"expected": root_of(b"something else"), "received": root_of(DATA)}
+    assert (files.read("a.bin"), files.names()) == (b"old", ["a.bin"])
+    assert client.op.state == "failed"
+    again = await Uploader(store, client.op).hello()
+    assert again.error.code == "digest_mismatch"
+
+
+async def test_no_space_at_the_very_end_pauses_too(
+    store: TransferStore, files: FakeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(os, "fsync", full)
+    client = await upload(store)
+    await client.whole(DATA)
+    assert (client.error.code, client.op.state) == ("no_space", "paused")
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert isinstance(await Uploader(store, client.op).whole(DATA), Done)
+    assert files.names() == ["a.bin"]
+
+
+def vanish(files: FakeFiles) -> None:
+    shutil.rmtree(files.root)
+
+
+def become_a_file(files: FakeFiles) -> None:
+    vanish(files)
+    files.root.write_bytes(b"a file now")
+
+
+def become_a_directory(files: FakeFiles) -> None:
+    (files.root / "a.bin").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [(vanish, "not_found"), (become_a_file, "not_found"), (become_a_directory, "invalid")]
+)
+async def test_a_place_that_changes_meanwhile_ends_the_upload_with_its_error(
+    store: TransferStore, files: FakeFiles, change: Callable[[FakeFiles], None], code: str
+) -> None:
+    client = await begun(store, DATA, UploadPlan("overwrite"))
+    change(files)
+    await client.finish(DATA)
+    assert (client.error.code, client.op.state) == (code, "failed")
+    assert files.events == []
+
+
+async def test_a_permission_revoked_between_start_and_commit_publishes_nothing(
+    store: TransferStore, files: FakeFiles
+) -> None:
+    denied: set[tuple[str, str]] = set()
+    client = await begun(store, DATA, peer=fake_peer(denied=denied))
+    denied.add(("write", "contents"))
+    await client.finish(DATA)
+    assert (client.error.code, client.op.state, files.names()) == ("forbidden", "failed", [])
+
+
+async def test_a_post_save_hook_that_fails_is_a_warning(store: TransferStore, files: FakeFiles) -> None:
+    files.warning = "the hook failed"
+    client = await upload(store)
+    done = await client.whole(DATA)
+    assert isinstance(done, Done)
+    assert (done.warning, client.op.state, files.events) == ("the hook failed", "done", ["a.bin"])
+    assert files.read("a.bin") == DATA
+
+
+async def test_a_failure_that_nobody_foresaw_does_not_leave_the_upload_committing(
+    store: TransferStore, files: FakeFiles
+) -> None:
+    async def fail(name: str, path: str) -> None:
+        raise ValueError("a bug in somebody's contents manager")
+
+    client = await begun(store, DATA)
+    files.hook = fail
+    await asyncio.gather(client.finish(DATA), return_exceptions=True)  # tornado logs it and closes the socket
+    await client.stream.closed()
+    assert client.op.state in ("paused", "failed")
+    await store.cancel(client.op)
+
+
+async def test_a_modification_time_that_cannot_be_is_told(store: TransferStore) -> None:
+    client = await upload(store, UploadPlan("fail", None, 1e27))
+    await client.whole(DATA)
+    assert client.error.retryable is False
+
+
+async def test_a_client_that_is_gone_when_it_is_done_gets_the_answer_on_its_next_stream(
+    store: TransferStore, files: FakeFiles
+) -> None:
+    wire = FakeWire()
+    client = Uploader(store, (await upload(store)).op, wire)
+    await (await client.hello()).send(DATA)
+    wire.closed = (1006, "gone")
+    await client.finish(DATA)
+    await client.stream.closed()
+    again = await Uploader(store, client.op).hello()
+    assert isinstance(again.last, Done)
+    assert files.events == ["a.bin"]
+
+
+async def test_a_stream_opened_during_the_commit_waits_for_its_end(store: TransferStore, files: FakeFiles) -> None:
+    client = await begun(store, DATA)
+    committing, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pause(name: str, path: str) -> None:
+        if name == "after_save":
+            committing.set()
+            await go_on.wait()
+
+    files.hook = pause
+    finishing = asyncio.create_task(client.finish(DATA))
+    await committing.wait()
+    second = Uploader(store, client.op)
+    opening = asyncio.create_task(second.hello())
+    await until(lambda: client.wire.closed, "the first stream to be told")
+    go_on.set()
+    await asyncio.gather(finishing, opening)
+    assert isinstance(second.last, Done)
+    assert files.events == ["a.bin"]
