@@ -32,21 +32,34 @@ async def write_from(connection: Any, run: Run, fill: Callable[[], memoryview]) 
                 return True
             if (lent := stream.lend()) is not None:
                 # Cancelled or not: the thread goes on to write, and nobody else may before it is done.
-                await asyncio.shield(asyncio.ensure_future(_write_by_thread(stream, lent, run, fill)))
-                return True
+                return await _to_its_end(asyncio.ensure_future(_write_by_thread(stream, lent, run, fill)))
             await stream.write(b"")
     except StreamClosedError:
         pass
     return False
 
 
-async def _write_by_thread(stream: LentStream, lent: socket.socket, run: Run, fill: Callable[[], memoryview]) -> None:
-    """Let a thread write until nothing is left or the socket takes no more; the loop sends what is left then."""
+async def _to_its_end(writing: asyncio.Future[bool]) -> bool:
+    try:
+        return await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        writing.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody asks any more
+        raise
+
+
+async def _write_by_thread(stream: LentStream, lent: socket.socket, run: Run, fill: Callable[[], memoryview]) -> bool:
+    """Let a thread write until nothing is left or the socket takes no more; the loop sends what is left then.
+
+    False if the socket is gone.
+    """
     rest = memoryview(b"")
     try:
         rest = await run(_write, lent, fill)
     finally:
-        stream.give_back(rest)
+        still_there = not stream.closed()
+        if still_there:
+            stream.give_back(rest)
+    return still_there
 
 
 def _write(lent: socket.socket, fill: Callable[[], memoryview]) -> memoryview:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jupyter_ws_hub.protocol.codec import encode_chunk
+from jupyter_ws_hub.protocol.codec import MAX_CHUNK_PAYLOAD_BYTES, encode_chunk
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.transfer import WINDOW_BYTES, Credit, Done, StreamAck, StreamError
 from jupyter_ws_hub.transfers.store import TransferStore
