@@ -51,6 +51,8 @@ def disk_error(error: OSError, path: str) -> HubError:
     return HubError(Code.INTERNAL, f"The server's disk failed for {path!r}: {reason}.")
 
 
+MS_NS: Final = 1_000_000
+
 _SYNC_FILE_RANGE: Final = getattr(ctypes.CDLL(None), "sync_file_range", None) if sys.platform == "linux" else None
 _SYNC_FILE_RANGE_WRITE: Final = 2
 

@@ -19,7 +19,7 @@ from ..protocol.transfer import ABSENT, DigestName, EntryResult, IfExists, TreeE
 from . import publish
 from .digest import file_root
 from .directories import Directories
-from .disk import begin_writing, disk_error
+from .disk import MS_NS, begin_writing, disk_error
 from .operation import Putting
 from .partial import PARTIAL_SUFFIX
 from .places import parts_of
@@ -203,7 +203,7 @@ class TreeWriter:
         if entry.type == "directory":
             self._directories.open(entry.path)
             if entry.mtime_ms is not None:
-                self._mtimes[entry.path] = entry.mtime_ms * _MS_NS
+                self._mtimes[entry.path] = entry.mtime_ms * MS_NS
             outcomes[number] = Outcome(number, entry, entry.path)
             return
         data = b"".join(arrived.parts)
@@ -231,7 +231,7 @@ class TreeWriter:
         if file.policy == "overwrite":
             publish.keep_attributes(file.descriptor, file.place, status.st_mode & 0o777, file.policy)
         if entry.mtime_ms is not None:
-            os.utime(file.descriptor, ns=(entry.mtime_ms * _MS_NS, entry.mtime_ms * _MS_NS))
+            os.utime(file.descriptor, ns=(entry.mtime_ms * MS_NS, entry.mtime_ms * MS_NS))
 
     def _publish(self, file: _Written, outcomes: dict[int, Outcome]) -> None:
         entry, number, place = file.arrived.entry, file.arrived.number, file.place
