@@ -31,13 +31,21 @@ async def write_from(connection: Any, run: Run, fill: Callable[[], memoryview]) 
                 await stream.write(await run(fill))
                 return True
             if (lent := stream.lend()) is not None:
+                writing = asyncio.create_task(_write_by_thread(stream, lent, run, fill))
+                writing.add_done_callback(_looked_at)
                 # Cancelled or not: the thread goes on to write, and nobody else may before it is done.
-                await asyncio.shield(asyncio.ensure_future(_write_by_thread(stream, lent, run, fill)))
+                await asyncio.shield(writing)
                 return True
             await stream.write(b"")
     except StreamClosedError:
         pass
     return False
+
+
+def _looked_at(task: asyncio.Task[None]) -> None:
+    """If nobody waits for it any more, nobody need be told how it went."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _write_by_thread(stream: LentStream, lent: socket.socket, run: Run, fill: Callable[[], memoryview]) -> None:
