@@ -55,7 +55,8 @@ class FilesAdapter(ManagerAccess):
 
     async def release(self, path: str) -> None:
         """See LocalFiles."""
-        await asyncio.to_thread(self._spool.release, path)
+        if self.remote is not None:
+            await asyncio.to_thread(self._spool.release, path)
 
     async def directory(self, path: str) -> Path:
         """See LocalFiles."""

@@ -41,12 +41,10 @@ class Remote(msgspec.Struct, frozen=True):
     @property
     def mtime_ns(self) -> int | None:
         """When it was modified, as exactly as the server says."""
-        if self.mtime_ms is not None:
-            return self.mtime_ms * MS_NS
         try:
             moment = datetime.fromisoformat(self.last_modified.replace("Z", "+00:00"))
         except ValueError:
-            return None
+            return None if self.mtime_ms is None else self.mtime_ms * MS_NS
         return round(moment.timestamp() * 1_000_000) * 1000
 
 

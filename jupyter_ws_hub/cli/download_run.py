@@ -84,6 +84,7 @@ class Downloads:
         move = self._tree if wanted.remote.is_directory else self._file
         for attempt in range(ANEW):
             made = await self._create(wanted, part, bar)
+            bar.size(made.size)
             try:
                 return await move(wanted, part, made, bar)
             except Anew:
@@ -151,7 +152,7 @@ class Downloads:
         except FileExistsError:
             raise HubError(Code.EXISTS, EXISTS) from None
         part.end()
-        self.moved_bytes += made.size
+        self.moved_bytes += made.size - have
         if put is None:
             self._report.skipped += 1
             self._job.display.line(f"skipped {wanted.target}: it is there already")
@@ -180,7 +181,7 @@ class Downloads:
         finally:
             await asyncio.to_thread(sink.close)
         part.end()
-        self.moved_bytes += made.size
+        self.moved_bytes += made.size - begun.byte_offset
         report.files, report.skipped = report.files + files, report.skipped + skipped
         for name, reason in failures:
             report.fail(name, HubError(Code.EXISTS, reason) if reason == EXISTS else reason)

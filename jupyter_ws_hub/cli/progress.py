@@ -38,6 +38,9 @@ def plain(text: str) -> str:
 class Bar(Protocol):
     """One thing that moves."""
 
+    def size(self, size: int) -> None:
+        """It is as large as that: of a folder of the server it is not known at first."""
+
     def at(self, byte_offset: int) -> None:
         """How far it has come."""
 
@@ -91,6 +94,9 @@ class _Quiet:
 
 
 class _NoBar:
+    def size(self, size: int) -> None:
+        pass
+
     def at(self, byte_offset: int) -> None:
         pass
 
@@ -172,6 +178,9 @@ class _RichBar:
         self._name = escape(plain(name if len(name) <= 40 else f"…{name[-39:]}").replace("\n", "?"))
         self._task = progress.add_task(self._name, total=size)
         self._at = 0
+
+    def size(self, size: int) -> None:
+        self._progress.update(self._task, total=size)
 
     def at(self, byte_offset: int) -> None:
         if byte_offset != self._at:

@@ -69,7 +69,8 @@ async def upload(job: Job, sources: Sequence[str], remote: str, state: UploadSta
     report, clock = Report(), Clock()
     for failure in plan.failures:
         report.fail(*failure)
-    job.display.total(plan.total_bytes)
+    if len(plan.large) + bool(plan.tree) > 1:
+        job.display.total(plan.total_bytes)
     uploads = Uploads(job, plan, state, report)
     await uploads.run()
     told = f"{report.files} of {plan.files} files uploaded, {clock.rate(uploads.moved_bytes)}"

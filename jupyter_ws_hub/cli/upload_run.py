@@ -93,7 +93,8 @@ class Uploads:
         self._state.remember(key, Remembered(op))
         link = TransferLink(self._job.server, op, bar.notice)
         try:
-            done = await link.run(FileUpload(source, link, bar.at).drive)
+            upload = FileUpload(source, link, bar.at)
+            done = await link.run(upload.drive)
         except PrefixDiffers:
             self._state.forget(key)
             await cancel(self._job, op)
@@ -110,6 +111,7 @@ class Uploads:
             raise
         self._state.forget(key)
         self._done(source, target, done)
+        self.moved_bytes += done.size - (done.size if upload.began_at is None else upload.began_at)
         return True
 
     async def _create(self, source: FileSource, target: str, bar: Bar) -> str:
@@ -126,7 +128,6 @@ class Uploads:
 
     def _done(self, source: FileSource, target: str, done: Done) -> None:
         self._report.files += 1
-        self.moved_bytes += done.size
         renamed = f" as {done.path}" if done.path != target else ""
         self._job.display.line(f"uploaded {source.path}{renamed} ({in_words(done.size)})")
         if done.warning:

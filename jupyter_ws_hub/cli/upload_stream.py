@@ -50,6 +50,8 @@ class _Upload:
         self._on_progress = on_progress
         self._woken = asyncio.Event()
         self._welcome: StreamWelcome | None = None
+        self.began_at: int | None = None
+        """The byte at which the first stream went on: what lies before was there already."""
 
     async def drive(self, socket: ClientConnection) -> Done:
         """See `TransferLink.run`."""
@@ -70,6 +72,7 @@ class _Upload:
         news = self._machine.receive(message, asyncio.get_running_loop().time())
         if isinstance(news, StreamWelcome):
             self._welcome = news
+            self.began_at = news.byte_offset if self.began_at is None else self.began_at
         elif isinstance(news, Settled):
             self._settled(news)
         if self._machine.written != before:

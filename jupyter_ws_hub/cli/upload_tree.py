@@ -69,7 +69,8 @@ class TreeRun:
             source = TreeSource(entries, job.digest)
             link = TransferLink(job.server, op, bar.notice)
             try:
-                done = await link.run(TreeUpload(source, link, bar.at, results.settled).drive)
+                upload = TreeUpload(source, link, bar.at, results.settled)
+                done = await link.run(upload.drive)
             except HubError as error:
                 self._state.forget(key)
                 if known is None or error.code not in GONE or attempt == ANEW - 1:
@@ -79,7 +80,7 @@ class TreeRun:
                 self._state.forget(key)
                 self._tell_left_out(left_out)
                 results.tell(done, source.unread, self._report, job)
-                self.moved_bytes += done.size
+                self.moved_bytes += done.size - (done.size if upload.began_at is None else upload.began_at)
                 return
             finally:
                 await asyncio.to_thread(source.close)

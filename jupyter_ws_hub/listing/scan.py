@@ -46,9 +46,10 @@ class Rules:
     def select(self, names: list[str]) -> list[str]:
         """Those that are listed, if what they name is."""
         suffixes, plain, hides, wanted = self._suffixes, self._names, self._hides, self._wanted
-        names = [name for name in names if not (name.endswith(suffixes) or name in plain)]
-        if not self.hidden:
-            names = [name for name in names if name[0] != "."]
+        if self.hidden:
+            names = [name for name in names if not (name.endswith(suffixes) or name in plain)]
+        else:
+            names = [name for name in names if not (name[0] == "." or name.endswith(suffixes) or name in plain)]
         if hides is not None:
             names = [name for name in names if not hides(name)]
         if wanted is not None:
@@ -68,6 +69,7 @@ class Looker:
         self.directory = directory
         self._rules = rules
         self._mime = mime
+        self._guessed: dict[str, str | None] = {}
         self._descriptor = os.open(directory.os_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
@@ -82,8 +84,11 @@ class Looker:
         """What is listed, in no order: directories, and files with notebooks."""
         with os.scandir(self._descriptor) as found:
             entries = list(found)
-        files = self._rules.select([entry.name for entry in entries if entry.is_file(follow_symlinks=False)])
-        others = [entry.name for entry in entries if not entry.is_file(follow_symlinks=False)]
+        files = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+        others: list[str] = []
+        if len(files) < len(entries):
+            others = [entry.name for entry in entries if not entry.is_file(follow_symlinks=False)]
+        files = self._rules.select(files)
         directories: list[str] = []
         for name in self._rules.select(others):
             try:
@@ -153,10 +158,19 @@ class Looker:
             last_modified=modified,
             created=modified if born == status.st_mtime else timestamp(born),
             size=None if is_directory else status.st_size,
-            mimetype=None if is_directory or kind == "notebook" else self._mime.guess(name),
+            mimetype=None if is_directory or kind == "notebook" else self._guess(name),
             etag=None if is_directory else self._etag(name, status),
             mtime_ms=status.st_mtime_ns // 1_000_000,
         )
+
+    def _guess(self, name: str) -> str | None:
+        """The MIME type: one for all names that are the same from their first dot on, unless they begin with it."""
+        stem, _, ending = name.partition(".")
+        if not stem:
+            return self._mime.guess(name)
+        if ending not in self._guessed:
+            self._guessed[ending] = self._mime.guess(name)
+        return self._guessed[ending]
 
     def _etag(self, name: str, status: os.stat_result) -> str | None:
         if stat.S_ISLNK(status.st_mode):
@@ -175,6 +189,6 @@ def etag_of(status: os.stat_result) -> str:
 def timestamp(seconds: float) -> str:
     """A time as models have it."""
     try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+        return datetime.fromtimestamp(seconds, UTC).isoformat()[: -len("+00:00")] + "Z"
     except (ValueError, OverflowError, OSError):  # some file systems have impossible times
         return EPOCH

@@ -99,7 +99,7 @@ class FileSource:
 
     def read_into(self, views: Sequence[memoryview]) -> None:
         """See Source."""
-        left = list(views)
+        left = [view for view in views if view]
         while left:
             try:
                 count = os.preadv(self._descriptor, left, self._at)

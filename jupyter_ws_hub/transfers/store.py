@@ -222,7 +222,7 @@ class TransferStore:
         """A stream has ended, and writes nothing more."""
         if operation.stream is not stream:
             return
-        operation.stream = None
+        operation.stream = operation.peer = None
         if operation.state == "running":
             operation.state = "paused"
         await self.changed(operation, force=True)
@@ -240,7 +240,9 @@ class TransferStore:
             if operation.state not in ENDED:
                 operation.state, operation.error, operation.held = "paused", error, True
 
-        await self._edit(operation, change)
+        async with operation.lock:  # no stream begins meanwhile
+            await self._edit(operation, change)
+        await self._take_away(operation, error)  # one that has begun just before
         await self.changed(operation, force=True)
 
     async def resume(self, operation: Operation) -> None:
@@ -251,7 +253,8 @@ class TransferStore:
                 operation.state, operation.error, operation.held = "waiting", None, False
 
         if operation.held:
-            await self._edit(operation, change)
+            async with operation.lock:
+                await self._edit(operation, change)
             await self.changed(operation, force=True)
 
     async def cancel(self, operation: Operation) -> None:
@@ -375,7 +378,8 @@ class TransferStore:
             operation = await self.find(operation.id, operation.principal)
             if operation.state not in ENDED and now_s - operation.touched_s > self.settings.keep_idle_s:
                 error = HubError(Code.NOT_FOUND, "The transfer was left alone for too long.")
-                await self.fail(operation, error)
+                async with operation.lock:
+                    await self.fail(operation, error)
         except HubError as error:
             self.runtime.logger.warning("The transfer of %s has not been ended: %s", operation.path, error)
 

@@ -54,7 +54,8 @@ def test_on_a_terminal_there_are_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     with make_display(quiet=False) as display:
         display.total(2_000_000)
-        bar = display.bar("dir/[red]\x1b]0;evil\x07", 2_000_000)
+        bar = display.bar("dir/[red]\x1b]0;evil\x07", 0)
+        bar.size(2_000_000)
         bar.at(1_000_000)
         bar.notice("no [connection]")
         display.line("a [line]")

@@ -73,7 +73,9 @@ def make_folder(folder: Path) -> Path:
         path = folder / ("deep" if number % 2 else ".") / name
         path.write_bytes(random.Random(number).randbytes(number * 1000))
         os.utime(path, ns=(0, 1_600_000_000_123_000_000 + number * 10**9))
-    (folder / "deep" / "er" / "large.bin").write_bytes(random.Random(1).randbytes(3_000_000))
+    large = folder / "deep" / "er" / "large.bin"
+    large.write_bytes(random.Random(1).randbytes(3_000_000))
+    os.utime(large, ns=(0, 1_600_000_000_456_000_000))
     return folder
 
 

@@ -110,8 +110,8 @@ def test_a_partial_file_of_which_nothing_was_written_down_is_made_again(target: 
 def test_what_is_no_file_any_more_is_gone(target: Path, left: Path) -> None:
     descriptors = len(os.listdir("/proc/self/fd"))
     left.unlink()
-    makes: list[Callable[[], object]] = [lambda: None, left.mkdir, lambda: os.mkfifo(left)]
-    for make in [*makes, lambda: left.symlink_to(target)]:
+    makes: list[Callable[[], object]] = [int, left.mkdir, lambda: os.mkfifo(left), lambda: left.symlink_to(target)]
+    for make in makes:
         make()
         with pytest.raises(HubError) as caught:
             PartialFile(target, upload(target), left)

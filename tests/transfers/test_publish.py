@@ -60,12 +60,8 @@ def test_a_free_name_is_taken_by_the_file_itself(tmp_path: Path, place: Place, p
 @pytest.mark.parametrize("thing", ["file", "directory", "link"])
 def test_what_has_the_name_stays(tmp_path: Path, place: Place, thing: str) -> None:
     its, target = identity(tmp_path / ".part"), tmp_path / "a.txt"
-    make: dict[str, Callable[[], None]] = {
-        "file": target.touch,
-        "directory": target.mkdir,
-        "link": lambda: target.symlink_to("nowhere"),
-    }
-    make[thing]()
+    makes: dict[str, Callable[[], None]] = {"file": target.touch, "directory": target.mkdir}
+    makes.get(thing, lambda: target.symlink_to("nowhere"))()
     for policy in ("fail", "skip"):
         with pytest.raises(HubError) as caught:
             publish.publish(".part", place, policy)

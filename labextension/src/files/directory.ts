@@ -4,10 +4,15 @@
 import { Contents } from '@jupyterlab/services';
 import { IDisposable } from '@lumino/disposable';
 
+import { DirectoryChanged, Entry } from '../protocol/generated';
 import { IConnectionManager } from '../tokens';
 import { toDirectory, toListed, toModel } from './models';
 import { nameOf } from './place';
-import { IDirectoryChanged, IEntry } from './wire';
+
+/** After this the stock path is taken; milliseconds. */
+const LIST_MS = 20_000;
+/** Up to so many entries are simply listed again where something may have changed; else their names are compared. */
+const SMALL = 1000;
 
 /** The topic of a directory's changes. */
 export function topicOf(path: string): `files/${string}` {
@@ -116,16 +121,17 @@ export class WatchedDirectory implements IDisposable {
       // The reason why the directory cannot be listed is told by the loop.
       self.catch(() => undefined);
       let etag: string | null = null;
-      for await (const page of this._manager.stream('files.list', {
-        path,
-        hidden: true
-      })) {
-        for (const entry of page.entries as IEntry[]) {
+      for await (const page of this._manager.stream(
+        'files.list',
+        { path, hidden: true },
+        { timeoutMs: LIST_MS }
+      )) {
+        for (const entry of page.entries) {
           entries.set(entry.name, toModel(entry));
         }
         etag = page.etag;
       }
-      const directory = (await self) as IEntry;
+      const directory = await self;
       if (version < this._known) {
         return;
       }
@@ -145,22 +151,29 @@ export class WatchedDirectory implements IDisposable {
     this._isLive = true;
     await this._listing?.done.catch(() => undefined);
     const known = this._unsure;
-    if (known === null || this.isDisposed) {
-      return;
-    }
-    this._unsure = null;
-    const { path } = this;
-    const now = await this._manager
-      .request('files.page', { path, hidden: true, first: 0, limit: 1 })
-      .then(({ etag }) => etag as string | null)
-      .catch(() => null);
-    if (now !== known) {
-      this.invalidate();
-      this._changed();
+    if (known !== null && this._isLive && !this.isDisposed) {
+      this._unsure = null;
+      if ((this._entries?.size ?? 0) <= SMALL) {
+        this.invalidate();
+        await this._list().catch(() => undefined);
+        this._changed();
+      } else if ((await this._etag()) !== known) {
+        this.invalidate();
+        this._changed();
+      }
     }
   }
 
-  private _onChanged(change: IDirectoryChanged): void {
+  /** A name for the names in the directory; null where it cannot be had. */
+  private _etag(): Promise<string | null> {
+    const { path } = this;
+    return this._manager
+      .request('files.page', { path, hidden: true, first: 0, limit: 1 })
+      .then(page => page.etag)
+      .catch(() => null);
+  }
+
+  private _onChanged(change: DirectoryChanged): void {
     if (change.reset || change.gone) {
       this.invalidate();
     } else {
@@ -182,7 +195,7 @@ export class WatchedDirectory implements IDisposable {
   }
 
   private readonly _watch: IDisposable;
-  private _self: IEntry | null = null;
+  private _self: Entry | null = null;
   private _entries: Map<string, Contents.IModel> | null = null;
   /** Hidden files are shown, of whose changes the server does not tell: nothing is kept. */
   private _hidden = false;

@@ -3,10 +3,10 @@
  */
 import { Contents } from '@jupyterlab/services';
 
-import { IEntry } from './wire';
+import { Entry } from '../protocol/generated';
 
 /** A file or directory without its content. */
-export function toModel(entry: IEntry): Contents.IModel {
+export function toModel(entry: Entry): Contents.IModel {
   const { name, path, type, writable, created, last_modified } = entry;
   const model = {
     name,
@@ -29,7 +29,7 @@ export function toModel(entry: IEntry): Contents.IModel {
 
 /** A directory with what is in it. */
 export function toDirectory(
-  directory: IEntry,
+  directory: Entry,
   content: readonly Contents.IModel[]
 ): Contents.IModel {
   return { ...toModel(directory), format: 'json', content: [...content] };

@@ -4,7 +4,7 @@
 import { IDisposable } from '@lumino/disposable';
 
 import { HubError } from '../protocol/errors';
-import { IEntry } from '../files/wire';
+import { Entry } from '../protocol/generated';
 import { ISubscriber } from '../tokens';
 import { statusOf, StubConnections } from './stubs';
 
@@ -12,7 +12,7 @@ import { statusOf, StubConnections } from './stubs';
 const PAGE = 2;
 
 /** An entry with what matters to a test. */
-export function entryOf(path: string, more: Partial<IEntry> = {}): IEntry {
+export function entryOf(path: string, more: Partial<Entry> = {}): Entry {
   return {
     name: path.split('/').pop() ?? '',
     path,
@@ -22,13 +22,15 @@ export function entryOf(path: string, more: Partial<IEntry> = {}): IEntry {
     created: '2026-01-02T03:04:05Z',
     size: 3,
     mimetype: 'text/plain',
+    etag: 'e',
+    mtime_ms: 0,
     ...more
   };
 }
 
 export class FakeListings extends StubConnections {
   /** The directories, by path. */
-  readonly directories = new Map<string, IEntry[]>();
+  readonly directories = new Map<string, Entry[]>();
   /** What was asked for, as `list a`. */
   readonly asked: string[] = [];
   /** The subscribers, by topic. */
@@ -58,7 +60,7 @@ export class FakeListings extends StubConnections {
   change(
     path: string,
     more: {
-      entries?: IEntry[];
+      entries?: Entry[];
       removed?: string[];
       reset?: boolean;
       gone?: boolean;
@@ -123,7 +125,7 @@ export class FakeListings extends StubConnections {
     });
   }
 
-  private _etag(entries: readonly IEntry[]): string {
+  private _etag(entries: readonly Entry[]): string {
     return JSON.stringify(entries);
   }
 

@@ -1,0 +1,302 @@
+"""Random walks of uploads to a real server over a bad network; what must hold is looked at after each step.
+
+After any sequence of cuts at any byte, deaths and restarts of the server, pauses, second streams, wrong offsets, wrong
+digests and bytes too many there is either the whole new file or what was there before, and an upload that has not ended
+can be brought to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from jupyter_ws_hub.protocol import transfer
+from jupyter_ws_hub.protocol.codec import encode_chunk
+from jupyter_ws_hub.protocol.codes import Code
+from jupyter_ws_hub.protocol.errors import HubError
+from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES, Done
+
+from .address import NET_ERRORS, Address
+from .client import HubClient
+from .file_client import AlreadyDone, FileClient
+from .proxy import Fault, FaultProxy, How, Way
+from .server import RealServer
+
+Policy: TypeAlias = Literal["fail", "overwrite", "rename"]
+FileEnd: TypeAlias = Literal["finish", "kill", "cancel", "wrong"]
+ATTEMPTS = 40
+PASSING = {Code.SUPERSEDED, Code.SHUTTING_DOWN, Code.BUSY}
+"""Errors after which a client goes on with a new stream; `wrong_offset` and `too_big` are those that it asks for."""
+LEFT_OPEN = 12
+"""Descriptors that a server may have more than at its start: its database, its log, its loop."""
+
+
+def sizes(chance: random.Random) -> int:
+    """Nothing, little, exact blocks and one byte beside them, and more than one window."""
+    return chance.choice([0, 1, 70_000, BLOCK_BYTES, BLOCK_BYTES + 1, 2 * BLOCK_BYTES, 9_000_000])
+
+
+class Storm:
+    """One server, one proxy before it, and a source of chance."""
+
+    def __init__(self, server: RealServer, proxy: FaultProxy, seed: int) -> None:
+        """The server runs."""
+        self.server, self.proxy, self.chance = server, proxy, random.Random(seed)
+        self.done: Counter[str] = Counter()
+        """How often what was done to uploads, and how they ended."""
+        self.descriptors = server.descriptors
+
+    async def ask(self, method: str, **params: Any) -> Any:
+        """A request on /ws, not over the bad network."""
+        async with HubClient(Address.of(self.server)) as hub:
+            return await hub.request(f"transfers.{method}", params)
+
+    @property
+    def address(self) -> Address:
+        """The server's, behind the proxy."""
+        return Address.of(self.server, self.proxy.port)
+
+    def bad_network(self, about_bytes: int) -> None:
+        """The next connections end somewhere, in some way."""
+        after, up = self.chance.randrange(1, about_bytes + 2000), self.chance.random() < 0.7
+        way = Way(cut_after=after if up else self.chance.randrange(1, 3000))
+        how: How = self.chance.choice(["rst", "fin"])
+        self.proxy.fault = Fault(up=way if up else Way(), down=Way() if up else way, how=how)
+
+    def good_network(self) -> None:
+        """Nothing is cut any more."""
+        self.proxy.fault = Fault()
+
+    async def kill(self, during: Awaitable[Any] | None = None) -> None:
+        """Kill the server at a random moment of something, and start it again."""
+        task = asyncio.ensure_future(during) if during is not None else None
+        await asyncio.sleep(self.chance.choice([0, 0.005, 0.02, 0.05, 0.1]))
+        self.server.kill()
+        if task is not None:
+            await asyncio.wait([task])
+            self.expect(task.exception())
+        await asyncio.to_thread(self.server.start)
+        self.done["kill"] += 1
+
+    def expect(self, error: BaseException | None) -> None:
+        """Raise what neither a bad network nor a takeover explains."""
+        if error is None or isinstance(error, NET_ERRORS):
+            return
+        if not isinstance(error, HubError) or error.code not in PASSING | {Code.CANCELLED, Code.PAUSED}:
+            raise error
+
+    async def insist(self, work: Callable[[], Awaitable[Done]]) -> Done:
+        """Go on over every break."""
+        for _ in range(ATTEMPTS):
+            try:
+                return await work()
+            except NET_ERRORS:
+                continue
+            except HubError as error:
+                self.expect(error)
+                await asyncio.sleep((error.retry_after_ms or 20) / 1000)
+        raise AssertionError("it never came to an end")
+
+    def hidden(self) -> list[Path]:
+        """Partial files."""
+        return list(self.server.root.rglob(".~*"))
+
+    def check_end(self) -> None:
+        """Nothing is left of uploads that have ended."""
+        assert self.hidden() == []
+        journal = self.server.data / "ws_hub" / "transfers"
+        half_written = [path.name for path in journal.iterdir() if path.suffix == ".new"]
+        assert len(half_written) <= self.done["kill"], "a death leaves one record at most, which is removed after a day"
+        assert "Traceback" not in self.server.log_text, self.server.log_text[-4000:]
+
+
+class FileWalk:
+    """One file's upload."""
+
+    def __init__(self, storm: Storm, number: int) -> None:
+        """Choose a size, a policy and what was there before."""
+        self.storm, self.chance = storm, storm.chance
+        self.name = f"file{number}.bin"
+        self.data = self.chance.randbytes(sizes(self.chance))
+        self.policy: Policy = self.chance.choice(["fail", "overwrite", "rename"])
+        self.old = None if self.policy == "fail" else b"old"
+        self.new_name = f"file{number}-1.bin" if self.policy == "rename" else self.name
+        self.op = ""
+        self.ended: str | None = None
+
+    @property
+    def root(self) -> Path:
+        """Where files go."""
+        return self.storm.server.root
+
+    def client(self) -> FileClient:
+        """A client over the bad network."""
+        return FileClient(self.storm.address, self.op)
+
+    def look(self) -> bool:
+        """Whether the new file is there, whole; the old one is whole until then."""
+        found = {name: self.root / name for name in {self.name, self.new_name} if (self.root / name).exists()}
+        new = found.get(self.new_name)
+        is_new = new is not None and sha256(new.read_bytes()) == sha256(self.data) and self.new_name in found
+        if self.old is not None and not (is_new and self.policy == "overwrite"):
+            assert (self.root / self.name).read_bytes() == self.old
+        if not is_new:
+            assert set(found) == ({self.name} if self.old is not None else set())
+        return is_new
+
+    async def run(self, actions: int, end: FileEnd) -> None:
+        """Some steps, and the end, if it has not come before."""
+        if self.old is not None:
+            (self.root / self.name).write_bytes(self.old)
+        made = await self.storm.ask(
+            "create", direction="upload", path=self.name, size=len(self.data), if_exists=self.policy
+        )
+        self.op = made["op"]
+        steps = [self.cut, self.cut, self.stop, self.stop, self.pause, self.wrong_offset, self.too_much, self.two]
+        for _ in range(actions):
+            if self.ended is None:
+                step = self.chance.choice(steps)
+                self.storm.done[step.__name__] += 1
+                await step()
+                self.look()
+        if self.ended is None:
+            await {"finish": self.finish, "kill": self.kill, "cancel": self.cancel, "wrong": self.wrong_root}[end]()
+        self.storm.good_network()
+        assert self.look() == (self.ended == "done")
+        self.storm.done[str(self.ended)] += 1
+
+    async def attempt(self, work: Awaitable[Done | None]) -> None:
+        """One stream; it may come to the end."""
+        try:
+            if await work is not None:
+                self.ended = "done"
+        except (*NET_ERRORS, HubError) as error:
+            self.storm.expect(error)
+
+    async def cut(self) -> None:
+        """A connection that ends at any byte."""
+        self.storm.bad_network(len(self.data))
+        await self.attempt(self.client().upload(self.data))
+        self.storm.good_network()
+
+    async def stop(self) -> None:
+        """A client that vanishes."""
+        await self.attempt(self.client().upload(self.data, stop_at=self.chance.randrange(len(self.data) + 1)))
+
+    async def two(self) -> None:
+        """Two streams at once: one of them loses the upload to the other."""
+        clients = [self.client(), self.client()]
+        results = await asyncio.gather(*(client.upload(self.data) for client in clients), return_exceptions=True)
+        for result in results:
+            self.storm.expect(result if isinstance(result, BaseException) else None)
+            if isinstance(result, Done):
+                self.ended = "done"
+        assert self.ended == "done", results
+
+    async def pause(self) -> None:
+        """A pause while it runs, and the refusal of a stream until it is resumed."""
+        running = asyncio.create_task(self.attempt(self.client().upload(self.data)))
+        await asyncio.sleep(self.chance.choice([0, 0.005, 0.02]))
+        status = await self.storm.ask("pause", op=self.op)
+        await running
+        if status["state"] == "paused":
+            try:
+                await self.client().upload(self.data)
+                raise AssertionError("it was paused")
+            except HubError as error:
+                assert error.code is Code.PAUSED
+            await self.storm.ask("resume", op=self.op)
+
+    async def wrong_offset(self) -> None:
+        """Data that does not go on where it must; the error names the right place."""
+        client = self.client()
+        try:
+            welcome = await client.open()
+            await client.socket.send(encode_chunk(welcome.byte_offset + 1, b"wrong"))
+            while True:
+                await client.receive()
+        except AlreadyDone:
+            self.ended = "done"
+        except HubError as error:
+            assert error.code is Code.WRONG_OFFSET
+            assert error.details == {"expected": welcome.byte_offset, "provided": welcome.byte_offset + 1}
+        finally:
+            await client.close()
+
+    async def too_much(self) -> None:
+        """More than was announced, at once."""
+        client = self.client()
+        try:
+            welcome = await client.open()
+            rest = self.data[welcome.byte_offset :]
+            if len(rest) < 60_000:
+                await client.socket.send(encode_chunk(welcome.byte_offset, rest + b"too much"))
+                while True:
+                    await client.receive()
+        except AlreadyDone:
+            self.ended = "done"
+        except HubError as error:
+            assert error.code is Code.TOO_BIG
+        finally:
+            await client.close()
+
+    async def kill(self) -> None:
+        """A death of the server, and the rest."""
+        await self.storm.kill(self.client().upload(self.data))
+        await self.finish()
+
+    async def finish(self) -> None:
+        """The rest."""
+        done = await self.storm.insist(self.whole)
+        assert (done.path, done.size) == (self.new_name, len(self.data))
+        self.ended = "done"
+        assert await self.whole() == done
+
+    async def whole(self) -> Done:
+        """All that is missing."""
+        done = await self.client().upload(self.data)
+        assert done is not None
+        return done
+
+    async def cancel(self) -> None:
+        """While it runs."""
+        running = asyncio.create_task(self.attempt(self.client().upload(self.data)))
+        await asyncio.sleep(self.chance.choice([0, 0.005, 0.02]))
+        try:
+            state = (await self.storm.ask("cancel", op=self.op))["state"]
+        except HubError as error:
+            assert error.code is Code.CONFLICT
+            state = "done"
+        await running
+        self.ended = state
+
+    async def wrong_root(self) -> None:
+        """Bytes that are not those that the digest is of: nothing is published, and nothing can go on."""
+        client = self.client()
+        other = bytes(len(self.data) - 1) + b"!" if self.data else b""
+        try:
+            welcome = await client.open()
+            while welcome.byte_offset < len(self.data):
+                await client.close()
+                await client.upload(self.data, stop_at=len(self.data))
+                welcome = await client.open()
+            await client.socket.send(transfer.encode_stream(transfer.Finish(len(other), "0" * 32)))
+            while True:
+                await client.receive()
+        except AlreadyDone:
+            self.ended = "done"
+        except HubError as error:
+            assert error.code is Code.DIGEST_MISMATCH
+            self.ended = "failed"
+        finally:
+            await client.close()
+
+
+def sha256(data: bytes) -> str:
+    """Of some bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
