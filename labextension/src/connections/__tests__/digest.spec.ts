@@ -18,18 +18,20 @@ const PYTHON = `
 import json
 from jupyter_ws_hub.transfers.digest import BlockDigest
 
-def root(size, block_bytes):
-    digest = BlockDigest(block_bytes)
+def root(size, block_bytes, name="xxh3-128"):
+    digest = BlockDigest(name, block_bytes)
     digest.update((bytes(range(251)) * (size // 251 + 1))[:size])
     return digest.root()
 
 sizes = json.loads(input())
-print(json.dumps([[root(size, 4 << 20) for size in sizes], [root(100, block) for block in range(1, 102)]]))
+print(json.dumps([[root(size, 4 << 20) for size in sizes], [root(100, block) for block in range(1, 102)],
+    [root(size, 1000, "sha256") for size in (0, 1, 1000, 4321)]]))
 `;
 
 describe('The digest of a file', () => {
   let large: string[];
   let small: string[];
+  let sha256: string[];
 
   beforeAll(() => {
     const python = join(REPOSITORY, '.venv', 'bin', 'python');
@@ -41,7 +43,9 @@ describe('The digest of a file', () => {
     if (done.status !== 0) {
       throw new Error(`${python}: ${done.stderr} ${done.error}`);
     }
-    [large = [], small = []] = JSON.parse(done.stdout) as string[][];
+    [large = [], small = [], sha256 = []] = JSON.parse(
+      done.stdout
+    ) as string[][];
   }, 30_000);
 
   it.each(SIZES.map((size, n) => [size, n]))(
@@ -53,6 +57,16 @@ describe('The digest of a file', () => {
       expect(digest.root()).toBe(large[n]);
     }
   );
+
+  it('is the one that Python computes with sha256 too', async () => {
+    const digest = await BlockDigest.create(1000, 'sha256');
+    const roots = [0, 1, 1000, 4321].map(size => {
+      digest.reset();
+      digest.update(content(size));
+      return digest.root();
+    });
+    expect(roots).toEqual(sha256);
+  });
 
   it('is the one that Python computes for every size of a block', async () => {
     const data = content(100);
