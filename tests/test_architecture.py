@@ -53,6 +53,7 @@ NOT_MIRRORED: Final = {
     "cli/upload.py": "tested as real processes in tests/integration/test_cli_transfers.py",
     "cli/upload_run.py": "tested as real processes in tests/integration/test_cli_transfers.py",
     "handlers/direct_stream.py": "tested through the protocol in tests/handlers/test_direct.py",
+    "handlers/lending.py": "tested with what it is for in tests/handlers/test_bulk.py",
     "handlers/parts.py": "a dataclass",
     "hub/commons.py": "a dataclass",
     "hub/settings.py": "a struct of defaults",

@@ -6,6 +6,7 @@ import asyncio
 import select
 import socket
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any, Final
 
 from tornado.iostream import StreamClosedError
@@ -14,6 +15,9 @@ from .lending import LentStream
 
 WAIT_MS: Final = 5
 """A thread waits so long for the other side to take what was sent; then the loop does, and the thread is free."""
+
+TURN_S: Final = 0.02
+"""A thread writes for so long before others may."""
 
 Run = Callable[..., Awaitable[Any]]
 
@@ -27,13 +31,21 @@ async def write_from(connection: Any, run: Run, fill: Callable[[], memoryview]) 
                 await stream.write(await run(fill))
                 return True
             if (lent := stream.lend()) is not None:
+                writing = asyncio.create_task(_write_by_thread(stream, lent, run, fill))
+                writing.add_done_callback(_looked_at)
                 # Cancelled or not: the thread goes on to write, and nobody else may before it is done.
-                await asyncio.shield(asyncio.ensure_future(_write_by_thread(stream, lent, run, fill)))
+                await asyncio.shield(writing)
                 return True
             await stream.write(b"")
     except StreamClosedError:
         pass
     return False
+
+
+def _looked_at(task: asyncio.Task[None]) -> None:
+    """If nobody waits for it any more, nobody need be told how it went."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _write_by_thread(stream: LentStream, lent: socket.socket, run: Run, fill: Callable[[], memoryview]) -> None:
@@ -46,9 +58,13 @@ async def _write_by_thread(stream: LentStream, lent: socket.socket, run: Run, fi
 
 
 def _write(lent: socket.socket, fill: Callable[[], memoryview]) -> memoryview:
-    """Write until nothing is left, or the socket takes no more: what it has not taken of the last frames."""
+    """Write for a while, until nothing is left, or the socket takes no more: what it has not taken of the last frames.
+
+    What others want to write waits meanwhile, and a disk may be slow.
+    """
     room = select.poll()
     room.register(lent, select.POLLOUT)
+    end_s = monotonic() + TURN_S
     with lent:
         while frames := fill():
             while frames:
@@ -59,4 +75,6 @@ def _write(lent: socket.socket, fill: Callable[[], memoryview]) -> memoryview:
                         return frames
                 except OSError:
                     return frames  # the loop finds out what is wrong with it
+            if monotonic() > end_s:
+                break
     return frames

@@ -203,8 +203,8 @@ async def test_what_a_long_path_was_lent_comes_back(make_store: Make) -> None:
     client = await (await upload(store, size=len(data))).hello()
     at = 0
     while client.limit < len(data):  # a window at once, and no more before the credit has come over a long path
-        for at in range(at, client.limit, MAX_CHUNK_PAYLOAD_BYTES):
-            client.stream.receive(encode_chunk(at, bytes(min(MAX_CHUNK_PAYLOAD_BYTES, client.limit - at))))
+        for start in range(at, client.limit, MAX_CHUNK_PAYLOAD_BYTES):
+            client.stream.receive(encode_chunk(start, bytes(min(MAX_CHUNK_PAYLOAD_BYTES, client.limit - start))))
         at = client.limit
         await client.stream._written()
     assert store.windows.free_bytes == 0
