@@ -1,4 +1,4 @@
-"""Takes the README's picture of a folder that is dropped, from a real JupyterLab: `python -m tests.ui.picture_files`."""
+"""Takes the README's picture of a dropped folder, from a real JupyterLab: `python -m tests.ui.picture_files`."""
 
 from __future__ import annotations
 
