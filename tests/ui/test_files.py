@@ -211,8 +211,12 @@ async def test_a_listing_shows_changes_at_once_and_asks_for_nothing_meanwhile(
     (exposed_lab.root / "there.txt").unlink()
     await window.page.wait_for_selector('.jp-DirListing-item[title*="there.txt"]', state="detached", timeout=5000)
     await window.page.evaluate("window.jupyterapp.commands.execute('filebrowser:refresh')")
-    await window.page.evaluate("window.jupyterapp.commands.execute('filebrowser:create-new-directory')")
-    await listed(window, "Untitled Folder")
+    # The command ends when the new name was typed.
+    await window.page.evaluate("void window.jupyterapp.commands.execute('filebrowser:create-new-directory')")
+    await window.page.wait_for_selector(".jp-DirListing-editor")
+    await window.page.keyboard.type("made")
+    await window.page.keyboard.press("Enter")
+    await listed(window, "made")
     listings = [url for url in requests if "/api/contents" in url and "content=1" in url]
     assert listings == []
     window.proxy.cut_all()

@@ -121,7 +121,7 @@ export class TransferStatus extends ReactWidget {
       <UseSignal signal={this._model.changed}>
         {() => (
           <button
-            className="jp-WsHub-statusButton jp-WsHub-transferStatus"
+            className="jp-WsHub-transferStatus"
             title={this._trans.__('Show the transfers')}
             onClick={this._onClick}
           >
