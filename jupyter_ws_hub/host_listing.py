@@ -7,13 +7,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_server.services.contents.filemanager import FileContentsManager
 
+from .host_manager import is_local, model_etag
 from .listing.elsewhere import ContentsEvent
 from .listing.entry import Directory
 from .services.ports import Model
@@ -47,16 +46,14 @@ def directory_of(manager: Any, path: str) -> Directory | None:
 def with_etag(manager: Any, model: Model) -> Model:
     """The model, with `etag`, which tells this state of the file from others, and exact `mtime_ms`."""
     more: Model = {"etag": None}
-    if isinstance(manager, FileManagerMixin):
+    if is_local(manager):
         locate: Callable[[str], str] = manager._get_os_path
         path = Path(locate(model["path"].strip("/")))
         with contextlib.suppress(OSError):  # it has just gone, or is a broken link
             more["mtime_ms"] = path.lstat().st_mtime_ns // 1_000_000
             more["etag"] = None if model["type"] == "directory" else Validator.of(path.stat()).etag
     elif model["type"] != "directory":
-        time = model["last_modified"]
-        moment = time.isoformat() if isinstance(time, datetime) else str(time)
-        more["etag"] = f"{moment}-{model.get('size')}"
+        more["etag"] = model_etag(model)
     return {**model, **more}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from jupyter_core.utils import ensure_async
@@ -12,6 +13,7 @@ from tornado.web import HTTPError
 
 from .protocol.codes import Code
 from .protocol.errors import HubError
+from .services.ports import Model
 from .transfers.disk import disk_error
 
 _CODES = {
@@ -43,6 +45,13 @@ def is_local(manager: Any) -> bool:
     """
     locate = getattr(getattr(manager, "_get_os_path", None), "__func__", None)
     return isinstance(manager, FileManagerMixin) and locate is FileManagerMixin._get_os_path
+
+
+def model_etag(model: Model) -> str:
+    """What tells one state of a file from another where all that is known is what its manager says."""
+    time = model.get("last_modified")
+    moment = time.isoformat() if isinstance(time, datetime) else str(time)
+    return f"{moment}-{model.get('size')}"
 
 
 class ManagerAccess:

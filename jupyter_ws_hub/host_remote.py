@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from .host_manager import ManagerAccess
+from .host_manager import ManagerAccess, model_etag
 from .protocol.codes import Code
 from .protocol.errors import HubError
 from .services.ports import Model
@@ -18,22 +18,20 @@ _NOTEBOOK_INDENT: Final = 1
 """As nbformat writes notebooks."""
 
 
-def _modified(model: Model) -> tuple[str, int]:
-    """When it was changed: as the manager tells it, and in milliseconds since 1970-01-01 UTC; 0 if it does not."""
+def _modified_ms(model: Model) -> int:
+    """When it was changed, in milliseconds since 1970-01-01 UTC; 0 if the manager does not tell."""
     value = model.get("last_modified")
     try:
         time = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
-        return str(value), 0
-    return time.isoformat(), int(time.timestamp() * 1000)
+        return 0
+    return int(time.timestamp() * 1000)
 
 
 def seen(model: Model) -> Seen:
     """What a model without content tells of a file or directory."""
-    stamp, mtime_ms = _modified(model)
-    size = model.get("size")
     kind: Any = "directory" if model.get("type") == "directory" else "file"
-    return Seen(kind, size, mtime_ms, f"{stamp}-{'' if size is None else size}")
+    return Seen(kind, model.get("size"), _modified_ms(model), model_etag(model))
 
 
 class RemoteAdapter(ManagerAccess):

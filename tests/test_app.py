@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -337,3 +338,16 @@ async def test_a_transfer_under_way_keeps_the_server_from_being_stopped_as_idle(
 
 def test_the_page_learns_that_the_server_half_is_here(jp_serverapp: Any) -> None:
     assert jp_serverapp.web_app.settings["page_config_data"]["jupyterWsHub"] == __version__
+
+
+@traits({"transfers_dir": "TMP/transfers", "keep_transfers_s": 100.0})
+async def test_what_dead_servers_have_left_in_the_spool_is_collected(app: Any, tmp_path: Path) -> None:
+    spool = tmp_path / "transfers" / "spool"
+    spool.mkdir(parents=True)
+    old_s = time.time() - 200
+    for name in (".~a.bin.0123456789ab.part", "0123.4567.source", "new.source"):
+        (spool / name).write_bytes(b"left")
+        if name != "new.source":
+            os.utime(spool / name, (old_s, old_s))
+    await app._keep_up()
+    assert os.listdir(spool) == ["new.source"]

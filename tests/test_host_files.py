@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tornado.web import HTTPError
 
+from jupyter_ws_hub.host import ContentsAdapter
 from jupyter_ws_hub.host_files import FilesAdapter
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.transfers.spool import Spool
@@ -142,3 +143,16 @@ async def test_files_elsewhere_are_spooled_under_the_same_rules(kind: Any, tmp_p
     assert (await refusal(files.target("missing/a"))).code is Code.NOT_FOUND
     assert (await refusal(files.target("sub"))).code is Code.INVALID
     assert (await refusal(files.source("sub"))).code is Code.INVALID
+
+
+@pytest.mark.parametrize("kind", [Async, Sync])
+async def test_an_etag_of_the_file_service_is_one_that_an_upload_can_expect(kind: Any, tmp_path: Path) -> None:
+    elsewhere = kind(root_dir=str(tmp_path))
+    elsewhere.put("a.txt", b"hello")
+    serverapp: Any = SimpleNamespace(contents_manager=elsewhere)
+    etag = (await ContentsAdapter(serverapp).get("a.txt", content=False))["etag"]
+    remote = adapter(elsewhere, tmp_path).remote
+    assert remote is not None
+    await remote.check("a.txt", "overwrite", etag)
+    elsewhere.put("a.txt", b"HELLO")
+    assert (await refusal(remote.check("a.txt", "overwrite", etag))).code is Code.CONFLICT

@@ -31,35 +31,30 @@ async def write_from(connection: Any, run: Run, fill: Callable[[], memoryview]) 
                 await stream.write(await run(fill))
                 return True
             if (lent := stream.lend()) is not None:
+                writing = asyncio.create_task(_write_by_thread(stream, lent, run, fill))
+                writing.add_done_callback(_looked_at)
                 # Cancelled or not: the thread goes on to write, and nobody else may before it is done.
-                return await _to_its_end(asyncio.ensure_future(_write_by_thread(stream, lent, run, fill)))
+                await asyncio.shield(writing)
+                return True
             await stream.write(b"")
     except StreamClosedError:
         pass
     return False
 
 
-async def _to_its_end(writing: asyncio.Future[bool]) -> bool:
-    try:
-        return await asyncio.shield(writing)
-    except asyncio.CancelledError:
-        writing.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody asks any more
-        raise
+def _looked_at(task: asyncio.Task[None]) -> None:
+    """If nobody waits for it any more, nobody need be told how it went."""
+    if not task.cancelled():
+        task.exception()
 
 
-async def _write_by_thread(stream: LentStream, lent: socket.socket, run: Run, fill: Callable[[], memoryview]) -> bool:
-    """Let a thread write until nothing is left or the socket takes no more; the loop sends what is left then.
-
-    False if the socket is gone.
-    """
+async def _write_by_thread(stream: LentStream, lent: socket.socket, run: Run, fill: Callable[[], memoryview]) -> None:
+    """Let a thread write until nothing is left or the socket takes no more; the loop sends what is left then."""
     rest = memoryview(b"")
     try:
         rest = await run(_write, lent, fill)
     finally:
-        still_there = not stream.closed()
-        if still_there:
-            stream.give_back(rest)
-    return still_there
+        stream.give_back(rest)
 
 
 def _write(lent: socket.socket, fill: Callable[[], memoryview]) -> memoryview:

@@ -85,13 +85,14 @@ class ContentStream:
         ahead, sent = ReadAhead(READ_BYTES, read), at
         try:
             while not self._given_up and (piece := await ahead.take()) is not None:
+                if sent + len(piece) == self._op.size:  # before the client can take it for whole
+                    await run(reader.check)
                 for begin in range(0, len(piece), WRITE_BYTES):
                     if not await self._body.write_content(piece[begin : begin + WRITE_BYTES]):
                         return False
                     await asyncio.sleep(0)  # awaiting a write that is done already does not let others run
                 sent += len(piece)
                 if sent == self._op.size:
-                    await run(reader.check)
                     await self._delivery.finish(Done(self._op.path, sent, "", self._op.etag or ""))
                 else:
                     await self._delivery.sent(sent)
