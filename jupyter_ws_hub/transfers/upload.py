@@ -238,6 +238,8 @@ class UploadStream(TransferStream):
             try:
                 await self._written()
                 await self.idle()
+                if self._op.stream is self and self._op.state == "running":
+                    self._op.state = "paused"
                 await self._let_go()
                 await self._note()
             finally:

@@ -12,7 +12,7 @@ from tests.support.upload_storm import LEFT_OPEN, FileEnd, FileWalk, Storm
 
 from .test_plain_server import NO_LAB
 
-FILES: list[FileEnd] = ["finish", "cancel", "wrong", "finish", "kill", "cancel", "wrong", "finish", "kill"]
+FILES: list[FileEnd] = ["finish", "cancel", "wrong", "finish", "kill", "late cancel", "wrong", "finish", "kill"]
 TREES: list[Sequence[TreeStep]] = [["cut", "two"], ["pause", "cut"], ["cut", "kill"]]
 
 

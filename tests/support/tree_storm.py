@@ -10,7 +10,7 @@ from jupyter_ws_hub.protocol.errors import HubError
 
 from .address import NET_ERRORS
 from .tree_client import TreeClient
-from .upload_storm import Policy, Storm
+from .upload_storm import GONE, Policy, Storm
 
 TreeStep: TypeAlias = Literal["cut", "kill", "two", "pause"]
 
@@ -31,6 +31,7 @@ class TreeWalk:
         }
         self.old = set() if self.policy == "fail" else set(self.chance.sample(sorted(self.files), 40))
         self.op = ""
+        self.is_cancelled = False
 
     def client(self) -> TreeClient:
         """A client over the bad network."""
@@ -85,7 +86,7 @@ class TreeWalk:
         try:
             await self.client().upload_tree()
         except (*NET_ERRORS, HubError) as error:
-            self.storm.expect(error)
+            self.storm.expect(error, GONE if self.is_cancelled else frozenset())
 
     async def cut(self) -> None:
         """A connection that ends at any byte."""
@@ -110,6 +111,7 @@ class TreeWalk:
 
     async def cancel(self) -> None:
         """While it runs: whole files stay."""
+        self.is_cancelled = True
         running = asyncio.create_task(self.attempt())
         await asyncio.sleep(self.chance.choice([0, 0.02, 0.1]))
         status = await self.storm.ask("cancel", op=self.op)

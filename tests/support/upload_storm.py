@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -28,10 +28,12 @@ from .proxy import Fault, FaultProxy, How, Way
 from .server import RealServer
 
 Policy: TypeAlias = Literal["fail", "overwrite", "rename"]
-FileEnd: TypeAlias = Literal["finish", "kill", "cancel", "wrong"]
+FileEnd: TypeAlias = Literal["finish", "kill", "cancel", "late cancel", "wrong"]
 ATTEMPTS = 40
 PASSING = {Code.SUPERSEDED, Code.SHUTTING_DOWN, Code.BUSY}
 """Errors after which a client goes on with a new stream; `wrong_offset` and `too_big` are those that it asks for."""
+GONE = frozenset({Code.CANCELLED, Code.NOT_FOUND})
+"""What the streams of a cancelled upload are told."""
 LEFT_OPEN = 12
 """Descriptors that a server may have more than at its start: its database, its log, its loop."""
 
@@ -83,11 +85,11 @@ class Storm:
         await asyncio.to_thread(self.server.start)
         self.done["kill"] += 1
 
-    def expect(self, error: BaseException | None) -> None:
+    def expect(self, error: BaseException | None, more: Set[Code] = frozenset()) -> None:
         """Raise what neither a bad network nor a takeover explains."""
         if error is None or isinstance(error, NET_ERRORS):
             return
-        if not isinstance(error, HubError) or error.code not in PASSING | {Code.CANCELLED, Code.PAUSED}:
+        if not isinstance(error, HubError) or error.code not in PASSING | more | {Code.PAUSED}:
             raise error
 
     async def insist(self, work: Callable[[], Awaitable[Done]]) -> Done:
@@ -128,6 +130,10 @@ class FileWalk:
         self.new_name = f"file{number}-1.bin" if self.policy == "rename" else self.name
         self.op = ""
         self.ended: str | None = None
+        self.ends: dict[FileEnd, Callable[[], Awaitable[None]]] = {
+            **{"finish": self.finish, "kill": self.kill, "wrong": self.wrong_root},
+            **{"cancel": self.cancel, "late cancel": self.late_cancel},
+        }
 
     @property
     def root(self) -> Path:
@@ -157,7 +163,9 @@ class FileWalk:
             "create", direction="upload", path=self.name, size=len(self.data), if_exists=self.policy
         )
         self.op = made["op"]
-        steps = [self.cut, self.cut, self.stop, self.stop, self.pause, self.wrong_offset, self.too_much, self.two]
+        steps = [self.stop, self.stop, self.wrong_offset, self.too_much]
+        if end in ("finish", "kill"):  # these may come to the end before
+            steps += [self.cut, self.cut, self.pause, self.two]
         for _ in range(actions):
             if self.ended is None:
                 step = self.chance.choice(steps)
@@ -165,18 +173,18 @@ class FileWalk:
                 await step()
                 self.look()
         if self.ended is None:
-            await {"finish": self.finish, "kill": self.kill, "cancel": self.cancel, "wrong": self.wrong_root}[end]()
+            await self.ends[end]()
         self.storm.good_network()
         assert self.look() == (self.ended == "done")
         self.storm.done[str(self.ended)] += 1
 
-    async def attempt(self, work: Awaitable[Done | None]) -> None:
+    async def attempt(self, work: Awaitable[Done | None], more: Set[Code] = frozenset()) -> None:
         """One stream; it may come to the end."""
         try:
             if await work is not None:
                 self.ended = "done"
         except (*NET_ERRORS, HubError) as error:
-            self.storm.expect(error)
+            self.storm.expect(error, more)
 
     async def cut(self) -> None:
         """A connection that ends at any byte."""
@@ -264,8 +272,17 @@ class FileWalk:
         return done
 
     async def cancel(self) -> None:
-        """While it runs."""
-        running = asyncio.create_task(self.attempt(self.client().upload(self.data)))
+        """Before it can be done."""
+        await self._cancel(stop_at=len(self.data))
+        assert self.ended == "cancelled"
+
+    async def late_cancel(self) -> None:
+        """While it runs, or when it is done."""
+        await self._cancel(stop_at=None)
+
+    async def _cancel(self, stop_at: int | None) -> None:
+        work = self.client().upload(self.data, stop_at=stop_at)
+        running = asyncio.create_task(self.attempt(work, GONE))
         await asyncio.sleep(self.chance.choice([0, 0.005, 0.02]))
         try:
             state = (await self.storm.ask("cancel", op=self.op))["state"]
