@@ -34,6 +34,10 @@ CHUNKS_AT_A_TIME: Final = 32
 SMALL_BYTES: Final = 4096
 """A chunk of less is put together with others where many wait."""
 
+GATHERED_CHUNKS: Final = 8
+GATHER_S: Final = 0.001
+"""A trip to a thread costs as much as to write many chunks: with few of them it waits a moment for more."""
+
 SYNC_EVERY_BYTES: Final = 64 * 1024 * 1024
 """So much is sent to the disk at the latest; it bounds what a power loss costs, and the wait at the end."""
 
@@ -171,6 +175,8 @@ class UploadStream(TransferStream):
         assert machine is not None
         try:
             while self._has_work:
+                if len(self._chunks) < GATHERED_CHUNKS and machine.received < machine.size and not self._ended:
+                    await asyncio.sleep(GATHER_S)
                 batch, self._chunks = self._chunks[:CHUNKS_AT_A_TIME], self._chunks[CHUNKS_AT_A_TIME:]
                 before, op.byte_offset = op.byte_offset, await self._put([memoryview(chunk) for chunk in batch])
                 await self._acknowledge(machine)
