@@ -160,9 +160,9 @@ describe('Data frames', () => {
     expect(decodeChunk(frame.buffer as ArrayBuffer).payload).toEqual(payload);
     const more = new Uint8Array(MAX_CHUNK_PAYLOAD_BYTES + 1);
     expect(() => encodeChunk(3, more)).toThrow(RangeError);
-    expect(() => decodeChunk(new ArrayBuffer(INBOUND_CHUNK_FRAME_BYTES + 1))).toThrow(
-      expect.objectContaining({ code: 'too_big' })
-    );
+    expect(() =>
+      decodeChunk(new ArrayBuffer(INBOUND_CHUNK_FRAME_BYTES + 1))
+    ).toThrow(expect.objectContaining({ code: 'too_big' }));
   });
 
   it('of a part of a larger buffer carry that part only', () => {
