@@ -28,6 +28,7 @@ class Delivery:
         self._source: Source | None = None
         self._reader: Reader | None = None
         self._closed = False
+        self._closing = asyncio.Lock()
 
     async def open(self, peer: Peer) -> Source | None:
         """Own the operation and open what it is of; None if this was closed meanwhile.
@@ -108,14 +109,15 @@ class Delivery:
     async def close(self) -> None:
         """Read nothing more. Idempotent."""
         self._closed = True
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            await self._store.run(reader.close)
-            known = b"".join(reader.digest.whole) if reader.digest is not None else b""
-            if len(known) > len(self._op.blocks):
-                self._op.blocks = known
-        elif self._source is not None:
-            await self._store.run(self._source.close)
-        self._source = None
-        if self._ownership is not None:
-            self._ownership.close()
+        async with self._closing:  # a lost socket and a newer stream may close it at the same time
+            reader, self._reader = self._reader, None
+            if reader is not None:
+                await self._store.run(reader.close)
+                known = b"".join(reader.digest.whole) if reader.digest is not None else b""
+                if len(known) > len(self._op.blocks):
+                    self._op.blocks = known
+            elif self._source is not None:
+                await self._store.run(self._source.close)
+            self._source = None
+            if self._ownership is not None:
+                self._ownership.close()

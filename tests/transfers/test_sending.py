@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -14,8 +15,10 @@ from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES, Done
 from jupyter_ws_hub.transfers.operation import DownloadPlan, Operation
 from jupyter_ws_hub.transfers.reading import Reader, digest_before
 from jupyter_ws_hub.transfers.sending import Delivery
+from jupyter_ws_hub.transfers.source import FileSource
 from jupyter_ws_hub.transfers.store import TransferStore
-from tests.support.fakes import FakeClock, fake_peer
+from tests.support.client import until
+from tests.support.fakes import FakeClock, fake_peer, turns
 
 from .test_download import open_files
 from .test_store import FakeFiles, FakeStream, clock, files, make_store, store
@@ -49,6 +52,32 @@ async def test_the_source_is_open_from_open_to_close(store: TransferStore, op: O
     await delivery.close()
     assert open_files() == 0
     assert len(op.blocks) == 16
+
+
+async def test_who_closes_at_the_same_time_waits_for_the_one_close(
+    store: TransferStore, op: Operation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lost socket and a newer stream: to close a descriptor twice would close one that somebody else has got."""
+    delivery, gate, closed = Delivery(op, store, FakeStream()), threading.Event(), 0
+    source = await delivery.open(fake_peer())
+    assert source is not None
+    delivery.begin(Reader(source, digest_before(0, "xxh3-128", b""), 0))
+
+    def close(self: FileSource, close: Callable[[FileSource], None] = FileSource.close) -> None:
+        nonlocal closed
+        closed += 1
+        gate.wait(5)
+        close(self)
+
+    monkeypatch.setattr(FileSource, "close", close)
+    first = asyncio.create_task(delivery.close())
+    await until(lambda: closed == 1, "the first to close")
+    second = asyncio.create_task(delivery.close())
+    await turns()
+    assert not second.done(), "something still holds the file"
+    gate.set()
+    await asyncio.gather(first, second)
+    assert (closed, open_files()) == (1, 0)
 
 
 def change(files: FakeFiles, op: Operation) -> None:
