@@ -7,11 +7,15 @@ no harm, and any resume is "I have everything up to X". Disks and digests are no
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import Final
 
 from .codec import Chunk
 from .codes import Code
 from .errors import HubError, LocalProtocolError, RemoteProtocolError
 from .transfer import ACK_EVERY_BYTES, ACK_EVERY_S, WINDOW_BYTES, Credit, Finish, StreamAck
+
+GROW_WITHIN_S: Final = 0.25
+"""A window that is written faster than this may be too short for its path."""
 
 
 class UploadState(Enum):
@@ -29,6 +33,8 @@ class UploadReceiver:
     file, known to be on the disk; always `durable <= written <= received <= size`.
     """
 
+    _window_begun_s: float | None
+
     def __init__(self, size: int, byte_offset: int, durable: int, *, window_bytes: int = WINDOW_BYTES) -> None:
         """Go on at `byte_offset` of a file of `size` bytes."""
         if not 0 <= durable <= byte_offset <= size:
@@ -42,6 +48,7 @@ class UploadReceiver:
         self.limit = min(size, byte_offset + window_bytes)
         self._acked = StreamAck(byte_offset, byte_offset, durable)
         self._acked_s = float("-inf")
+        self._window_begun, self._window_begun_s = byte_offset, None
 
     def receive(self, chunk: Chunk) -> None:
         """Take a chunk that continues exactly where the last one ended.
@@ -76,11 +83,16 @@ class UploadReceiver:
             return Credit(limit)
         return None
 
-    @property
-    def is_starved(self) -> bool:
-        """Whether the sender waits for credit although nearly all that came is written: the path is the longer one."""
-        backlog = self.received - self.written
-        return self.limit < self.size and self.limit - self.received < self.window_bytes // 4 > backlog
+    def has_outgrown(self, now_s: float) -> bool:
+        """Whether a whole window was written in a short time, and little waits for the disk: then it may be too short.
+
+        To be asked after `wrote`.
+        """
+        if self._window_begun_s is None or self.written - self._window_begun >= self.window_bytes:
+            begun_s, self._window_begun_s, self._window_begun = self._window_begun_s, now_s, self.written
+            is_fast = begun_s is not None and now_s - begun_s < GROW_WITHIN_S
+            return is_fast and self.limit < self.size and self.received - self.written < self.window_bytes // 2
+        return False
 
     def widen(self, more_bytes: int) -> None:
         """The sender may go further beyond what is written from now on."""

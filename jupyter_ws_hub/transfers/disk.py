@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import os
+import sys
+from typing import Final
 
 import msgspec
 
@@ -50,7 +51,10 @@ def disk_error(error: OSError, path: str) -> HubError:
     return HubError(Code.INTERNAL, f"The server's disk failed for {path!r}: {reason}.")
 
 
-_SYNC_FILE_RANGE_WRITE = 2
+MS_NS: Final = 1_000_000
+
+_SYNC_FILE_RANGE: Final = getattr(ctypes.CDLL(None), "sync_file_range", None) if sys.platform == "linux" else None
+_SYNC_FILE_RANGE_WRITE: Final = 2
 
 
 def begin_writing(descriptor: int) -> None:
@@ -58,6 +62,6 @@ def begin_writing(descriptor: int) -> None:
 
     A hint, for Linux; see sync_file_range(2), which Python does not have.
     """
-    with contextlib.suppress(OSError, AttributeError):
+    if _SYNC_FILE_RANGE is not None:
         whole = ctypes.c_int64(0)
-        ctypes.CDLL(None).sync_file_range(descriptor, whole, whole, ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
+        _SYNC_FILE_RANGE(descriptor, whole, whole, ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))

@@ -115,7 +115,8 @@ class FileUpload(UploadStream):
         try:
             published = await self._publish(file, root)
         except HubError as error:
-            op.publishing = None
+            if op.publishing is not None and not op.publishing.temporary:  # one elsewhere is still to be removed
+                op.publishing = None
             if not error.code.retryable and error.code is not Code.SUPERSEDED:
                 await store.fail(op, error, self.owned)
             raise

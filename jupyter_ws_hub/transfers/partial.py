@@ -21,7 +21,7 @@ from ..protocol.errors import HubError
 from ..protocol.transfer import ABSENT, BLOCK_BYTES, DigestName, IfExists
 from . import publish
 from .digest import DIGEST_BYTES, BlockDigest
-from .disk import Validator, disk_error
+from .disk import MS_NS, Validator, disk_error
 
 PARTIAL_SUFFIX: Final = ".part"
 _NAME_BYTES: Final = 120
@@ -244,7 +244,8 @@ class PartialFile:
                 raise HubError(Code.EXISTS, f"{self._path!r} exists already; it was left as it is.")
             publish.keep_attributes(self._descriptor, self._place, self.usual_mode, if_exists)
             if mtime_s is not None:
-                os.utime(self._descriptor, (mtime_s, mtime_s))
+                mtime_ns = round(mtime_s * 1000) * MS_NS  # by way of a fraction it would be a little less
+                os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
             self._bring_to_disk(os.fsync)
         except OSError as error:
             raise disk_error(error, self._path) from error

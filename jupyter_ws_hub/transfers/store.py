@@ -222,7 +222,7 @@ class TransferStore:
         """A stream has ended, and writes nothing more."""
         if operation.stream is not stream:
             return
-        operation.stream = None
+        operation.stream = operation.peer = None
         if operation.state == "running":
             operation.state = "paused"
         await self.changed(operation, force=True)

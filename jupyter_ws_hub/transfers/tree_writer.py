@@ -19,7 +19,7 @@ from ..protocol.transfer import ABSENT, DigestName, EntryResult, IfExists, TreeE
 from . import publish
 from .digest import file_root
 from .directories import Directories
-from .disk import begin_writing, disk_error
+from .disk import MS_NS, begin_writing, disk_error
 from .operation import Putting
 from .partial import PARTIAL_SUFFIX
 from .places import parts_of
@@ -128,7 +128,7 @@ class TreeWriter:
         """`base` exists. Raises OSError if it cannot be opened."""
         self._base = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._op, self._policy, self._algorithm, self._allows = op, policy, algorithm, allows
-        self._mtimes: dict[str, float] = {}
+        self._mtimes: dict[str, int] = {}
         self._directories = Directories(self._base)
         self._interrupted: dict[int, Putting] = {}
 
@@ -203,7 +203,7 @@ class TreeWriter:
         if entry.type == "directory":
             self._directories.open(entry.path)
             if entry.mtime_ms is not None:
-                self._mtimes[entry.path] = entry.mtime_ms / 1000
+                self._mtimes[entry.path] = entry.mtime_ms * MS_NS
             outcomes[number] = Outcome(number, entry, entry.path)
             return
         data = b"".join(arrived.parts)
@@ -231,7 +231,7 @@ class TreeWriter:
         if file.policy == "overwrite":
             publish.keep_attributes(file.descriptor, file.place, status.st_mode & 0o777, file.policy)
         if entry.mtime_ms is not None:
-            os.utime(file.descriptor, (entry.mtime_ms / 1000, entry.mtime_ms / 1000))
+            os.utime(file.descriptor, ns=(entry.mtime_ms * MS_NS, entry.mtime_ms * MS_NS))
 
     def _publish(self, file: _Written, outcomes: dict[int, Outcome]) -> None:
         entry, number, place = file.arrived.entry, file.arrived.number, file.place
@@ -253,9 +253,9 @@ class TreeWriter:
 
     def finish(self) -> None:
         """Give the directories their modification times, which their files have changed."""
-        for path, mtime_s in self._mtimes.items():
+        for path, mtime_ns in self._mtimes.items():
             with contextlib.suppress(OSError, OverflowError, ValueError):  # a time that cannot be set hurts nobody
-                os.utime(path, (mtime_s, mtime_s), dir_fd=self._base)
+                os.utime(path, ns=(mtime_ns, mtime_ns), dir_fd=self._base)
 
     def close(self) -> None:
         """Let go of the directory. Idempotent."""

@@ -190,12 +190,14 @@ class UploadStream(TransferStream):
             raise
 
     async def _acknowledge(self, machine: UploadReceiver) -> None:
-        if machine.is_starved:
+        now_s = self._store.runtime.monotonic()
+        credit = machine.wrote(self._op.byte_offset)
+        if machine.has_outgrown(now_s):
             lent = self._store.windows.take(min(machine.window_bytes, MAX_WINDOW_BYTES - machine.window_bytes))
             self._lent_bytes += lent
             machine.widen(lent)
-        credit = machine.wrote(self._op.byte_offset)
-        ack = machine.ack_due(self._store.runtime.monotonic(), idle=not self._chunks)
+            credit = machine.wrote(self._op.byte_offset) or credit
+        ack = machine.ack_due(now_s, idle=not self._chunks)
         for message in (credit, ack):
             if message is not None and not self._ended:
                 await self._send(message)

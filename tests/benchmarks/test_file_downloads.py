@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .file_downloads import Content, download, make_file, pieces
-from .file_systems import ours, stock
+from .file_systems import ours, stock, twin
 from .file_wire import PERIOD_BYTES
 from .lab import Lab
 
@@ -39,7 +39,8 @@ def test_other_content_is_seen(change: bytes) -> None:
 def test_what_is_downloaded_is_compared(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     try:
-        for system in (stock(lab), ours(lab)):
+        theirs, own = stock(lab), ours(lab)
+        for system in (theirs, own, twin(own)):
             make_file(system.folder / "file.bin", SIZE)
             with closing(download(system, "file.bin", SIZE)) as client:
                 client.run()

@@ -254,21 +254,20 @@ async def test_what_breaks_off_is_cut_and_never_looks_complete(
 
 async def test_the_loop_is_free_while_much_is_sent(address: Address, big: int) -> None:
     op = await begin(address, "big.bin")
-    longest_s, stop = 0.0, False
+    turns, stop = 0, False
 
     async def watch() -> None:
-        nonlocal longest_s
+        nonlocal turns
         while not stop:
-            began_s = time.monotonic()
             await asyncio.sleep(0)
-            longest_s = max(longest_s, time.monotonic() - began_s)
+            turns += 1
 
     client, watching = Slow(address, op, Connection="close"), asyncio.create_task(watch())
     assert len(await client.read()) > big
     stop = True
     await watching
     client.socket.close()
-    assert longest_s < 0.1  # the client is on this loop too, and the machine may be shared
+    assert turns > big // 100_000, "others have a turn after each piece, however fast it is taken"
     await until_state(address, op, "done")
 
 

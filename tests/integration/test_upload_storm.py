@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from tests.support.address import until
 from tests.support.proxy import FaultProxy
 from tests.support.server import RealServer
-from tests.support.upload_storm import LEFT_OPEN, FileEnd, FileWalk, Storm, TreeStep, TreeWalk
+from tests.support.tree_storm import TreeStep, TreeWalk
+from tests.support.upload_storm import LEFT_OPEN, FileEnd, FileWalk, Storm
 
 from .test_plain_server import NO_LAB
 

@@ -247,3 +247,24 @@ def test_nobody_has_more_of_a_file_than_there_is(have: int) -> None:
         DownloadSender(10, have)
     assert caught.value.code is Code.WRONG_OFFSET
     assert caught.value.details == {"expected": 10, "provided": have}
+
+
+def test_a_window_grows_where_it_is_written_fast_and_the_disk_keeps_up() -> None:
+    machine = UploadReceiver(10_000, 0, 0, window_bytes=100)
+
+    def step(size: int, written: int, now_s: float) -> bool:
+        machine.receive(chunk(machine.received, size))
+        machine.wrote(written)
+        return machine.has_outgrown(now_s)
+
+    assert not step(50, 50, 0.0), "when it has begun is not known yet"
+    assert not step(50, 100, 0.1)
+    assert step(50, 150, 0.2)
+    machine.widen(100)
+    assert machine.wrote(150) == Credit(350)
+    assert not step(100, 250, 0.3)
+    assert not step(100, 350, 0.5), "it took a quarter of a second and more"
+    assert not step(100, 450, 0.6)
+    assert not step(200, 550, 0.7), "more than half a window waits for the disk"
+    assert not step(100, 650, 0.75)
+    assert step(0, 750, 0.8)

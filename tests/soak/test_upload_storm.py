@@ -10,7 +10,8 @@ import pytest
 from ..integration.test_plain_server import NO_LAB
 from ..integration.test_upload_storm import walk
 from ..support.server import RealServer
-from ..support.upload_storm import FileEnd, TreeStep
+from ..support.tree_storm import TreeStep
+from ..support.upload_storm import FileEnd
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 

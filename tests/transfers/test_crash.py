@@ -207,6 +207,7 @@ async def test_a_death_between_making_the_partial_file_and_writing_it_down(make_
 async def test_another_server_takes_over_and_the_first_writes_nothing_more(make_store: Make, files: FakeFiles) -> None:
     one, two = make_store(), make_store()
     old = await begun(one, DATA[:4])
+    await old.stream._written()
     new = Uploader(two, await two.find(old.op.id, "alice"))
     await new.hello()
     assert new.welcome.byte_offset == 4
@@ -225,6 +226,7 @@ async def test_another_server_takes_over_and_the_first_writes_nothing_more(make_
 async def test_the_first_server_cannot_publish_what_another_has_taken_over(make_store: Make, files: FakeFiles) -> None:
     one, two = make_store(), make_store()
     old = await begun(one, DATA)
+    await old.stream._written()
     new = Uploader(two, await two.find(old.op.id, "alice"))
     await new.hello()
     await old.finish(DATA)
@@ -239,6 +241,7 @@ async def test_the_first_server_cannot_publish_what_another_has_taken_over(make_
 async def test_a_cancel_on_one_server_ends_what_runs_on_another(make_store: Make, files: FakeFiles) -> None:
     one, two = make_store(), make_store()
     client = await begun(one, DATA[:4])
+    await client.stream._written()
     await two.cancel(await two.find(client.op.id, "alice"))
     assert files.names() == []
     await client.send(DATA[4:], 4)
@@ -266,6 +269,7 @@ async def test_a_server_does_not_expire_what_another_keeps_alive(
 ) -> None:
     one, two = make_store(keep_idle_s=1000, touch_interval_s=100), make_store(keep_idle_s=1000)
     client = await begun(one, DATA[:2])
+    await client.stream._written()
     await two.load()
     for at in range(2, 6):
         clock.advance(800)
@@ -282,6 +286,7 @@ async def test_two_servers_that_sweep_remove_all_of_what_was_left_alone(
 ) -> None:
     one, two = make_store(keep_idle_s=1000, keep_ended_s=10), make_store(keep_idle_s=1000, keep_ended_s=10)
     client = await begun(one, DATA[:2])
+    await client.stream._written()
     await client.stream.closed()
     await two.load()
     assert len(files.names()) == 1

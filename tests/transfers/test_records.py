@@ -22,6 +22,7 @@ def full() -> Operation:
     operation.kind, operation.name, operation.created_s, operation.touched_s = "tree", "b.bin", 1.0, 2.0
     operation.etag, operation.entries, operation.settled, operation.failed = "e", 3, 2, 1
     operation.putting, operation.publishing = (Putting(2, "sub", 5, 6),), Publishing(5, 6, "aa")
+    operation.begun = 3
     operation.held, operation.byte_offset, operation.durable, operation.boot = True, 7, 5, "boot"
     operation.error = HubError(Code.NO_SPACE, "full", details={"needed": 1})
     operation.done, operation.target, operation.partial, operation.mode = Done("p", 1, "r", "e"), "/t", "/p", 0o644

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -269,6 +270,29 @@ async def test_another_server_that_took_over_keeps_this_one_from_finishing(
     assert client.error.code == "superseded"
     assert elsewhere.shelf.names() == []
     assert len(elsewhere.spooled()) == 1, "it belongs to the other one"
+
+
+async def test_nobody_takes_over_while_a_file_gets_its_name(
+    make: Callable[[Shelf], Elsewhere], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = make(Async())
+    elsewhere.shelf.put("a.bin", b"old")
+    op = await elsewhere.create(if_exists="overwrite")
+    held: list[bool] = []
+
+    def rename(self: Shelf, old: str, new: str, rename: Any = Shelf._rename) -> None:
+        (owner,) = (elsewhere.tmp_path / "root-journal").glob("*.owner")
+        with owner.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.append(False)
+            except BlockingIOError:
+                held.append(True)
+        rename(self, old, new)
+
+    monkeypatch.setattr(Shelf, "_rename", rename)
+    assert isinstance(await elsewhere.client(op).whole(LARGE), Done)
+    assert held == [True, True]
 
 
 @pytest.mark.parametrize("kind", [Ignorant])

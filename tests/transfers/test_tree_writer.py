@@ -223,6 +223,18 @@ class Killed(BaseException):
     """The process ends here: nothing after it happens."""
 
 
+def dying(function: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
+    """Do it so often as is left, together with others, and then die."""
+
+    def step(*arguments: Any, **more: Any) -> Any:
+        if left[0] == 0:
+            raise Killed
+        left[0] -= 1
+        return function(*arguments, **more)
+
+    return step
+
+
 @pytest.mark.parametrize("policy", ["fail", "overwrite", "rename", "skip"])
 @pytest.mark.parametrize("steps", range(12))
 def test_a_kill_after_any_step_makes_no_doubles_and_loses_nothing(
@@ -232,25 +244,11 @@ def test_a_kill_after_any_step_makes_no_doubles_and_loses_nothing(
     if policy in ("overwrite", "rename"):
         (base / "b").write_bytes(b"old")
     entries = [arrived(0, "a", b"1"), arrived(1, "b", b"2"), arrived(2, "sub/c", b"3")]
-    left = [steps]
-
-    def dying(function: Callable[..., Any]) -> Callable[..., Any]:
-        def step(*arguments: Any, **more: Any) -> Any:
-            if left[0] == 0:
-                raise Killed
-            left[0] -= 1
-            return function(*arguments, **more)
-
-        return step
-
-    def stay(file: object) -> None:
-        os.close(file.descriptor)  # type: ignore[attr-defined]
-
-    writing = Writing(base, policy)
+    left, writing = [steps], Writing(base, policy)
     with monkeypatch.context() as patch:
         for name in ("link", "unlink", "replace", "write"):
-            patch.setattr(os, name, dying(getattr(os, name)))
-        patch.setattr(module, "_remove", stay)
+            patch.setattr(os, name, dying(getattr(os, name), left))
+        patch.setattr(module, "_remove", lambda file: os.close(file.descriptor))
         died = False
         try:
             writing.put(*entries)

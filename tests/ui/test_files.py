@@ -198,6 +198,30 @@ async def test_a_folder_is_downloaded_as_an_archive(
     assert window.errors == []
 
 
+async def test_a_listing_shows_changes_at_once_and_asks_for_nothing_meanwhile(
+    exposed_lab: RealServer, open_window: Opener
+) -> None:
+    (exposed_lab.root / "there.txt").write_text("x")
+    window = await open_ready(open_window, exposed_lab)
+    await listed(window, "there.txt")
+    requests: list[str] = []
+    window.page.on("request", lambda request: requests.append(request.url))
+    (exposed_lab.root / "new.txt").write_text("x")
+    await listed(window, "new.txt")
+    (exposed_lab.root / "there.txt").unlink()
+    await window.page.wait_for_selector('.jp-DirListing-item[title*="there.txt"]', state="detached", timeout=5000)
+    await window.page.evaluate("window.jupyterapp.commands.execute('filebrowser:refresh')")
+    await window.page.evaluate("window.jupyterapp.commands.execute('filebrowser:create-new-directory')")
+    await listed(window, "Untitled Folder")
+    listings = [url for url in requests if "/api/contents" in url and "content=1" in url]
+    assert listings == []
+    window.proxy.cut_all()
+    await window.page.wait_for_selector('.jp-WsHub-statusButton[data-state="reconnecting"]')
+    (exposed_lab.root / "missed.txt").write_text("x")
+    await listed(window, "missed.txt")
+    assert window.errors == []
+
+
 async def test_switched_off_the_stock_path_is_back_at_once(
     exposed_lab: RealServer, open_window: Opener, tmp_path: Path
 ) -> None:

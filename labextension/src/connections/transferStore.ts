@@ -15,6 +15,8 @@ export interface IRowEntry {
   readonly type: 'file' | 'directory';
   readonly size: number;
   readonly mtimeMs: number | null;
+  /** What the file is called on this computer. */
+  readonly name?: string;
   readonly ifExists?: IfExists;
   readonly expect?: string;
   /** Where the file is, if the browser has told. */

@@ -126,7 +126,7 @@ export class UploadJob implements IJob {
 }
 
 /** What is said where a chosen file is another one. */
-export function notTheSame(name: string): HubError {
+function notTheSame(name: string): HubError {
   return HubError.of(
     'source_changed',
     `${name} is not the file whose upload was begun: its content differs. Choose that one, or cancel the upload.`

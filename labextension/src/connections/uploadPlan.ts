@@ -30,6 +30,7 @@ export function planUpload(
       type: file ? 'file' : 'directory',
       size: file?.size ?? 0,
       mtimeMs: file?.lastModified ?? null,
+      ...(file && { name: file.name }),
       ...(choice && { ifExists: choice.ifExists }),
       ...(choice?.etag !== undefined && { expect: choice.etag }),
       ...(handle && { handle }),

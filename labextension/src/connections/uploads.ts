@@ -12,7 +12,6 @@ import { hasEnded, TransferRecord } from './transferRecord';
 import { IRow, takeLock } from './transferStore';
 import { IPlanned, planUpload } from './uploadPlan';
 import { IUploadStart, UploadRun } from './uploadRun';
-import { notTheSame } from './uploadJob';
 
 const CHOOSE = 'Choose the file again to go on with its upload.';
 const CHANGED =
@@ -150,8 +149,11 @@ export class Uploads {
       : [given as File];
     const [entry, file] = [row.entries[0], files[0]];
     if (row.kind === 'file' && entry) {
-      if (file?.name !== PathExt.basename(entry.path)) {
-        throw notTheSame(file?.name ?? entry.path);
+      if (!file || file.name !== entry.name) {
+        throw HubError.of(
+          'source_changed',
+          `The upload was begun with ${entry.name}, and not with ${file?.name ?? 'nothing'}. Choose that file.`
+        );
       }
       if (file.size !== entry.size || file.lastModified !== entry.mtimeMs) {
         throw HubError.of('source_changed', CHANGED);

@@ -209,7 +209,7 @@ function Row(props: IRowProps): JSX.Element {
         max={known ? Math.max(transfer.size, 1) : 1}
       />
       <div className="jp-WsHub-details" title={details}>
-        {!transfer.here && (
+        {!transfer.here && !ENDED.has(transfer.state) && (
           <span className="jp-WsHub-elsewhere">{trans.__('elsewhere')}</span>
         )}
         {details}
