@@ -108,14 +108,15 @@ class Delivery:
     async def close(self) -> None:
         """Read nothing more. Idempotent."""
         self._closed = True
+        # Two may close at the same time: the one who gives up, and the socket that has ended.
+        source, self._source = self._source, None
         reader, self._reader = self._reader, None
         if reader is not None:
             await self._store.run(reader.close)
             known = b"".join(reader.digest.whole) if reader.digest is not None else b""
             if len(known) > len(self._op.blocks):
                 self._op.blocks = known
-        elif self._source is not None:
-            await self._store.run(self._source.close)
-        self._source = None
+        elif source is not None:
+            await self._store.run(source.close)
         if self._ownership is not None:
             self._ownership.close()

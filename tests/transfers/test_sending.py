@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 
 import pytest
@@ -49,6 +50,30 @@ async def test_the_source_is_open_from_open_to_close(store: TransferStore, op: O
     await delivery.close()
     assert open_files() == 0
     assert len(op.blocks) == 16
+
+
+@pytest.mark.parametrize("has_begun", [True, False])
+async def test_two_who_close_at_the_same_time_close_it_once(
+    store: TransferStore, op: Operation, monkeypatch: pytest.MonkeyPatch, has_begun: bool
+) -> None:
+    """The number of a descriptor that is closed twice may be another file's, or a socket's, by then."""
+    delivery, closed = Delivery(op, store, FakeStream()), []
+    source = await delivery.open(fake_peer())
+    assert source is not None
+    if has_begun:
+        delivery.begin(Reader(source, None, 0))
+    close = source.close
+
+    def slowly() -> None:
+        closed.append(1)
+        time.sleep(0.02)
+        close()
+
+    monkeypatch.setattr(source, "close", slowly)
+    await asyncio.gather(delivery.close(), delivery.close())
+    await delivery.close()
+    assert len(closed) == 1
+    assert open_files() == 0
 
 
 def change(files: FakeFiles, op: Operation) -> None:
