@@ -308,6 +308,18 @@ async def test_another_user_s_transfers_are_not_there(app: Any, user: Any, root:
         assert (await FileClient(user("alice"), ops[0]).upload(b"b")) is not None
 
 
+async def test_another_user_s_download_is_not_there_over_http(user: Any, root: Path, http_server_client: Any) -> None:
+    async with HubClient(user("alice")) as alice:
+        op = (await alice.request("transfers.create", {"direction": "download", "path": "a.txt"}))["op"]
+    for name, status in (("bob", 404), ("nobody", 403), ("reader", 404), ("alice", 200)):
+        address = user(name)
+        for verb in ("HEAD", "GET"):
+            url = f"{address.base_url}ws/file-stream/{op}/content"
+            answer = await http_server_client.fetch(url, method=verb, headers=address.headers, raise_error=False)
+            assert answer.code == status, (name, verb)
+            assert (answer.body == b"a") is (name == "alice" and verb == "GET")
+
+
 async def test_another_user_s_own_topics_and_notifications_are_not_there(user: Any) -> None:
     async with HubClient(user("alice")) as alice, HubClient(user("bob")) as bob:
         await bob.subscribe("notifications/me", "earliest")

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any, Final
 
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 
 from .lending import LentStream
 
@@ -20,6 +20,19 @@ TURN_S: Final = 0.02
 """A thread writes for so long before others may."""
 
 Run = Callable[..., Awaitable[Any]]
+
+
+async def write_plainly(stream: IOStream, run: Run, fill: Callable[[], memoryview]) -> bool:
+    """The same on a stream to which nobody else writes, of plain HTTP; it returns when the kernel has it all."""
+    try:
+        if type(stream) is IOStream and not stream.closed():
+            rest = await run(_write, stream.socket.dup(), fill)
+        else:
+            rest = await run(fill)
+        await stream.write(rest)
+    except StreamClosedError:
+        return False
+    return True
 
 
 async def write_from(connection: Any, run: Run, fill: Callable[[], memoryview]) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import mimetypes
-from typing import Any
+from collections.abc import Callable
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 
 from ..host import make_peer
 from ..protocol.codes import Code
@@ -16,6 +16,7 @@ from ..protocol.errors import HubError
 from ..protocol.ranges import Selection, headers_of, select
 from ..transfers.content import STATUS, ContentStream
 from ..transfers.operation import Operation
+from .bulk import write_plainly
 from .parts import Parts
 
 
@@ -24,6 +25,7 @@ class FileDownloadHandler(JupyterHandler):
 
     auth_resource = "contents"
     content: ContentStream | None = None
+    stream: IOStream | None = None
 
     def initialize(self, parts: Parts) -> None:
         """Take the parts of the server."""
@@ -47,23 +49,32 @@ class FileDownloadHandler(JupyterHandler):
     @web.authenticated
     @authorized
     async def get(self, id: str) -> None:
-        """The bytes, or those of the range that is asked for."""
-        operation = await self._operation(id)
-        chosen = self._begin(operation)
+        """The bytes, or those of the range."""
+        chosen = self._begin(operation := await self._operation(id))
         if chosen.status not in (200, 206):
             return
-        peer = make_peer(self, self.parts.owner)
-        content = self.content = ContentStream(operation, self.parts.transfers, peer, self)
+        content = self.content = ContentStream(operation, self.parts.transfers, make_peer(self, self.parts.owner), self)
         try:
             await content.open(chosen.begin)
-            await self.flush()
-            await content.send(chosen.end)
+            await self._deliver(content, chosen.end)
         except HubError as error:
             raise self._refusal(error) from error
         except StreamClosedError:
             pass  # the client has left
         finally:
             await content.close()
+
+    async def _deliver(self, content: ContentStream, end: int) -> None:
+        """Send the head, and then the bytes without Tornado, whose every step is one of the loop."""
+        self.set_header("Connection", "close")
+        await self.flush()
+        self.stream = self.detach()
+        self.stream.set_close_callback(content.leave)
+        try:
+            await content.send(end)
+        finally:
+            self.stream.close()
+            self.application.log_request(self)
 
     async def _operation(self, id: str) -> Operation:
         await self.parts.start()
@@ -94,21 +105,16 @@ class FileDownloadHandler(JupyterHandler):
             self.set_attachment_header(operation.name)
         return chosen
 
-    async def write_content(self, data: memoryview) -> bool:
-        """See Body: straight to the connection, which copies nothing, and not through Tornado's buffers."""
-        connection: Any = self.request.connection
-        try:
-            await connection.write(data)
-        except StreamClosedError:
-            return False
-        return True
+    async def send_from(self, fill: Callable[[], memoryview]) -> bool:
+        """See Body."""
+        return self.stream is not None and await write_plainly(self.stream, self.parts.transfers.run, fill)
 
     def abort(self) -> None:
         """See Body."""
-        connection: Any = self.request.connection
-        connection.stream.close()
+        if self.stream is not None:
+            self.stream.close()
 
     def on_connection_close(self) -> None:
-        """The client has left: read no more."""
+        """The client has left before the bytes began."""
         if self.content is not None:
             self.content.leave()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from ..ports import Peer
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.transfer import Done
 from .operation import Operation
-from .reading import ReadAhead, Reader
+from .reading import Reader
 from .sending import Delivery
 from .store import TransferStore
 
@@ -27,15 +27,13 @@ STATUS: Final = {
     Code.BUSY: 429,
 }
 """How HTTP says why there are no bytes; else 500."""
-WRITE_BYTES: Final = 128 * 1024
-"""Written in one turn of the loop."""
 
 
 class Body(Protocol):
     """Where the bytes go."""
 
-    async def write_content(self, data: memoryview) -> bool:
-        """Write, and return when the kernel has it all; False if the socket is gone."""
+    async def send_from(self, fill: Callable[[], memoryview]) -> bool:
+        """See Wire.send_from; here that are just the bytes."""
         ...
 
     def abort(self) -> None:
@@ -67,43 +65,29 @@ class ContentStream:
         if source is None or self._given_up:
             raise HubError(Code.SUPERSEDED, "A newer stream goes on with this transfer.")
         self._reader = self._delivery.begin(Reader(source, None, begin))
+        await self._store.changed(self._op, force=True)
         while not self._given_up and not await self._store.run(self._reader.come):
             pass
 
     async def send(self, end: int) -> bool:
         """Send up to the byte `end`; whether all of it was sent. What goes wrong cuts the connection."""
-        reader, run = self._reader, self._store.run
-        assert reader is not None
-        at = reader.byte_offset
-
-        def read(buffer: memoryview) -> Coroutine[Any, Any, memoryview] | None:
-            nonlocal at
-            piece = buffer[: min(READ_BYTES, end - at)]
-            at += len(piece)
-            return run(_read, reader, piece) if piece else None
-
-        ahead, sent = ReadAhead(READ_BYTES, read), at
+        assert self._reader is not None
+        pieces = _Pieces(self._reader, end)
         try:
-            while not self._given_up and (piece := await ahead.take()) is not None:
-                if sent + len(piece) == self._op.size:  # before the client can take it for whole
-                    await run(reader.check)
-                for begin in range(0, len(piece), WRITE_BYTES):
-                    if not await self._body.write_content(piece[begin : begin + WRITE_BYTES]):
-                        return False
-                    await asyncio.sleep(0)  # awaiting a write that is done already does not let others run
-                sent += len(piece)
-                if sent == self._op.size:
-                    await self._delivery.finish(Done(self._op.path, sent, "", self._op.etag or ""))
-                else:
-                    await self._delivery.sent(sent)
+            while not pieces.is_over and not self._given_up:
+                if not await self._body.send_from(pieces.next):
+                    return False
+                if pieces.sent < self._op.size:
+                    await self._delivery.sent(pieces.sent)
+            if pieces.is_over and end == self._op.size:
+                await self._delivery.finish(Done(self._op.path, end, "", self._op.etag or ""))
         except HubError as error:
             await self._delivery.failed(error)
             return False
         finally:
-            ahead.stop()
-            if sent != end:
+            if not pieces.is_over:
                 self._body.abort()
-        return sent == end
+        return pieces.is_over
 
     async def give_up(self, error: HubError) -> None:
         """See Stream: there is no way to say why."""
@@ -129,6 +113,22 @@ class ContentStream:
             await self._store.released(self._op, self)
 
 
-def _read(reader: Reader, piece: memoryview) -> memoryview:
-    reader.read_into([piece])
-    return piece
+class _Pieces:
+    """The bytes up to `end`, one buffer after the other."""
+
+    def __init__(self, reader: Reader, end: int) -> None:
+        self._reader, self._end = reader, end
+        self._buffer = memoryview(bytearray(READ_BYTES))
+        self.sent = reader.byte_offset
+        self.is_over = self.sent == end
+
+    def next(self) -> memoryview:
+        """The next ones; empty at the end. Blocks."""
+        self.sent = self._reader.byte_offset
+        piece = self._buffer[: min(READ_BYTES, self._end - self.sent)]
+        self._reader.read_into([piece])
+        if self._reader.byte_offset == self._reader.source.size:
+            self._reader.check()  # before the client can take it for whole
+        if not piece:
+            self.is_over = True
+        return piece

@@ -1,21 +1,17 @@
-"""Reading a source for a stream: in order, digested on the way, one piece ahead of what is sent."""
+"""Reading a source for a stream: in order, and digested on the way."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Generic, TypeVar
+from typing import Final
 
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.transfer import BLOCK_BYTES, DigestName
 from .digest import DIGEST_BYTES, BlockDigest
 from .source import Source
-
-T = TypeVar("T")
 
 SKIP_BYTES: Final = 1024 * 1024
 
@@ -90,35 +86,3 @@ def digest_before(byte_offset: int, algorithm: DigestName, blocks: bytes) -> Blo
     size = DIGEST_BYTES[algorithm]
     known = min(byte_offset // BLOCK_BYTES, len(blocks) // size)
     return BlockDigest(algorithm, blocks=[blocks[n * size : (n + 1) * size] for n in range(known)])
-
-
-class ReadAhead(Generic[T]):
-    """Two buffers: one is read while the other one is sent."""
-
-    def __init__(self, buffer_bytes: int, read: Callable[[memoryview], Coroutine[Any, Any, T] | None]) -> None:
-        """`read` begins to read into a buffer; None if there is nothing to be read now."""
-        self._buffers = deque(memoryview(bytearray(buffer_bytes)) for _ in range(2))
-        self._read = read
-        self._next: asyncio.Task[T] | None = None
-
-    def _begin(self) -> None:
-        if self._next is None and (reading := self._read(self._buffers[0])) is not None:
-            self._next = asyncio.create_task(reading)
-            self._buffers.rotate()
-
-    async def take(self) -> T | None:
-        """What is read next, good until the call after this one; None if there is nothing now."""
-        self._begin()
-        task = self._next
-        if task is None:
-            return None
-        result = await task
-        self._next = None
-        self._begin()
-        return result
-
-    def stop(self) -> None:
-        """Read no more. What a thread is reading just now, it reads to its end."""
-        task, self._next = self._next, None
-        if task is not None and not task.cancel() and not task.cancelled():
-            task.exception()  # nobody wants what was read, nor why it was not

@@ -117,6 +117,6 @@ class FileSource:
 
     def close(self) -> None:
         """See Source."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)

@@ -10,6 +10,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.httpclient import HTTPClientError
 
 from jupyter_ws_hub.handlers.base import HubSocket
+from jupyter_ws_hub.handlers.file_download import FileDownloadHandler
 from jupyter_ws_hub.handlers.file_stream import FileStreamHandler
 from jupyter_ws_hub.handlers.http import ChatGoneHandler
 from jupyter_ws_hub.handlers.hub import HubHandler
@@ -30,13 +31,14 @@ def handler_of(parts: Any, path: str) -> type | None:
     return None
 
 
-def test_the_issue_s_four_endpoints_have_their_handlers(parts: Any) -> None:
+def test_the_endpoints_have_their_handlers(parts: Any) -> None:
     assert handler_of(parts, "/ws") is HubHandler
     assert handler_of(parts, "/ws/chat") is ChatGoneHandler
     assert handler_of(parts, "/ws/terminal/1") is TerminalHandler
     assert handler_of(parts, "/ws/terminal/my_terminal") is TerminalHandler
     assert handler_of(parts, "/ws/file-stream/0123abcd") is FileStreamHandler
-    assert len(routes(parts)) == 4
+    assert handler_of(parts, "/ws/file-stream/0123abcd/content") is FileDownloadHandler
+    assert len(routes(parts)) == 5
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ import pytest
 
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
-from jupyter_ws_hub.transfers.content import READ_BYTES, WRITE_BYTES, ContentStream
+from jupyter_ws_hub.transfers.content import READ_BYTES, ContentStream
 from jupyter_ws_hub.transfers.operation import DownloadPlan, Operation
 from jupyter_ws_hub.transfers.store import TransferStore
 from tests.support.client import until
@@ -35,15 +36,15 @@ class FakeBody:
     aborted: bool = False
     gone: bool = False
 
-    async def write_content(self, data: memoryview) -> bool:
+    async def send_from(self, fill: Callable[[], memoryview]) -> bool:
         """See Body."""
-        self.writing += 1
-        assert len(data) <= WRITE_BYTES
-        await self.gate.wait()
-        if self.aborted or self.gone:
-            return False
-        self.data += data
-        return True
+        while piece := await asyncio.to_thread(fill):
+            self.writing += 1
+            await self.gate.wait()
+            if self.aborted or self.gone:
+                return False
+            self.data += piece
+        return not (self.aborted or self.gone)
 
     def abort(self) -> None:
         """See Body: whoever writes is told."""
@@ -121,6 +122,7 @@ async def test_what_breaks_off_is_cut_and_settled_at_once(
             assert (await Part(store, op, 0, 5).flow()).whole
         elif how == "left":
             part.content.leave()
+            part.body.gone = True
             part.body.gate.set()
         elif how == "gone":
             part.body.gone = True

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jupyter_ws_hub.protocol.codes import Code
-from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES, DigestName
 from jupyter_ws_hub.transfers.digest import BlockDigest
-from jupyter_ws_hub.transfers.reading import ReadAhead, Reader, digest_before
+from jupyter_ws_hub.transfers.reading import Reader, digest_before
 from jupyter_ws_hub.transfers.source import FileSource
 
 from .test_source import refused
@@ -96,70 +93,3 @@ def test_nothing_is_read_after_it_was_closed_nor_closed_while_it_is_read(file: P
     assert bytes(data) == file.read_bytes()[:10]
     for work in (reader.come, lambda: reader.read_into([memoryview(data)]), reader.check):
         assert refused(work).code is Code.CANCELLED
-
-
-class Reads:
-    """What is read into buffers: numbers, up to a limit."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.begun = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    def __call__(self, buffer: memoryview) -> Coroutine[Any, Any, memoryview] | None:
-        if self.begun == self.limit:
-            return None
-        self.begun += 1
-        return self._read(buffer, self.begun)
-
-    async def _read(self, buffer: memoryview, number: int) -> memoryview:
-        await self.gate.wait()
-        buffer[:] = bytes([number]) * len(buffer)
-        return buffer
-
-
-async def test_one_buffer_is_read_while_the_other_is_used() -> None:
-    reads = Reads(3)
-    ahead = ReadAhead(4, reads)
-    for number in (1, 2, 3):
-        piece = await ahead.take()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert reads.begun == min(number + 1, 3)
-        assert piece is not None
-        assert bytes(piece) == bytes([number]) * 4
-    assert await ahead.take() is None
-    reads.limit = 4
-    piece = await ahead.take()
-    assert piece is not None
-    assert bytes(piece) == b"\4\4\4\4"
-
-
-async def test_what_fails_ahead_is_told_when_it_is_due_and_only_then() -> None:
-    async def fail() -> memoryview:
-        raise HubError(Code.SOURCE_CHANGED, "changed")
-
-    results: list[Coroutine[Any, Any, memoryview]] = []
-    reads = Reads(1)
-
-    def read(buffer: memoryview) -> Coroutine[Any, Any, memoryview] | None:
-        return reads(buffer) or (results.pop() if results else None)
-
-    results.append(fail())
-    ahead = ReadAhead(4, read)
-    assert await ahead.take() is not None
-    await asyncio.sleep(0)
-    with pytest.raises(HubError):
-        await ahead.take()
-    ahead.stop()
-
-
-async def test_it_stops_in_the_midst() -> None:
-    reads = Reads(10)
-    ahead = ReadAhead(4, reads)
-    await ahead.take()
-    reads.gate.clear()
-    ahead.stop()
-    ahead.stop()
-    assert reads.begun == 2
