@@ -26,6 +26,7 @@ from .places import check_space, occupied
 from .ports import LocalFiles
 from .records import adopt, apply
 from .settings import TransferSettings
+from .strays import Strays
 from .threads import Threads
 from .tree_writer import discard as discard_entries
 
@@ -51,6 +52,7 @@ class TransferStore:
         self.run = self._threads.run
         """Run what touches the disk in a thread."""
         self._ledger = Ledger(journal, self._threads, runtime)
+        self._strays = Strays(journal, self._threads, runtime, settings.keep_idle_s)
         self.save = self._ledger.save
         self.noter = self._ledger.noter
 
@@ -86,6 +88,7 @@ class TransferStore:
         await self.run(check_space, directory, path, size, self.settings.min_free_bytes)
         operation = Operation(self.runtime.new_id(), "upload", peer.principal, path.strip("/"), size, plan)
         operation.kind, operation.entries = plan.kind, plan.entries
+        self._strays.look(directory)
         return await self._add(operation, peer)
 
     async def create_download(self, peer: Peer, path: str, plan: DownloadPlan) -> Operation:

@@ -24,6 +24,10 @@ class Threads:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, functools.partial(function, *args, **kwargs))
 
+    def begin(self, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run in a thread what nobody waits for, and what deals with its errors itself; `stop` waits for it."""
+        self._pool.submit(function, *args, **kwargs)
+
     async def stop(self) -> None:
         """Return when all that was begun is done; nothing more may be run."""
         await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)

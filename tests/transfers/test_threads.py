@@ -35,3 +35,16 @@ async def test_stopping_waits_for_what_was_begun() -> None:
     await threads.stop()
     assert done.is_set()
     await task
+
+
+async def test_stopping_waits_also_for_what_nobody_waits_for() -> None:
+    threads, done = Threads(1), threading.Event()
+
+    def work(seconds: float) -> None:
+        time.sleep(seconds)
+        done.set()
+
+    threads.begin(work, 0.05)
+    assert not done.is_set()
+    await threads.stop()
+    assert done.is_set()
