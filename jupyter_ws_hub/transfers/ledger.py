@@ -74,7 +74,7 @@ class Ledger:
         Raises:
             HubError: `superseded`, or what the disk says.
         """
-        operation.touched_s = self._runtime.clock()
+        before_s, operation.touched_s = operation.touched_s, self._runtime.clock()
         record = record_of(operation, self._journal)
 
         def write() -> None:
@@ -83,6 +83,9 @@ class Ledger:
 
         try:
             await self._run(write)
+        except HubError:  # another server's: what that writes is news, though it was written before now
+            operation.touched_s = before_s
+            raise
         except OSError as error:
             raise disk_error(error, operation.path) from error
 

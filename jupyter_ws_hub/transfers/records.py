@@ -37,6 +37,21 @@ def adopt(record: Record) -> Operation:
     return operation
 
 
+def learn(record: Record, operations: dict[str, Operation]) -> Operation | None:
+    """Bring what is known of an operation that nobody moves here to what another process has made of it since.
+
+    The operation, if there was news.
+    """
+    operation = operations.get(record.id)
+    if operation is None:
+        operation = operations[record.id] = adopt(record)
+    elif operation.stream is not None or operation.state in ENDED or record.touched_s <= operation.touched_s:
+        return None
+    else:
+        apply(record, operation)
+    return operation
+
+
 def apply(record: Record, operation: Operation) -> None:
     """Bring an operation that nobody moves here to what the journal says."""
     sent = operation.byte_offset

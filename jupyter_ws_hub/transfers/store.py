@@ -24,7 +24,7 @@ from .operation import ENDED, DownloadPlan, Occupied, Operation, Stream, UploadP
 from .partial import discard
 from .places import check_space, occupied
 from .ports import LocalFiles
-from .records import adopt, apply
+from .records import adopt, apply, learn
 from .settings import TransferSettings
 from .strays import Strays
 from .threads import Threads
@@ -108,8 +108,7 @@ class TransferStore:
             raise HubError(Code.BUSY, "Too many transfers were begun; let some end, or cancel some.")
         if len(ended) >= self.settings.max_operations:
             await self.forget(ended[0])
-        operation.name = operation.name or operation.path.rpartition("/")[2]
-        operation.peer = peer
+        operation.peer, operation.name = peer, operation.name or operation.path.rpartition("/")[2]
         operation.created_s = operation.touched_s = self.runtime.clock()
         await self._ledger.add(operation)
         self._operations[operation.id] = operation
@@ -131,11 +130,13 @@ class TransferStore:
         )
 
     async def load(self) -> Sequence[Operation]:
-        """Look into the journal for operations that are not known here; give them."""
-        records = await self._ledger.others(frozenset(self._operations))
-        found = [adopt(record) for record in records if record.id not in self._operations]
-        self._operations.update((operation.id, operation) for operation in found)
-        return found
+        """Look into the journal for what other servers have made, gone on with and ended; give what there is."""
+        idle = {op.id for op in self._operations.values() if op.stream is None and op.state not in ENDED}
+        records = await self._ledger.others(self._operations.keys() - idle)
+        for op in [self._operations[id] for id in idle - {record.id for record in records} if id in self._operations]:
+            if await self._ledger.record(op.id) is None and op.state not in ENDED:
+                await self._refresh(op, None)
+        return [news for record in records if (news := learn(record, self._operations)) is not None]
 
     def running(self) -> int:
         """How many operations move bytes now, of all principals."""

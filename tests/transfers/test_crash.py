@@ -16,7 +16,7 @@ from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.transfer import Done, IfExists
 from jupyter_ws_hub.transfers.journal import Journal
-from jupyter_ws_hub.transfers.operation import UploadPlan
+from jupyter_ws_hub.transfers.operation import Operation, UploadPlan
 from jupyter_ws_hub.transfers.store import TransferStore
 from tests.support.client import root_of, until
 from tests.support.fakes import FakeClock, fake_peer
@@ -262,6 +262,44 @@ async def test_the_list_shows_what_other_servers_have(make_store: Make) -> None:
     assert {op.id for op in await two.load()} == {mine.op.id, theirs.op.id}
     assert [op.id for op in two.list("alice")] == [mine.op.id]
     assert await two.load() == []
+
+
+async def test_the_list_shows_how_far_others_have_come_with_what_nobody_moves_here(
+    make_store: Make, clock: FakeClock
+) -> None:
+    one, two = make_store(), make_store()
+    client = await begun(one, DATA[:2])
+    await client.stream._written()
+    await client.stream.closed()
+    (seen,) = await two.load()
+    clock.advance(1)
+    theirs = await Uploader(two, seen).hello()
+    assert await one.load() == [client.op], "it is being moved elsewhere"
+    clock.advance(1)
+    await theirs.send(DATA[2:], 2)
+    await theirs.finish(DATA)
+    assert isinstance(theirs.last, Done)
+    assert await one.load() == [client.op]
+    assert (client.op.state, client.op.byte_offset, client.op.done) == ("done", len(DATA), theirs.last)
+    assert (await one.load(), await two.load()) == ([], [])
+
+
+async def test_the_list_does_not_show_what_another_server_has_cancelled(make_store: Make) -> None:
+    one, two = make_store(), make_store()
+    client = await begun(one, DATA[:2])
+    await client.stream._written()
+    await client.stream.closed()
+    gone = []
+
+    async def forgotten(op: Operation) -> None:
+        gone.append(op.id)
+
+    one.on_forget = forgotten
+    (seen,) = await two.load()
+    await two.cancel(seen)
+    assert await one.load() == []
+    assert (one.list("alice"), gone) == ([], [client.op.id])
+    assert [op.state for op in two.list("alice")] == ["cancelled"]
 
 
 async def test_a_server_does_not_expire_what_another_keeps_alive(

@@ -40,8 +40,10 @@ async def test_an_owner_learns_what_was_written_and_whoever_lost_it_writes_nothi
     await ledger.save(mine, first)
     second = await ledger.own(theirs)
     assert theirs.byte_offset == 4
+    mine.touched_s = 1.0
     for work in (ledger.save(mine, first), ledger.remove(mine, first)):
         assert (await refusal(work)).code is Code.SUPERSEDED
+    assert mine.touched_s == 1.0, "what the other writes is newer"
     await ledger.remove(theirs, second)
     assert await ledger.record("id1") is None
     assert (await refusal(ledger.own(mine))).code is Code.NOT_FOUND
