@@ -55,7 +55,15 @@ class TerminalUser:
 
     async def wait_for(self, text: bytes, timeout_s: float = 20.0) -> None:
         """Until the output has it."""
-        await until(lambda: text in self.output, f"{text!r} in the output", timeout_s)
+        try:
+            await until(lambda: text in self.output, f"{text!r} in the output", timeout_s)
+        except AssertionError as error:
+            typed = self.client.input
+            error.add_note(f"connections: {self.joins}; output ends in {bytes(self.output[-200:])!r}")
+            error.add_note(
+                f"input: sent {typed.sent} of {typed.end}, limit {typed.limit}, {typed.unread} not acknowledged"
+            )
+            raise
 
 
 @contextlib.asynccontextmanager
