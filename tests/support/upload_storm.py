@@ -220,38 +220,43 @@ class FileWalk:
                 assert error.code is Code.PAUSED
             await self.storm.ask("resume", op=self.op)
 
-    async def wrong_offset(self) -> None:
-        """Data that does not go on where it must; the error names the right place."""
+    async def refused(self, frame: Callable[[int], bytes | None]) -> tuple[int, HubError] | None:
+        """Send a frame made for where the upload is, which is refused: where that was, and the error.
+
+        None where nothing was sent, or all was done already.
+        """
         client = self.client()
         try:
-            welcome = await client.open()
-            await client.socket.send(encode_chunk(welcome.byte_offset + 1, b"wrong"))
+            byte_offset = (await client.open()).byte_offset
+            if (wrong := frame(byte_offset)) is None:
+                return None
+            await client.socket.send(wrong)
             while True:
                 await client.receive()
         except AlreadyDone:
             self.ended = "done"
+            return None
         except HubError as error:
-            assert error.code is Code.WRONG_OFFSET
-            assert error.details == {"expected": welcome.byte_offset, "provided": welcome.byte_offset + 1}
+            return byte_offset, error
         finally:
             await client.close()
 
+    async def wrong_offset(self) -> None:
+        """Data that does not go on where it must; the error names the right place."""
+        if (refusal := await self.refused(lambda at: encode_chunk(at + 1, b"wrong"))) is not None:
+            byte_offset, error = refusal
+            assert error.code is Code.WRONG_OFFSET
+            assert error.details == {"expected": byte_offset, "provided": byte_offset + 1}
+
     async def too_much(self) -> None:
         """More than was announced, at once."""
-        client = self.client()
-        try:
-            welcome = await client.open()
-            rest = self.data[welcome.byte_offset :]
-            if len(rest) < 60_000:
-                await client.socket.send(encode_chunk(welcome.byte_offset, rest + b"too much"))
-                while True:
-                    await client.receive()
-        except AlreadyDone:
-            self.ended = "done"
-        except HubError as error:
-            assert error.code is Code.TOO_BIG
-        finally:
-            await client.close()
+
+        def frame(byte_offset: int) -> bytes | None:
+            rest = self.data[byte_offset:]
+            return encode_chunk(byte_offset, rest + b"too much") if len(rest) < 60_000 else None
+
+        if (refusal := await self.refused(frame)) is not None:
+            assert refusal[1].code is Code.TOO_BIG
 
     async def kill(self) -> None:
         """A death of the server, and the rest."""
