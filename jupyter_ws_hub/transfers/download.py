@@ -10,7 +10,7 @@ from ..protocol.bulk import BUFFER_BYTES, READ_BYTES, lay_out
 from ..protocol.codec import MAX_CHUNK_FRAME_BYTES
 from ..protocol.codes import Code
 from ..protocol.errors import HubError, RemoteProtocolError
-from ..protocol.transfer import BLOCK_BYTES, Credit, Done, StreamClientMessage, StreamHello, StreamWelcome
+from ..protocol.transfer import Credit, Done, StreamClientMessage, StreamHello
 from ..protocol.transfer_server import DownloadSender
 from .digest import BlockDigest
 from .operation import Operation
@@ -59,21 +59,7 @@ class DownloadStream(TransferStream):
         digest = digest_before(hello.have, op.digest, op.blocks)
         reader = self._delivery.begin(Reader(source, digest, hello.have))
         announcer = Announcer(source.members, hello.entries)
-        await self._send(
-            StreamWelcome(
-                direction="download",
-                path=op.path,
-                byte_offset=hello.have,
-                durable=hello.have,
-                size=op.size,
-                limit=machine.limit,
-                block_bytes=BLOCK_BYTES,
-                digest=op.digest,
-                kind=op.kind,
-                frame_bytes=MAX_CHUNK_FRAME_BYTES,
-                entry=hello.entries,
-            )
-        )
+        await self._welcome(hello.have, machine.limit, MAX_CHUNK_FRAME_BYTES, hello.entries, durable=hello.have)
         self._pump = asyncio.create_task(self._guard(self._send_all(machine, reader, digest, announcer)))
         await self._store.changed(op, force=True)
 

@@ -8,7 +8,6 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from ..ports import Peer
 from ..protocol.errors import HubError
 from ..protocol.transfer import DigestName, Direction, Done, IfExists, Kind
 
@@ -124,8 +123,6 @@ class Operation:
     blocks: bytes = b""
     """The digests of the first whole blocks of a download, so that they need not be read again to go on behind them."""
     stream: Stream | None = None
-    peer: Peer | None = None
-    """Who has opened the stream, or has made the operation."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     told_s: float = float("-inf")
 

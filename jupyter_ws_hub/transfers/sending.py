@@ -42,7 +42,6 @@ class Delivery:
             self._check()
             self._ownership = await store.own(op)
             self._check()
-            op.peer = peer
             await peer.require("read", "contents", f"the download of {op.path!r}")
             kind, limit = op.kind, store.settings.max_entries
             source = self._source = await open_source(store.files, store.run, op.path, kind, limit)

@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
@@ -89,7 +87,7 @@ class TransferStore:
         operation = Operation(self.runtime.new_id(), "upload", peer.principal, path.strip("/"), size, plan)
         operation.kind, operation.entries = plan.kind, plan.entries
         self._strays.look(directory)
-        return await self._add(operation, peer)
+        return await self._add(operation)
 
     async def create_download(self, peer: Peer, path: str, plan: DownloadPlan) -> Operation:
         """Prepare a download.
@@ -99,16 +97,16 @@ class TransferStore:
         """
         operation = await prepare(self.files, self.run, path, plan, self.settings.max_entries)
         operation.id, operation.principal = self.runtime.new_id(), peer.principal
-        return await self._add(operation, peer)
+        return await self._add(operation)
 
-    async def _add(self, operation: Operation, peer: Peer) -> Operation:
-        mine = self.list(peer.principal)
+    async def _add(self, operation: Operation) -> Operation:
+        mine = self.list(operation.principal)
         ended = [op for op in mine if op.state in ENDED]
         if len(mine) - len(ended) >= self.settings.max_operations:
             raise HubError(Code.BUSY, "Too many transfers were begun; let some end, or cancel some.")
         if len(ended) >= self.settings.max_operations:
             await self.forget(ended[0])
-        operation.peer, operation.name = peer, operation.name or operation.path.rpartition("/")[2]
+        operation.name = operation.name or operation.path.rpartition("/")[2]
         operation.created_s = operation.touched_s = self.runtime.clock()
         await self._ledger.add(operation)
         self._operations[operation.id] = operation
@@ -211,22 +209,11 @@ class TransferStore:
         finally:
             ownership.close()
 
-    async def touch(self, operation: Operation) -> None:
-        """Write down that somebody goes on with an operation, so that no server lets it expire."""
-        operation.touched_s = now_s = self.runtime.clock()
-
-        def write() -> None:
-            record = self.journal.load(operation.id)
-            if record is not None:
-                self.journal.save(msgspec.structs.replace(record, touched_s=now_s))
-
-        await self.run(write)
-
     async def released(self, operation: Operation, stream: Stream) -> None:
         """A stream has ended, and writes nothing more."""
         if operation.stream is not stream:
             return
-        operation.stream = operation.peer = None
+        operation.stream = None
         if operation.state == "running":
             operation.state = "paused"
         await self.changed(operation, force=True)

@@ -14,6 +14,7 @@ from ..ports import Peer
 from ..protocol.codes import NORMAL_CLOSURE, Code
 from ..protocol.errors import HubError, RemoteProtocolError
 from ..protocol.transfer import (
+    BLOCK_BYTES,
     SILENCE_S,
     Done,
     StreamClientMessage,
@@ -22,6 +23,7 @@ from ..protocol.transfer import (
     StreamPing,
     StreamPong,
     StreamServerMessage,
+    StreamWelcome,
     decode_stream_client,
     encode_stream,
 )
@@ -142,6 +144,27 @@ class TransferStream:
     async def _send(self, message: StreamServerMessage) -> None:
         await self._wire.send(encode_stream(message))
 
+    async def _welcome(
+        self, byte_offset: int, limit: int, frame_bytes: int, entry: int, durable: int, digests: list[str] | None = None
+    ) -> None:
+        op = self._op
+        await self._send(
+            StreamWelcome(
+                direction=op.direction,
+                path=op.path,
+                byte_offset=byte_offset,
+                durable=durable,
+                size=op.size,
+                limit=limit,
+                block_bytes=BLOCK_BYTES,
+                digest=op.digest,
+                kind=op.kind,
+                frame_bytes=frame_bytes,
+                entry=entry,
+                digests=digests,
+            )
+        )
+
     async def _finish_with(self, done: Done) -> None:
         self._over.set()
         await self._send(done)
@@ -174,7 +197,7 @@ class TransferStream:
 
     async def touch(self) -> None:
         """See Stream."""
-        await self._store.touch(self._op)
+        raise NotImplementedError
 
     async def closed(self) -> None:
         """The socket is gone: finish what has arrived, and wait for the client's next stream."""

@@ -14,12 +14,10 @@ from ..protocol.codec import INBOUND_CHUNK_FRAME_BYTES, MAX_CHUNK_PAYLOAD_BYTES,
 from ..protocol.codes import Code
 from ..protocol.errors import HubError, RemoteProtocolError
 from ..protocol.transfer import (
-    BLOCK_BYTES,
     MAX_WINDOW_BYTES,
     Finish,
     StreamClientMessage,
     StreamHello,
-    StreamWelcome,
 )
 from ..protocol.transfer_server import UploadReceiver
 from .journal import Ownership
@@ -129,29 +127,15 @@ class UploadStream(TransferStream):
             self._ownership = await store.own(op)
             if not await self._resumable():
                 return
-            op.peer = self._peer
             await self._prepare()
             if not await self._resumable():
                 return
             op.state, op.error = "running", None
             await store.save(op, self.owned)
         self._machine = machine = self._receiver()
-        await self._send(
-            StreamWelcome(
-                direction="upload",
-                path=op.path,
-                byte_offset=op.byte_offset,
-                durable=machine.durable,
-                size=op.size,
-                limit=machine.limit,
-                block_bytes=BLOCK_BYTES,
-                digest=op.digest,
-                kind=op.kind,
-                frame_bytes=INBOUND_CHUNK_FRAME_BYTES,
-                entry=op.settled,
-                digests=await store.run(self._digests) if hello.digests else None,
-            )
-        )
+        digests = await store.run(self._digests) if hello.digests else None
+        frame_bytes = INBOUND_CHUNK_FRAME_BYTES
+        await self._welcome(op.byte_offset, machine.limit, frame_bytes, op.settled, machine.durable, digests)
         await store.changed(op, force=True)
 
     async def _resumable(self) -> bool:
@@ -182,8 +166,6 @@ class UploadStream(TransferStream):
                 await self._acknowledge(machine)
                 if machine.written - machine.durable >= SYNC_EVERY_BYTES:
                     self._sync_beside(machine)
-                elif store.runtime.clock() - op.touched_s > store.settings.touch_interval_s:
-                    await store.save(op, self.owned)
                 await store.changed(op)
                 wait_s = store.pace.delay_s(op.principal, op.byte_offset - before)
                 if wait_s > 0:

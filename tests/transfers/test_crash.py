@@ -313,6 +313,7 @@ async def test_a_server_does_not_expire_what_another_keeps_alive(
         clock.advance(800)
         await client.send(DATA[at : at + 1], at)
         await client.stream._written()
+        await one.sweep()
         await two.sweep()
     await client.send(DATA[6:], 6)
     await client.finish(DATA)

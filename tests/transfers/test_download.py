@@ -11,7 +11,6 @@ import pytest
 from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.protocol.codec import MAX_CHUNK_PAYLOAD_BYTES
 from jupyter_ws_hub.protocol.codes import Code
-from jupyter_ws_hub.protocol.errors import ErrorInfo
 from jupyter_ws_hub.protocol.transfer import (
     BLOCK_BYTES,
     WINDOW_BYTES,
@@ -22,30 +21,19 @@ from jupyter_ws_hub.protocol.transfer import (
     StreamWelcome,
     encode_stream,
 )
-from jupyter_ws_hub.transfers.download import DownloadStream
-from jupyter_ws_hub.transfers.operation import DownloadPlan, Operation
+from jupyter_ws_hub.transfers.operation import DownloadPlan
 from jupyter_ws_hub.transfers.store import TransferStore
 from tests.support.client import root_of, until
 from tests.support.fakes import fake_peer, turns
 
+from .stream_user import StreamUser
 from .test_store import FakeFiles, FakeWire, clock, files, make_store, store
 
 __all__ = ["clock", "files", "make_store", "store"]  # the fixtures
 
 
-class Downloader:
-    """A client and the stream that serves it."""
-
-    def __init__(self, store: TransferStore, op: Operation, wire: FakeWire | None = None) -> None:
-        """Open a stream on an operation, without hello."""
-        self.wire = wire or FakeWire()
-        self.op = op
-        self.stream = DownloadStream(op, store, self.wire, op.peer or fake_peer())
-
-    async def take(self, frame: str | bytes) -> None:
-        """Let a frame come, and what it begins be done."""
-        self.stream.receive(frame)
-        await self.stream.idle()
+class Downloader(StreamUser):
+    """A client that downloads, and the stream that serves it."""
 
     async def hello(self, have: int = 0) -> Self:
         """Say hello."""
@@ -64,22 +52,10 @@ class Downloader:
         await self.stream.closed()
         return self.last
 
-    @property
-    def last(self) -> Done | StreamError:
-        """The server's last message, after which the socket is closed."""
-        last = self.wire.texts[-1]
-        assert isinstance(last, (Done, StreamError))
-        return last
-
-    @property
-    def error(self) -> ErrorInfo:
-        """What the server told before it closed."""
-        assert isinstance(self.last, StreamError)
-        return self.last.error
-
 
 async def download(store: TransferStore, peer: Peer | None = None, wire: FakeWire | None = None) -> Downloader:
-    return Downloader(store, await store.create_download(peer or fake_peer(), "a.bin", DownloadPlan()), wire)
+    peer = peer or fake_peer()
+    return Downloader(store, await store.create_download(peer, "a.bin", DownloadPlan()), wire, peer)
 
 
 async def settled(client: Downloader) -> int:

@@ -16,7 +16,7 @@ from tests.support.fakes import fake_journal
 
 from .test_store import FakeStream
 
-NOT_KEPT = {"stream", "peer", "lock", "told_s"}
+NOT_KEPT = {"stream", "lock", "told_s"}
 
 
 def full() -> Operation:

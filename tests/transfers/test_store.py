@@ -354,7 +354,9 @@ async def test_what_somebody_goes_on_with_does_not_expire_on_another_server(make
         await here.sweep()
         if stream.touched:
             stream.touched = 0
-            await here.touch(op)
+            ownership = await here.own(op)
+            await here.save(op, ownership)
+            ownership.close()
         await there.sweep()
     assert (op.state, seen.state) == ("waiting", "waiting")
     clock.advance(3601)

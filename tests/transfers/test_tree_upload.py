@@ -68,7 +68,8 @@ def entry_of(path: str, data: bytes | None, **more: Any) -> TreeEntry:
 
 async def opened(store: TransferStore, plan: UploadPlan | None = None, path: str = "", **more: Any) -> TreeClient:
     plan = plan or UploadPlan(kind="tree")
-    client = TreeClient(store, await store.create_upload(more.pop("peer", fake_peer()), path, 0, plan))
+    peer = more.pop("peer", fake_peer())
+    client = TreeClient(store, await store.create_upload(peer, path, 0, plan), peer=peer)
     await client.hello()
     return client
 

@@ -238,6 +238,7 @@ async def test_an_upload_is_kept_alive_in_the_journal_while_it_moves(make_store:
     clock.advance(101)
     await client.send(DATA[1:2], 1)
     await client.stream._written()
+    await store.sweep()
     record = store.journal.load(client.op.id)
     assert record is not None and record.touched_s == clock.now_s
     await client.stream.closed()

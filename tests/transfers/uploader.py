@@ -8,32 +8,19 @@ from typing import Any, Self
 from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.protocol import transfer
 from jupyter_ws_hub.protocol.codec import MAX_CHUNK_PAYLOAD_BYTES, encode_chunk
-from jupyter_ws_hub.protocol.errors import ErrorInfo
 from jupyter_ws_hub.protocol.transfer import Credit, Done, StreamError
-from jupyter_ws_hub.transfers.operation import Operation, UploadPlan
+from jupyter_ws_hub.transfers.operation import UploadPlan
 from jupyter_ws_hub.transfers.store import TransferStore
-from jupyter_ws_hub.transfers.streams import stream_of
 from tests.support.client import root_of, until
 from tests.support.fakes import fake_peer
 
-from .test_store import FakeWire
+from .stream_user import StreamUser
 
 DATA = b"0123456789"
 
 
-class Uploader:
-    """A client and the stream that serves it."""
-
-    def __init__(self, store: TransferStore, op: Operation, wire: FakeWire | None = None) -> None:
-        """Open a stream on an operation, without hello."""
-        self.wire = wire or FakeWire()
-        self.op = op
-        self.stream = stream_of(op, store, self.wire, op.peer or fake_peer())
-
-    async def take(self, frame: str | bytes) -> None:
-        """Let a frame come, and what it begins be done."""
-        self.stream.receive(frame)
-        await self.stream.idle()
+class Uploader(StreamUser):
+    """A client that uploads, and the stream that serves it."""
 
     async def hello(self) -> Self:
         """Say hello."""
@@ -77,23 +64,10 @@ class Uploader:
         """Up to where the credit goes."""
         return max([self.welcome.limit, *(m.limit for m in self.wire.texts if isinstance(m, Credit))])
 
-    @property
-    def last(self) -> Done | StreamError:
-        """The server's last message, after which the socket is closed."""
-        assert self.wire.closed is not None
-        last = self.wire.texts[-1]
-        assert isinstance(last, (Done, StreamError))
-        return last
-
-    @property
-    def error(self) -> ErrorInfo:
-        """What the server told before it closed."""
-        assert isinstance(self.last, StreamError)
-        return self.last.error
-
 
 async def upload(store: TransferStore, plan: UploadPlan | None = None, size: int = 10, peer: Peer | None = None) -> Any:
-    return Uploader(store, await store.create_upload(peer or fake_peer(), "a.bin", size, plan or UploadPlan()))
+    peer = peer or fake_peer()
+    return Uploader(store, await store.create_upload(peer, "a.bin", size, plan or UploadPlan()), peer=peer)
 
 
 async def begun(
