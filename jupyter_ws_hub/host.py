@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from jupyter_core.utils import ensure_async
@@ -24,13 +23,9 @@ from .listing.entry import Directory
 from .ports import Peer
 from .protocol.codes import Code
 from .protocol.errors import HubError
-from .services.ports import Checkpoint, Model, Running
+from .services.ports import Checkpoint, Model, Running, time_text
 
 ACTIVITY_INTERVAL_S = 1.0
-
-
-def _time(value: object) -> str:
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
 class ContentsAdapter(ManagerAccess):
@@ -135,13 +130,13 @@ class ContentsAdapter(ManagerAccess):
         """See Contents."""
         await self._file(path)
         found = await self._ask(path, self._manager.list_checkpoints, path)
-        return [Checkpoint(model["id"], _time(model["last_modified"])) for model in found]
+        return [Checkpoint(model["id"], time_text(model["last_modified"])) for model in found]
 
     async def make_checkpoint(self, path: str) -> Checkpoint:
         """See Contents."""
         await self._file(path)
         model = await self._ask(path, self._manager.create_checkpoint, path)
-        return Checkpoint(model["id"], _time(model["last_modified"]))
+        return Checkpoint(model["id"], time_text(model["last_modified"]))
 
     async def restore_checkpoint(self, path: str, id: str) -> Model:
         """See Contents."""

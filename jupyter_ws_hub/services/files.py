@@ -26,7 +26,7 @@ from ..protocol.errors import HubError
 from ..protocol.transfer import ABSENT
 from ..transfers.disk import disk_error
 from .base import Service, ServiceContext, Topic, method
-from .ports import Checkpoint, Model
+from .ports import Checkpoint, Model, time_text
 
 READ = ("read", "contents")
 WRITE = ("write", "contents")
@@ -129,10 +129,6 @@ class CheckpointParams(msgspec.Struct, frozen=True):
     id: str
 
 
-def _time(value: object) -> str:
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
-
-
 def _entry(model: Model) -> Entry:
     time = model["last_modified"]
     moment = time if isinstance(time, datetime) else datetime.fromisoformat(time)
@@ -141,8 +137,8 @@ def _entry(model: Model) -> Entry:
         path=model["path"].strip("/"),
         type=model["type"],
         writable=bool(model.get("writable", True)),
-        last_modified=_time(time),
-        created=_time(model["created"]),
+        last_modified=time_text(time),
+        created=time_text(model["created"]),
         size=model.get("size"),
         mimetype=model.get("mimetype"),
         etag=model.get("etag"),

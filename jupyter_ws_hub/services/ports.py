@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -12,6 +13,11 @@ from ..listing.entry import Directory
 
 Model = dict[str, Any]
 """A contents model, as jupyter_server's ContentsManager documents it."""
+
+
+def time_text(value: object) -> str:
+    """A time of a model as it goes over the wire."""
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
 class Checkpoint(msgspec.Struct, frozen=True):

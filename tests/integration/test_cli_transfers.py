@@ -27,20 +27,14 @@ ODD = ["a b", "ü — 中文", "quo'te\"s", "*?[x]", "-r", "#%&;$`!", "semi:colo
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of this file; it may not log a traceback."""
-    server = RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB)
-    try:
-        server.start()
+    with RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB).running(silent=True) as server:
         yield server
-        assert "Traceback" not in server.log_text, server.log_text[-3000:]
-    finally:
-        server.stop()
 
 
 @pytest.fixture
 def server(running: RealServer) -> RealServer:
     """The server with an empty root."""
-    for path in running.root.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    running.clear()
     return running
 
 

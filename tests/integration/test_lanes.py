@@ -35,14 +35,11 @@ LEAST_BULK_BYTES_PER_S = 100_000
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of this file."""
     folder = tmp_path_factory.mktemp("server")
-    with installed(folder / "plugin", TroubleService):
-        server = RealServer(folder, config=NO_LAB)
-        try:
-            server.start()
-            yield server
-            assert "Traceback" not in server.log_text
-        finally:
-            server.stop()
+    with (
+        installed(folder / "plugin", TroubleService),
+        RealServer(folder, config=NO_LAB).running(silent=True) as server,
+    ):
+        yield server
 
 
 class Load:

@@ -53,12 +53,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
         (server.root / "many").mkdir()
         for number in range(FILES):
             (server.root / "many" / f"file{number}.txt").touch()
-        try:
-            server.start()
+        with server.running(silent=True):
             yield server
-            assert "Traceback" not in server.log_text, server.log_text[-5000:]
-        finally:
-            server.stop()
 
 
 @pytest.fixture

@@ -26,12 +26,8 @@ CONFIG = NO_LAB + "c.HubApp.heartbeat_interval_s = 0.3\nc.HubApp.heartbeat_grace
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of this file; each test has a room of its own."""
-    server = RealServer(tmp_path_factory.mktemp("server"), config=CONFIG)
-    try:
-        server.start()
+    with RealServer(tmp_path_factory.mktemp("server"), config=CONFIG).running() as server:
         yield server
-    finally:
-        server.stop()
 
 
 async def make_room(server: RealServer, room: str) -> None:

@@ -76,19 +76,14 @@ c.FileContentsManager.post_save_hook = post_save
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server with hooks for the tests that need some."""
     folder = tmp_path_factory.mktemp("server")
-    server = RealServer(folder, config=f"{NO_LAB}\nEVENTS = {str(folder / 'events')!r}\n{HOOKS}")
-    try:
-        server.start()
+    with RealServer(folder, config=f"{NO_LAB}\nEVENTS = {str(folder / 'events')!r}\n{HOOKS}").running() as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
 def server(running: RealServer) -> RealServer:
     """The server with an empty root and no events."""
-    for path in sorted(running.root.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
+    running.clear()
     (running.base_dir / "events").write_text("")
     return running
 

@@ -27,19 +27,14 @@ CUTS = 10
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of this file."""
-    server = RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB)
-    try:
-        server.start()
+    with RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB).running() as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
 def server(running: RealServer) -> RealServer:
     """The server with an empty root."""
-    for path in running.root.iterdir():
-        path.unlink()
+    running.clear()
     return running
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,8 +12,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Self
 
 TOKEN = "test-token"
 READY_S = 40.0
@@ -151,6 +153,22 @@ class RealServer:
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(STOP_S)
+
+    @contextlib.contextmanager
+    def running(self, *, silent: bool = False) -> Iterator[Self]:
+        """Started, until this is left; with `silent` its log may hold no traceback then."""
+        try:
+            self.start()
+            yield self
+            if silent:
+                assert "Traceback" not in self.log_text, self.log_text[-5000:]
+        finally:
+            self.stop()
+
+    def clear(self) -> None:
+        """Empty the root."""
+        for path in self.root.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
     def restart(self) -> None:
         """End it and start it again, on the same port with the same files."""

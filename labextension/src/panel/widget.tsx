@@ -100,72 +100,65 @@ export class HubPanel extends ReactWidget {
   }
 }
 
-/** The transfers in the status bar, while there are any under way. */
-export class TransferStatus extends ReactWidget {
+/** A button in the status bar that shows something of the model. */
+abstract class StatusItem extends ReactWidget {
   constructor(
-    private readonly _model: PanelModel,
-    private readonly _trans: TranslationBundle,
-    private readonly _onClick: () => void
+    protected readonly model: PanelModel,
+    protected readonly trans: TranslationBundle,
+    protected readonly onClick: () => void
   ) {
     super();
     this.addClass('jp-WsHub-statusItem');
   }
 
-  /** What it shows; null where there is nothing to show. */
-  get text(): string | null {
-    return transferSummary(this._model.transfers, this._trans);
-  }
+  /** The button, as the model is now. */
+  protected abstract button(): JSX.Element;
 
   render(): JSX.Element {
     return (
-      <UseSignal signal={this._model.changed}>
-        {() => (
-          <button
-            className="jp-WsHub-transferStatus"
-            title={this._trans.__('Show the transfers')}
-            onClick={this._onClick}
-          >
-            {this.text}
-          </button>
-        )}
-      </UseSignal>
+      <UseSignal signal={this.model.changed}>{() => this.button()}</UseSignal>
     );
   }
 }
 
-export class HubStatus extends ReactWidget {
-  constructor(
-    private readonly _model: PanelModel,
-    private readonly _trans: TranslationBundle,
-    private readonly _onClick: () => void
-  ) {
-    super();
-    this.addClass('jp-WsHub-statusItem');
+/** The transfers in the status bar, while there are any under way. */
+export class TransferStatus extends StatusItem {
+  /** What it shows; null where there is nothing to show. */
+  get text(): string | null {
+    return transferSummary(this.model.transfers, this.trans);
   }
 
-  render(): JSX.Element {
-    const { _model: model, _trans: trans } = this;
+  protected button(): JSX.Element {
     return (
-      <UseSignal signal={model.changed}>
-        {() => {
-          const title = SERVICES.map(
-            service =>
-              `${serviceName(service, trans)}: ${stateName(model.status(service).state, trans)}`
-          ).join('\n');
-          return (
-            <button
-              className="jp-WsHub-statusButton"
-              data-state={model.worst}
-              title={title}
-              aria-label={title}
-              onClick={this._onClick}
-            >
-              <span className="jp-WsHub-dot" aria-hidden="true" />
-              {trans.__('Hub')}: {stateName(model.worst, trans)}
-            </button>
-          );
-        }}
-      </UseSignal>
+      <button
+        className="jp-WsHub-transferStatus"
+        title={this.trans.__('Show the transfers')}
+        onClick={this.onClick}
+      >
+        {this.text}
+      </button>
+    );
+  }
+}
+
+export class HubStatus extends StatusItem {
+  protected button(): JSX.Element {
+    const { model, trans } = this;
+    const title = SERVICES.map(
+      service =>
+        `${serviceName(service, trans)}: ${stateName(model.status(service).state, trans)}`
+    ).join('\n');
+    return (
+      <button
+        className="jp-WsHub-statusButton"
+        data-state={model.worst}
+        title={title}
+        aria-label={title}
+        onClick={this.onClick}
+      >
+        <span className="jp-WsHub-dot" aria-hidden="true" />
+        {trans.__('Hub')}: {stateName(model.worst, trans)}
+      </button>
     );
   }
 }
