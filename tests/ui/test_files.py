@@ -164,6 +164,7 @@ async def test_names_that_are_taken_are_asked_about_once(
     await drop(window, [tmp_path / name for name in names])
     await window.page.wait_for_selector(".jp-WsHub-conflicts tbody tr")
     assert await window.page.locator(".jp-WsHub-conflicts tbody tr").count() == 3
+    await window.page.wait_for_selector(".jp-WsHub-conflicts input[type=radio]:focus")
     await window.page.keyboard.press("ArrowRight")  # the choice for all has the focus: from "Keep both" to "Replace"
     for name, choice in (("kept.txt", "rename"), ("skipped.txt", "skip")):
         await window.page.select_option(f'select[aria-label$="{name}"]', choice)

@@ -87,12 +87,13 @@ export class Downloads {
 
   private async _create(record: TransferRecord): Promise<TransferCreated> {
     const { kind, path } = record;
-    const created = await this._context.connections.request(
-      'transfers.create',
-      { direction: 'download', kind, path }
+    const { connections, list } = this._context;
+    const params = { direction: 'download', kind, path } as const;
+    const created = await list.make(record, () =>
+      connections.request('transfers.create', params)
     );
     record.size = created.size;
-    this._context.list.adopt(record, created.op);
+    list.changed(true);
     return created;
   }
 

@@ -62,6 +62,29 @@ export class TransferList {
     this.changed(true);
   }
 
+  /**
+   * Make an operation for a transfer of this tab. The topic may tell of it before the server has answered: what is new
+   * meanwhile is looked at afterwards, so that no transfer of ours is shown as somebody else's.
+   */
+  async make<T extends { op: string }>(
+    record: TransferRecord,
+    create: () => Promise<T>
+  ): Promise<T> {
+    this._making += 1;
+    try {
+      const created = await create();
+      this.adopt(record, created.op);
+      return created;
+    } finally {
+      this._making -= 1;
+      if (this._making === 0) {
+        const waiting = [...this._strangers.values()];
+        this._strangers.clear();
+        waiting.forEach(status => this._take(status));
+      }
+    }
+  }
+
   /** A transfer of this tab has its operation: what the topic told of it before is the same one. */
   adopt(record: TransferRecord, op: string): void {
     record.op = op;
@@ -112,9 +135,13 @@ export class TransferList {
   private _take(told: TransferStatus): void {
     const status = plain(told);
     const { op, gone, state } = status;
+    let record = this._records.find(one => one.op === op);
+    if (!record && this._making > 0) {
+      this._strangers.set(op, told);
+      return;
+    }
     const before = this._states.get(op) ?? null;
     this._states.set(op, state);
-    let record = this._records.find(one => one.op === op);
     if (gone) {
       this._states.delete(op);
       if (record && !record.isMine) {
@@ -138,6 +165,9 @@ export class TransferList {
   }
 
   private _records: readonly TransferRecord[] = [];
+  /** Operations of this tab that are being made, and what is told meanwhile of those that it does not know. */
+  private _making = 0;
+  private readonly _strangers = new Map<string, TransferStatus>();
   /** What the server has told last of each operation. */
   private readonly _states = new Map<string, TransferStatus['state']>();
   private _timer: ReturnType<typeof setTimeout> | null = null;

@@ -155,11 +155,9 @@ export class UploadRun {
     const { record } = this;
     const { connections, engine, list, store } = this._context;
     if (record.op === null) {
-      const { op } = await connections.request(
-        'transfers.create',
-        this._params()
+      const { op } = await list.make(record, () =>
+        connections.request('transfers.create', this._params())
       );
-      list.adopt(record, op);
       if (this.drive.isStopped) {
         // It was cancelled while it was made.
         await connections.request('transfers.cancel', { op });

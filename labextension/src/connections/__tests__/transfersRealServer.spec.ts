@@ -170,7 +170,8 @@ describe('An upload to a real server', () => {
 
   it('that another page cancels ends here too', async () => {
     const [{ transfers }, other] = [await page(), await page()];
-    const data = randomBytes(60_000_000);
+    // So much that it cannot be over before the other page has seen it.
+    const data = Buffer.alloc(300_000_000);
     const end = transfers.upload([itemOf('cancelled.bin', data)], '');
     const remote = () => called(other.transfers, 'cancelled.bin');
     await eventually('the other page shows it', () => remote() !== undefined);
