@@ -26,9 +26,7 @@ lab: .make/labextension ## Open JupyterLab with the extension on (LAB_ARGS="…"
 test: test-js test-python test-ui ## Run all tests
 
 test-python: .make/labextension ## Run the Python tests
-	@# One terminal answers late now and then, for a reason that is not found yet: what failed is tried once more, alone.
-	$(BIN)/python -m pytest tests -m "not ui and not conformance and not soak" || \
-	  $(BIN)/python -m pytest tests -m "not ui and not conformance and not soak" --last-failed --last-failed-no-failures none
+	$(BIN)/python -m pytest tests -m "not ui and not conformance and not soak"
 
 soak: .make/env ## Run for minutes what may not lose anything: 10,000 made-up histories, 500 cuts, 10 kills
 	GUARANTEE_EXAMPLES=10000 $(BIN)/python -m pytest tests/hub/test_guarantees.py --timeout 3000

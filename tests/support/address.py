@@ -19,7 +19,7 @@ from jupyter_ws_hub.protocol.errors import ErrorInfo, HubError
 from .server import TOKEN, RealServer
 
 REPOSITORY = Path(__file__).parents[2]
-WAIT_S = 20.0
+WAIT_S = 10.0
 NET_ERRORS = (OSError, EOFError, WebSocketException, TimeoutError)
 """What a broken network makes of a connection, also in the midst of its handshake."""
 

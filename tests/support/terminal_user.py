@@ -53,7 +53,7 @@ class TerminalUser:
             if data:
                 await self._room.wait()
 
-    async def wait_for(self, text: bytes, timeout_s: float = 20.0) -> None:
+    async def wait_for(self, text: bytes, timeout_s: float = 10.0) -> None:
         """Until the output has it."""
         try:
             await until(lambda: text in self.output, f"{text!r} in the output", timeout_s)
