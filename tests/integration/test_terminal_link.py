@@ -31,8 +31,8 @@ def through(server: RealServer, proxy: FaultProxy) -> Server:
 
 
 async def answer(user: TerminalUser, number: int) -> None:
-    # The first line can be echoed before the shell has written its prompt, which then stands before the answer. The echo
-    # itself has no such number.
+    # The first line can be echoed before the shell has written its prompt, which then stands before the answer. The
+    # echo itself has no such number.
     await user.type(b"echo $((%d + 1000))\n" % number)
     await user.wait_for(b"%d\r" % (number + 1000))
 
