@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from jupyter_ws_hub.protocol import HUB_SUBPROTOCOL
 from jupyter_ws_hub.protocol import messages as wire
 from jupyter_ws_hub.protocol.codes import Code
+from jupyter_ws_hub.protocol.errors import HubError
 from tests.support.client import Address, HubClient, until
 from tests.support.honest import honest
 from tests.support.proxy import Fault, FaultProxy, Way
@@ -86,12 +87,23 @@ async def close_code_of(connection: ClientConnection) -> int | None:
 
 
 async def flood(client: HubClient, room: str, number: int, *, text: str = TEXT, at_once: int = 4) -> None:
-    """Post many messages."""
+    """Post many messages, as fast as one connection may."""
     numbers = iter(range(number))
 
     async def post() -> None:
         for n in numbers:
+            while not await posted(n):
+                pass
+
+    async def posted(n: int) -> bool:
+        try:
             await client.request("chat.post", {"room": room, "text": text, "id": f"{room}-{n}"})
+        except HubError as error:
+            if error.code is not Code.RATE_LIMITED or error.retry_after_ms is None:
+                raise
+            await asyncio.sleep(error.retry_after_ms / 1000)
+            return False
+        return True
 
     await asyncio.gather(*(post() for _ in range(at_once)))
 
