@@ -20,6 +20,13 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 
 from . import __version__
+from .assistants import discover as discover_assistants
+from .chat.chat import Chat
+from .chat.context import ContextReader
+from .chat.generations import Generations
+from .chat.presences import Presences
+from .chat.room_store import RoomStore
+from .chat.talk import Talk
 from .config import HubTraits, Settings
 from .handlers.logout import logout_routes
 from .handlers.parts import Parts
@@ -98,6 +105,8 @@ class HubApp(HubTraits, ExtensionApp):
             platform=PlatformAdapter(serverapp),
             transfers=self._transfers,
             listings=ListingHelper(self.log, settings.listing),
+            chat=self._make_chat(settings, runtime, contents),
+            recheck=self._recheck,
             survey=self._survey,
         )
         methods, topics = self._declarations(context)
@@ -116,6 +125,20 @@ class HubApp(HubTraits, ExtensionApp):
         spool = Spool((settings.transfers_dir or data) / "spool", root)
         self._sweep_spool = partial(spool.sweep, keep_s=settings.transfers.keep_idle_s, ids=journal.ids)
         return TransferStore(FilesAdapter(serverapp, spool, self.log), runtime, settings.transfers, journal)
+
+    def _make_chat(self, settings: Settings, runtime: Runtime, contents: ContentsAdapter) -> Chat:
+        self._assistants = discover_assistants(self.log)
+        talk = Talk(self._storage, self._publish, runtime)
+        reader = ContextReader(contents.get, settings.generations.max_history_characters)
+        return Chat(
+            rooms=RoomStore(self._storage, self._publish, runtime, self._recheck),
+            talk=talk,
+            presences=Presences(self._publish, runtime),
+            generations=Generations(talk, self._assistants, reader, settings.generations, runtime),
+        )
+
+    def _recheck(self, topic: str) -> None:
+        self._hub.topics.recheck(topic)
 
     def _make_endpoints(self, settings: Settings, runtime: Runtime) -> None:
         """What the handlers are handed, and what lets time pass for them."""

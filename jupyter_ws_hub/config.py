@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
 
+from .chat.generations import GenerationSettings
 from .hub.limits import LimitSettings, Rate
 from .hub.settings import HubSettings
 from .listing.helper import ListingSettings
@@ -21,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True):
     transfers: TransferSettings
     transfers_dir: Path | None
     listing: ListingSettings
+    generations: GenerationSettings
     owner: str
     disabled_services: tuple[str, ...]
     database_path: Path | None
@@ -200,6 +202,7 @@ class HubTraits(HasTraits):
             transfers=self._transfer_settings(),
             transfers_dir=Path(self.transfers_dir) if self.transfers_dir else None,
             listing=ListingSettings(self.max_listings, self.max_watched_directories),
+            generations=GenerationSettings(),
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
             database_path=Path(self.database) if self.database else default_database,

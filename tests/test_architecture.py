@@ -20,7 +20,7 @@ SOURCES: Final = [file.relative_to(ROOT) for file in sorted((ROOT / PACKAGE).rgl
 TESTS: Final = [file.relative_to(ROOT) for file in sorted((ROOT / "tests").rglob("*.py"))]
 TREES: Final = {path: ast.parse((ROOT / path).read_text()) for path in (*SOURCES, *TESTS)}
 
-ORDER: Final = ["protocol", "ports cli turns", "storage", "hub terminals transfers listing", "services assistants"]
+ORDER: Final = ["protocol", "ports cli turns", "storage", "hub terminals transfers listing chat", "services assistants"]
 TOP: Final = [
     "handlers host host_files host_listing host_manager host_remote identity config watchdog",
     "app typescript",

@@ -61,8 +61,8 @@ class Topic:
     permission: Permission
     retain: Retention = None
     lane: Lane = Lane.NORMAL
-    check: Callable[[str], Awaitable[None]] | None = None
-    """Raises `not_found` for a topic of the family that does not exist."""
+    check: Callable[[Peer, str], Awaitable[None]] | None = None
+    """Raises `not_found` for a topic of the family that does not exist, or that this peer may not know of."""
     watched: Callable[[str, bool], Awaitable[None]] | None = None
     """Awaited with a topic's name and True before its first subscriber is answered, which it may refuse by an error;
     and with False after the last one has left. Never twice at a time for one topic; may be cancelled."""

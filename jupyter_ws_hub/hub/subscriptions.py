@@ -14,6 +14,7 @@ from ..protocol.errors import HubError
 from ..protocol.messages import NULL, Position, Subscribed
 from ..storage.base import LogRetention
 from .commons import Commons
+from .declare import Topic
 from .outbox import Outbox
 from .replay import Subscription, why_reset
 
@@ -87,7 +88,7 @@ class Subscriptions:
             if topic in self._asking:
                 continue
             try:
-                await self._peer.require(*subscription.state.spec.permission, f"the topic {topic}")
+                await self._allowed(subscription.state.spec, topic)
             except HubError as error:
                 if self._by_topic.get(topic) is subscription:
                     self.end(topic)
@@ -121,11 +122,14 @@ class Subscriptions:
             error = HubError(error.code, error.message, details={"topic": topic})
         self._refuse(ref, error)
 
-    async def _start(self, ref: int | None, topic: str, since: Position | str, subscription: Subscription) -> None:
-        spec = self._router.topic(topic)
+    async def _allowed(self, spec: Topic, topic: str) -> None:
         await self._peer.require(*spec.permission, f"the topic {topic}")
         if spec.check is not None:
-            await spec.check(topic)
+            await spec.check(self._peer, topic)
+
+    async def _start(self, ref: int | None, topic: str, since: Position | str, subscription: Subscription) -> None:
+        spec = self._router.topic(topic)
+        await self._allowed(spec, topic)
         await self._topics.followers.enter(spec, topic, subscription)
         if isinstance(spec.retain, LogRetention):
             await self._start_logged(ref, subscription, since)

@@ -168,6 +168,10 @@ class Topics:
                 subscriber.catch_up()
         return head
 
+    def recheck(self, topic: str) -> None:
+        """Have the permissions of all who follow a topic asked again, soon; who may not any more is told."""
+        raise NotImplementedError
+
     def renew(self) -> None:
         """The store is another one now, with other logs: every subscriber of a log is reset."""
         for state in list(self._states.values()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
@@ -26,8 +26,20 @@ _RETENTION = LogRetention(count=1000, bytes=4 * 1024 * 1024, age_s=30 * 86400)
 Level = Literal["info", "success", "warning", "error"]
 
 
+class Action(msgspec.Struct, frozen=True):
+    """A button of a notification: opens a path of the server, or an address (http, https) in a new tab, or runs a
+    command of JupyterLab that its user has allowed for this."""
+
+    label: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    kind: Literal["path", "url", "command"]
+    target: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+
+
 class Notification(msgspec.Struct, frozen=True):
-    """A notification. `sender` is the username of who posted it."""
+    """A notification as it is now. `sender` is the username of who posted it, `source` the program, kernel or event.
+
+    One that is updated keeps its `id` and has a higher `version`; it takes the place of the older one.
+    """
 
     id: str
     level: Level
@@ -35,7 +47,20 @@ class Notification(msgspec.Struct, frozen=True):
     message: str
     sender: str
     time: int
-    """Milliseconds since 1970-01-01 UTC, by the server's clock."""
+    """When it was posted first: milliseconds since 1970-01-01 UTC, by the server's clock."""
+    version: int = 1
+    source: str = ""
+    actions: list[Action] = []
+    progress: float | None = None
+    """From 0 to 1; below 1 it is under way."""
+    expires: int | None = None
+    """When it is of no use any more, in milliseconds as `time`."""
+
+
+class Dismissed(msgspec.Struct, frozen=True):
+    """A user does not want to see a notification any more."""
+
+    id: str
 
 
 class ReadMarker(msgspec.Struct, frozen=True):
@@ -46,13 +71,20 @@ class ReadMarker(msgspec.Struct, frozen=True):
 
 
 class NotifyParams(msgspec.Struct, frozen=True):
-    """What to tell whom. `to` all needs the permission to execute on notifications."""
+    """What to tell whom. `to` all needs the permission to execute on notifications.
+
+    With the `id` of one that is there it updates that one; the same once more changes nothing.
+    """
 
     title: str
     message: str = ""
     level: Level = "info"
     to: Literal["me", "all"] = "me"
     id: str | None = None
+    source: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    actions: Annotated[list[Action], msgspec.Meta(max_length=4)] = []
+    progress: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    expires_in_ms: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -94,7 +126,7 @@ class NotificationsService(Service):
 
     name = "notifications"
     topics: ClassVar[Sequence[Topic]] = (
-        Topic(ME, {"notification": Notification, "read": ReadMarker}, READ, _RETENTION),
+        Topic(ME, {"notification": Notification, "read": ReadMarker, "dismissed": Dismissed}, READ, _RETENTION),
         Topic(ALL, {"notification": Notification}, READ, _RETENTION),
     )
 
@@ -153,6 +185,11 @@ class NotificationsService(Service):
                 continue  # another window of the same user was faster: take its marker into account
             await self.context.publish(ME, "read", marker, principal=peer.principal)
             return marker
+
+    @method("notifications.dismiss", permission=READ, idempotent=True)
+    async def dismiss(self, params: Dismissed, peer: Peer) -> Dismissed:
+        """Show a notification to this user no more, in no window of theirs."""
+        raise NotImplementedError
 
     async def _items(self, topic: str, key: str, read_up_to: int) -> Sequence[Listed]:
         records = await self.context.storage.log.read_back(key, None, _RETENTION.count)

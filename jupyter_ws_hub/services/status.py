@@ -29,12 +29,52 @@ class RunningStatus(msgspec.Struct, frozen=True):
     gone: bool = False
 
 
+class TransferTotals(msgspec.Struct, frozen=True):
+    """How many transfers of all users are under way, and how fast they are together."""
+
+    id: str = "transfers"
+    running: int = 0
+    paused: int = 0
+    bytes_per_s: float = 0
+    gone: bool = False
+
+
+class ConnectionTotals(msgspec.Struct, frozen=True):
+    """Open connections of this server, by kind; `users` are on /ws."""
+
+    id: str = "connections"
+    main: int = 0
+    terminals: int = 0
+    file_streams: int = 0
+    users: int = 0
+    gone: bool = False
+
+
+class ProcessStatus(msgspec.Struct, frozen=True):
+    """What the server and its machine use. Bytes; `cpu` is 1 for one core that is busy all the time."""
+
+    id: str = "process"
+    cpu: float = 0
+    memory: int = 0
+    """Of the server, its helper processes too, without kernels and terminals."""
+    machine_cpu: float = 0
+    machine_cores: int = 1
+    machine_memory: int = 0
+    machine_memory_used: int = 0
+    loop_lag_ms: float = 0
+    """The longest that the event loop was late, since the last time."""
+    gone: bool = False
+
+
 class Status(msgspec.Struct, frozen=True):
     """Everything at once."""
 
     services: list[Health]
     kernels: list[RunningStatus]
     terminals: list[RunningStatus]
+    transfers: TransferTotals = TransferTotals()
+    connections: ConnectionTotals = ConnectionTotals()
+    process: ProcessStatus = ProcessStatus()
 
 
 def _status(running: Running) -> RunningStatus:
@@ -48,7 +88,14 @@ class StatusService(Service):
     topics: ClassVar[Sequence[Topic]] = (
         Topic(
             "status",
-            {"service": Health, "kernel": RunningStatus, "terminal": RunningStatus},
+            {
+                "service": Health,
+                "kernel": RunningStatus,
+                "terminal": RunningStatus,
+                "transfers": TransferTotals,
+                "connections": ConnectionTotals,
+                "process": ProcessStatus,
+            },
             READ,
             Latest(key="id"),
         ),

@@ -1,4 +1,4 @@
-"""The ports of storage: TopicLog for messages, KeyValue for small records, Storage for both and their end.
+"""The ports of storage: TopicLog for messages, KeyValue for small records, Documents for what is searched, Storage for all.
 
 Adapters (memory.py, sqlite, failover.py) promise the same; tests/storage/contract.py holds them to it. All times are
 handed in, either as arguments or as a clock at construction. Nothing here knows topics' meanings or who reads them.
@@ -6,7 +6,7 @@ handed in, either as arguments or as a clock at construction. Nothing here knows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -191,8 +191,85 @@ class KeyValue(Protocol):
         ...
 
 
+class Document(msgspec.Struct, frozen=True, gc=False):
+    """A record that is kept until it is dropped, can be changed, and is found by its words.
+
+    `seq` is its place in its collection: 1, 2, 3 … in the order in which they were added. `version` is 1 at first and
+    one more after each change.
+    """
+
+    collection: str
+    id: str
+    seq: int
+    version: int
+    time_ms: int
+    """When it was added; the writer's clock."""
+    data: bytes
+
+
+class Hit(msgspec.Struct, frozen=True, gc=False):
+    """A document that was found, and a piece of its text around what was looked for (plain, at most 200 characters)."""
+
+    document: Document
+    snippet: str
+
+
+class Documents(Protocol):
+    """Records in collections, each with an id, in the order of their adding; what their texts say can be searched.
+
+    Raises as TopicLog does. Collections come to be by what is added to them.
+    """
+
+    async def add(self, collection: str, id: str, time_ms: int, data: bytes, text: str) -> tuple[Document, bool]:
+        """Add a document at the end of its collection; return when it is stored.
+
+        Where the collection has this id already, nothing is changed, and that one is given; the flag says whether it
+        was added. `text` is what can be searched; "" for nothing.
+        """
+        ...
+
+    async def change(self, collection: str, id: str, data: bytes, text: str, *, expect: int) -> Document:
+        """Replace the data and the text of a document that has version `expect`; it has the next one then.
+
+        Raises:
+            VersionConflict: it is in another version, 0 if there is none.
+        """
+        ...
+
+    async def get(self, collection: str, id: str) -> Document | None:
+        """A document by its id."""
+        ...
+
+    async def page_back(self, collection: str, before: int | None, limit: int) -> list[Document]:
+        """The last `limit` documents with a place below `before` (None: up to the end), in order."""
+        ...
+
+    async def page(self, collection: str, after: int, limit: int) -> list[Document]:
+        """The first `limit` documents with a place above `after`, in order."""
+        ...
+
+    async def ends(self, collections: Collection[str]) -> dict[str, int]:
+        """The place of the last document of each of these collections; 0 where there is none."""
+        ...
+
+    async def search(self, words: Sequence[str], collections: Collection[str], limit: int, skip: int = 0) -> list[Hit]:
+        """Documents of these collections in which all words stand (or what begins with the last one), newest first.
+
+        Letters count without their case and accents. The first `skip` of what is found are left out.
+        """
+        ...
+
+    async def drop(self, collection: str) -> int:
+        """Remove a collection with all that it has; the number of documents removed."""
+        ...
+
+    async def collections(self) -> list[str]:
+        """All collections that have documents, sorted."""
+        ...
+
+
 class Storage(Protocol):
-    """Both stores of one server, and what is wrong with them."""
+    """The stores of one server, and what is wrong with them."""
 
     @property
     def log(self) -> TopicLog:
@@ -202,6 +279,11 @@ class Storage(Protocol):
     @property
     def values(self) -> KeyValue:
         """The records."""
+        ...
+
+    @property
+    def documents(self) -> Documents:
+        """The records that can be searched."""
         ...
 
     @property

@@ -17,6 +17,7 @@ from .base import (
     Versioned,
     check_log_arguments,
 )
+from .memory_documents import MemoryDocuments
 from .retention import Totals, surplus
 
 
@@ -228,6 +229,7 @@ class MemoryStorage:
         """`degraded` is the reason why nothing can be kept, None where nothing should be."""
         self.log = MemoryLog(new_id)
         self.values = MemoryValues(clock)
+        self.documents = MemoryDocuments()
         self.degraded = degraded
 
     def on_switched(self, listener: Callable[[], None]) -> None:

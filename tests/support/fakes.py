@@ -10,6 +10,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from jupyter_ws_hub.chat.assistant import Assistant
+from jupyter_ws_hub.chat.chat import Chat
+from jupyter_ws_hub.chat.context import ContextReader
+from jupyter_ws_hub.chat.generations import Generations, GenerationSettings
+from jupyter_ws_hub.chat.presences import Presences
+from jupyter_ws_hub.chat.room_store import RoomStore
+from jupyter_ws_hub.chat.talk import Talk
 from jupyter_ws_hub.hub.hub import Hub
 from jupyter_ws_hub.hub.settings import HubSettings
 from jupyter_ws_hub.listing.elsewhere import ContentsEvent
@@ -356,6 +363,16 @@ class Stage:
         methods = [method for service in services for method in service.methods()]
         topics = [topic for service in services for topic in service.all_topics()]
         self.hub = Hub(methods, topics, self.log, MemoryValues(self.clock), self.runtime, HubSettings())
+        publish = self.hub.topics.publish
+        talk = Talk(self.storage, publish, self.runtime)
+        reader = ContextReader(self.contents.get, 10_000)
+        self.assistants: dict[str, Assistant] = {}
+        self.chat = Chat(
+            rooms=RoomStore(self.storage, publish, self.runtime, self.hub.topics.recheck),
+            talk=talk,
+            presences=Presences(publish, self.runtime),
+            generations=Generations(talk, self.assistants, reader, GenerationSettings(), self.runtime),
+        )
         self.context = ServiceContext(
             publish=self.hub.topics.publish,
             storage=self.storage,
@@ -364,6 +381,8 @@ class Stage:
             platform=self.platform,
             transfers=self.transfers,
             listings=self.listings,
+            chat=self.chat,
+            recheck=self.hub.topics.recheck,
             survey=lambda: self.health,
         )
         for service in services:
