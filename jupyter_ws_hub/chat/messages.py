@@ -1,4 +1,7 @@
-"""What a message is, on the wire and in the store. Times are milliseconds since 1970-01-01 UTC, by the server's clock."""
+"""What a message is, on the wire and in the store.
+
+Times are milliseconds since 1970-01-01 UTC, by the server's clock.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,10 @@ class Presences:
         self._publish, self._runtime = publish, runtime
 
     async def note(self, room: str, state: Literal["here", "typing", "gone"], peer: Peer) -> list[Presence]:
-        """A client says that its user is there; who is. Without another word within 45 s they are gone (typing: 8 s)."""
+        """A client says that its user is there; give who is.
+
+        Without another word within 45 s they are gone; who types and says nothing for 8 s does not any more.
+        """
         raise NotImplementedError
 
     async def sweep(self) -> None:

@@ -51,7 +51,7 @@ class ServiceContext:
     listings: ListingHelper
     chat: Chat
     recheck: Callable[[str], None]
-    """Have the permissions of all who follow a topic asked again, soon: who may not any more is told and gets nothing."""
+    """Have the permissions of all who follow a topic asked again, soon; who may not any more is told."""
     survey: Callable[[], Sequence[Health]]
     """How all services of this server are."""
 

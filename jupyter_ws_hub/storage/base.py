@@ -1,4 +1,4 @@
-"""The ports of storage: TopicLog for messages, KeyValue for small records, Documents for what is searched, Storage for all.
+"""The ports of storage: TopicLog (events), KeyValue (small records), Documents (what is searched); Storage for all.
 
 Adapters (memory.py, sqlite, failover.py) promise the same; tests/storage/contract.py holds them to it. All times are
 handed in, either as arguments or as a clock at construction. Nothing here knows topics' meanings or who reads them.
