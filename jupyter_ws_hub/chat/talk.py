@@ -114,9 +114,9 @@ class Talk:
 
     async def find(self, room: str, id: str) -> ChatMessage | None:
         """The same; None if there is none."""
-        writing = self._answers.get(room, id)
-        if writing is not None:
-            return writing.message
+        draft = self._answers.get(room, id)
+        if draft is not None:
+            return draft.message
         document = await self._storage.documents.get(topic_of(room), id)
         return None if document is None else message_of(document)
 
@@ -125,14 +125,14 @@ class Talk:
 
         They are fewer where they are long, but never none that way.
         """
-        writings = self._answers.of(room)
+        drafts = self._answers.of(room)
         documents = await self._storage.documents.page_back(topic_of(room), before, limit)
         size = sum(len(document.data) for document in documents)
         while len(documents) > 1 and size > PAGE_BYTES:
             size -= len(documents[0].data)
             documents = documents[1:]
         messages = await messages_of(documents)
-        return [writings[m.id].message if m.id in writings else m for m in messages]
+        return [drafts[m.id].message if m.id in drafts else m for m in messages]
 
     async def post(self, message: ChatMessage) -> tuple[ChatMessage, bool]:
         """Keep a new message and tell of it; where its id is known, that message and False."""
@@ -206,19 +206,19 @@ class Talk:
         await self._begun.done(mark)
 
     async def begin_answer(self, message: ChatMessage) -> ChatMessage:
-        """Keep an answer that has no text yet, and tell of it (`message.started`); `exists` if its id is known."""
+        """Keep an answer that has no text yet, and tell of it (`message.started`); where its id is known, give that."""
         return await self._whole.do(self._begin(message))
 
     async def _begin(self, message: ChatMessage) -> ChatMessage:
-        known = HubError(Code.EXISTS, "This answer has been begun already.")
-        if await self.find(message.room, message.id) is not None:
-            raise known
+        known = await self.find(message.room, message.id)
+        if known is not None:
+            return known
         await self._answers.announce(message)
         async with self._lock(message.room):
             document, added = await self._add(message)
-            if not added:
-                raise known
             kept = message_of(document)
+            if not added:
+                return kept
             self._answers.begin(kept)
             telling = asyncio.create_task(self._teller.tell(kept))
         try:
@@ -255,11 +255,14 @@ class Talk:
     async def everything(self, room: str) -> AsyncIterator[ChatMessage]:
         """All messages of a room, oldest first."""
         after = 0
-        while documents := await self._storage.documents.page(topic_of(room), after, PAGE):
+        while True:
+            drafts = self._answers.of(room)
+            documents = await self._storage.documents.page(topic_of(room), after, PAGE)
+            if not documents:
+                return
             after = documents[-1].seq
-            writings = self._answers.of(room)
             for message in await messages_of(documents):
-                yield writings[message.id].message if message.id in writings else message
+                yield drafts[message.id].message if message.id in drafts else message
 
     async def delete_room(self, room: str) -> None:
         """Forget all that was said in a room."""

@@ -76,10 +76,11 @@ async def test_an_answer_is_kept_by_itself_within_about_a_second() -> None:
 
 async def test_an_answer_is_begun_once() -> None:
     talk = World().server().talk
-    await talk.begin_answer(answer())
-    assert await refused(talk.begin_answer(answer())) is Code.EXISTS
-    await talk.post(said("m1"))
-    assert await refused(talk.begin_answer(answer("m1"))) is Code.EXISTS
+    begun = await talk.begin_answer(answer())
+    grown = await talk.add_to_answer(begun, "so far")
+    assert await talk.begin_answer(answer()) == grown
+    message, _ = await talk.post(said("m1"))
+    assert await talk.begin_answer(answer("m1")) == message
     await talk.stop()
 
 

@@ -14,7 +14,7 @@ from .messages import ChatMessage, utf16_length
 from .teller import Teller
 
 
-class Writing:
+class AnswerDraft:
     """An answer under way. Whoever else changes it in the store, by deleting it, has ended it."""
 
     def __init__(self, message: ChatMessage, storage: Storage, teller: Teller) -> None:
@@ -62,7 +62,7 @@ class Writing:
         """Keep it as it is to end, once; give it."""
         async with self._lock:
             assert self.ending is not None
-            if not self.lost and self._is_written():
+            if not self.lost and self._is_open():
                 place = {"seq": self.message.seq, "version": self.message.version}
                 message = msgspec.structs.replace(self.ending, **place)
                 version = await self._put(message)
@@ -70,7 +70,7 @@ class Writing:
                     self.message = msgspec.structs.replace(message, version=version)
             return self.message
 
-    def _is_written(self) -> bool:
+    def _is_open(self) -> bool:
         return self.message.answer is not None and self.message.answer.state == "writing"
 
     async def _put(self, message: ChatMessage) -> int:
