@@ -13,6 +13,8 @@ MAX_TEXT_CHARACTERS: Final = 20_000
 MAX_ANSWER_CHARACTERS: Final = 100_000
 MAX_ATTACHMENTS: Final = 10
 MAX_SELECTION_CHARACTERS: Final = 20_000
+MAX_ATTACHED_CHARACTERS: Final = 40_000
+"""Of all selections of a message."""
 
 MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern="^[^:]*$")]
 """A client's own random id of a message, without a colon: sent twice, it stands there once."""

@@ -79,6 +79,10 @@ class RoomStore:
         """All rooms there are, private ones too: for the server itself."""
         return [key.removeprefix(ROOM_KEY) for key in await self._storage.values.scan(ROOM_KEY)]
 
+    async def exists(self, name: str) -> bool:
+        """Whether there is such a room, for whomever."""
+        return await self._storage.values.get(f"{ROOM_KEY}{name}") is not None
+
     async def get(self, name: str, peer: Peer) -> Room:
         """A room that the peer may read; `not_found` for others, private ones too, in the same words."""
         return (await self._get(name, peer))[0].room()
