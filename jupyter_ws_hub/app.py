@@ -135,6 +135,7 @@ class HubApp(HubTraits, ExtensionApp):
             talk=talk,
             presences=Presences(self._publish, runtime),
             generations=Generations(talk, self._assistants, reader, settings.generations, runtime),
+            settings=settings.chat,
         )
 
     def _recheck(self, topic: str) -> None:

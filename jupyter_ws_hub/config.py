@@ -8,6 +8,7 @@ import msgspec
 from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
 
 from .chat.generations import GenerationSettings
+from .chat.settings import ChatSettings
 from .hub.limits import LimitSettings, Rate
 from .hub.settings import HubSettings
 from .listing.helper import ListingSettings
@@ -23,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True):
     transfers_dir: Path | None
     listing: ListingSettings
     generations: GenerationSettings
+    chat: ChatSettings
     owner: str
     disabled_services: tuple[str, ...]
     database_path: Path | None
@@ -47,7 +49,14 @@ def _burst(default: int, what: str) -> Integer[int, int]:
     )
 
 
+def _per_minute(default: float, what: str) -> Float[float, float]:
+    return Float(
+        default, min=0, help=f"{what} per minute of one user; half of it may come at once after a rest. 0: no limit."
+    ).tag(config=True)
+
+
 _LIMITS = LimitSettings()
+_CHAT = ChatSettings()
 
 
 class HubTraits(HasTraits):
@@ -155,6 +164,10 @@ class HubTraits(HasTraits):
         help="""Directories whose changes are told to those who show them, however many these are; the system limits
         watches too, on Linux by fs.inotify.max_user_watches.""",
     ).tag(config=True)
+    chat_posts_per_minute = _per_minute(_CHAT.posts_per_minute, "Chat messages, edits and deletions")
+    chat_searches_per_minute = _per_minute(_CHAT.searches_per_minute, "Searches in chats, and exports of rooms,")
+    chat_changes_per_minute = _per_minute(_CHAT.changes_per_minute, "Chat rooms made and changed")
+    chat_presences_per_minute = _per_minute(_CHAT.presences_per_minute, "Changes of who is in a chat room and types,")
     owner = Unicode(
         "owner",
         help="""To whom sessions, transfers and notifications belong where the server has one token or password and so
@@ -203,6 +216,7 @@ class HubTraits(HasTraits):
             transfers_dir=Path(self.transfers_dir) if self.transfers_dir else None,
             listing=ListingSettings(self.max_listings, self.max_watched_directories),
             generations=GenerationSettings(),
+            chat=self._chat_settings(),
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
             database_path=Path(self.database) if self.database else default_database,
@@ -225,6 +239,14 @@ class HubTraits(HasTraits):
             keep_idle_s=self.keep_transfers_s,
             threads=self.transfer_threads,
             max_entries=self.max_download_entries,
+        )
+
+    def _chat_settings(self) -> ChatSettings:
+        return ChatSettings(
+            posts_per_minute=self.chat_posts_per_minute,
+            searches_per_minute=self.chat_searches_per_minute,
+            changes_per_minute=self.chat_changes_per_minute,
+            presences_per_minute=self.chat_presences_per_minute,
         )
 
     def _limits(self) -> LimitSettings:
