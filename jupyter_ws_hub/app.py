@@ -106,6 +106,7 @@ class HubApp(HubTraits, ExtensionApp):
             transfers=self._transfers,
             listings=ListingHelper(self.log, settings.listing),
             chat=self._make_chat(settings, runtime, contents),
+            notices=settings.notices,
             recheck=self._recheck,
             survey=self._survey,
         )

@@ -11,6 +11,7 @@ from .chat.generations import GenerationSettings
 from .hub.limits import LimitSettings, Rate
 from .hub.settings import HubSettings
 from .listing.helper import ListingSettings
+from .notices.settings import NoticeSettings
 from .protocol.session import Timing
 from .transfers.settings import TransferSettings
 
@@ -23,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True):
     transfers_dir: Path | None
     listing: ListingSettings
     generations: GenerationSettings
+    notices: NoticeSettings
     owner: str
     disabled_services: tuple[str, ...]
     database_path: Path | None
@@ -48,6 +50,7 @@ def _burst(default: int, what: str) -> Integer[int, int]:
 
 
 _LIMITS = LimitSettings()
+_NOTICES = NoticeSettings()
 
 
 class HubTraits(HasTraits):
@@ -160,6 +163,14 @@ class HubTraits(HasTraits):
         help="""To whom sessions, transfers and notifications belong where the server has one token or password and so
         no names: every such request comes from the same person, whatever random name Jupyter gave it.""",
     ).tag(config=True)
+    notifications_per_s = Float(
+        _NOTICES.per_s,
+        min=0,
+        help="Notifications, updates too, per second that may be posted to one user on average; 0: no limit.",
+    ).tag(config=True)
+    notifications_burst = Integer(
+        int(_NOTICES.burst), min=0, help="Notifications that may be posted to one user at once after a rest."
+    ).tag(config=True)
     disabled_services = List(Unicode(), help="Names of services that are not to be served.").tag(config=True)
     keep_messages = Bool(
         True, help="Keep messages in a file, so that they outlive the server; otherwise in memory."
@@ -203,6 +214,7 @@ class HubTraits(HasTraits):
             transfers_dir=Path(self.transfers_dir) if self.transfers_dir else None,
             listing=ListingSettings(self.max_listings, self.max_watched_directories),
             generations=GenerationSettings(),
+            notices=NoticeSettings(self.notifications_per_s, self.notifications_burst),
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
             database_path=Path(self.database) if self.database else default_database,
