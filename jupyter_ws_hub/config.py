@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
+from traitlets import Bool, Dict, Float, HasTraits, Integer, List, Unicode
 
 from .chat.generations import GenerationSettings
 from .hub.limits import LimitSettings, Rate
@@ -25,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True):
     listing: ListingSettings
     generations: GenerationSettings
     notices: NoticeSettings
+    notification_events: dict[str, Any]
     owner: str
     disabled_services: tuple[str, ...]
     database_path: Path | None
@@ -171,6 +173,11 @@ class HubTraits(HasTraits):
     notifications_burst = Integer(
         int(_NOTICES.burst), min=0, help="Notifications that may be posted to one user at once after a rest."
     ).tag(config=True)
+    notification_events = Dict(
+        help="""Events of the server that become notifications: a schema's id -> a title, or a dictionary with title,
+        message, level, to ("me", "all"), id (of the notification that such events update) and when (fields and the
+        values that they must have). {field} stands for what an event says, as in "Kernel {action}: {kernel_name}".""",
+    ).tag(config=True)
     disabled_services = List(Unicode(), help="Names of services that are not to be served.").tag(config=True)
     keep_messages = Bool(
         True, help="Keep messages in a file, so that they outlive the server; otherwise in memory."
@@ -215,6 +222,7 @@ class HubTraits(HasTraits):
             listing=ListingSettings(self.max_listings, self.max_watched_directories),
             generations=GenerationSettings(),
             notices=NoticeSettings(self.notifications_per_s, self.notifications_burst),
+            notification_events=dict(self.notification_events),
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
             database_path=Path(self.database) if self.database else default_database,

@@ -28,7 +28,8 @@ ORDER: Final = [
     "services assistants",
 ]
 TOP: Final = [
-    "handlers host host_files host_listing host_manager host_remote identity config watchdog",
+    "handlers host host_events host_files host_listing host_manager host_notices host_remote identity config server_api"
+    " watchdog",
     "app typescript",
     "reference",
     "__init__ __main__",
@@ -43,6 +44,9 @@ TOGETHER: Final = {
     "host_remote",
     "identity",
     "config",
+    "host_events",
+    "host_notices",
+    "server_api",
 }
 PLATFORM: Final = ("handlers/", "app", "host", "identity", "terminals/")
 ONLY_IN: Final = {
