@@ -41,8 +41,8 @@ def plain(text: object) -> str:
 
 def program() -> str:
     """How this program is called: the notebook of a kernel, or the script."""
-    name = os.environ.get("JPY_SESSION_NAME") or sys.argv[0] if getattr(sys, "argv", None) else ""
-    return plain(Path(name).name)[:100]
+    name = os.environ.get("JPY_SESSION_NAME") or (getattr(sys, "argv", None) or [""])[0]
+    return "" if name.startswith("-") else plain(Path(name).name)[:100]
 
 
 class Notifier:

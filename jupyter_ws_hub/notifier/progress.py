@@ -68,14 +68,16 @@ class Progress:
         if error is None:
             self.finish()
         elif isinstance(error, GeneratorExit):
-            self._end("info", f"Stopped at {self._count()} after {self._took()}")
+            self.end("info", f"Stopped at {self._count()} after {self._took()}")
         elif isinstance(error, KeyboardInterrupt):
-            self._end("warning", f"Interrupted at {self._count()} after {self._took()}")
+            self.end("warning", f"Interrupted at {self._count()} after {self._took()}")
         else:
             self.fail(error)
 
     def update(self, by: float = 1, message: str | None = None) -> None:
         """It has come further by so much; `message` is shown from now on."""
+        if self._is_child:
+            return
         with self._change:
             self._done += by
             self._message = self._message if message is None else message
@@ -83,6 +85,8 @@ class Progress:
 
     def set(self, done: float | None = None, message: str | None = None, *, total: float | None = None) -> None:
         """How far it has come in all, of how much."""
+        if self._is_child:
+            return
         with self._change:
             self._done = self._done if done is None else done
             self._message = self._message if message is None else message
@@ -91,12 +95,17 @@ class Progress:
 
     def finish(self, message: str | None = None) -> None:
         """It is done. Idempotent, as are `fail` and the end of the block: the first end counts."""
-        self._end("success", message or f"{self._count()} in {self._took()}", progress=1.0)
+        self.end("success", message or f"{self._count()} in {self._took()}", progress=1.0)
 
     def fail(self, reason: object) -> None:
         """It has failed."""
         text = f"{type(reason).__name__}: {reason}" if isinstance(reason, BaseException) else str(reason)
-        self._end("error", f"At {self._count()} after {self._took()}: {text}"[:MAX_REASON_CHARACTERS])
+        self.end("error", f"At {self._count()} after {self._took()}: {text}"[:MAX_REASON_CHARACTERS])
+
+    @property
+    def _is_child(self) -> bool:
+        """In a process that was forked off nothing is told, and no lock is taken: who holds it may not be there."""
+        return self._pid != os.getpid()
 
     @property
     def fraction(self) -> float:
@@ -118,8 +127,6 @@ class Progress:
         return " · ".join(part for part in parts if part)
 
     def _tell(self) -> None:
-        if self._pid != os.getpid():
-            return  # a child that was forked off: the parent tells
         with self._change:
             self._is_new = not self._is_over
             if self._thread is None and self._is_new:
@@ -140,9 +147,12 @@ class Progress:
             with self._change:
                 self._change.wait_for(lambda: self._is_over, INTERVAL_S)
 
-    def _end(self, level: str, message: str, progress: float | None = None) -> None:
+    def end(self, level: str, message: str, progress: float | None = None) -> None:
+        """It has ended like this."""
+        if self._is_child:
+            return
         with self._change:
-            if self._is_over or self._pid != os.getpid():
+            if self._is_over:
                 return
             self._is_over = True
             self._change.notify()
