@@ -36,7 +36,9 @@ function Progress({ entry, trans }: IRowProps): JSX.Element | null {
         value={progress}
         max={1}
       />
-      <span>{trans.__('%1 %', Math.floor(100 * progress))}</span>
+      <span className="jp-WsHub-noticePercent">
+        {trans.__('%1 %', Math.floor(100 * progress))}
+      </span>
     </div>
   );
 }
