@@ -1,1 +1,3 @@
+import '@jupyter/chat/style/index.js';
 import './base.css';
+import './chat.css';

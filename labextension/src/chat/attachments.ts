@@ -10,6 +10,7 @@ import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator } from '@jupyterlab/translation';
 
 import { Attachment } from '../protocol/generated';
+import { TRANSLATION_DOMAIN } from '../server';
 
 /** A kind of thing that can be attached now. */
 export type Attachable = 'selection' | 'cell' | 'notebook' | 'file';
@@ -91,9 +92,10 @@ export class AttachmentSource implements IAttachmentSource {
 
   private async _files(): Promise<Attachment[]> {
     const { documents, translator } = this._options;
+    const trans = translator.load(TRANSLATION_DOMAIN);
     const { value } = await FileDialog.getOpenFiles({
       manager: documents,
-      title: translator.load('jupyter_ws_hub').__('Attach files'),
+      title: trans.__('Attach files'),
       translator
     });
     const files = (value ?? []).filter(({ type }) => type !== 'directory');

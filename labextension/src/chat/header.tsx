@@ -1,12 +1,12 @@
 /**
  * The sidebar's top: where one is, the state of the connection, and what can be done with the room.
  */
-import { MenuSvg, searchIcon } from '@jupyterlab/ui-components';
-import { CommandRegistry } from '@lumino/commands';
+import { searchIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { Room } from '../protocol/generated';
 import { backIcon, lockIcon, moreIcon } from './icons';
+import { IMenuItem, openMenu } from './menu';
 import { nameOf } from './presence';
 import { IChatServices, useChanges, useServices } from './services';
 import { connectionText, titleOf } from './words';
@@ -145,27 +145,20 @@ function roomMenu(
   room: Room,
   { actions, chat, trans }: IChatServices
 ): void {
-  const commands = new CommandRegistry();
-  const menu = new MenuSvg({ commands });
-  const add = (id: string, label: string, execute: () => void) => {
-    commands.addCommand(id, { label, execute });
-    menu.addItem({ command: id });
-  };
   const may = chat.isModerator(room.name);
-  if (may) {
-    add('rename', trans.__('Rename…'), () => actions.rename(room));
-  }
-  if (room.private) {
-    add('members', trans.__('Members…'), () => actions.members(room));
-  }
-  add('export', trans.__('Export…'), () => actions.export(room));
-  if (may) {
-    const archive = room.archived
-      ? trans.__('Open again')
-      : trans.__('Archive');
-    add('archive', archive, () => actions.archive(room));
-    add('remove', trans.__('Delete…'), () => actions.remove(room));
-  }
-  const { right, bottom } = button.getBoundingClientRect();
-  menu.open(right, bottom, { horizontalAlignment: 'right' });
+  const archive = room.archived ? trans.__('Open again') : trans.__('Archive');
+  const items: (IMenuItem | false)[] = [
+    may && { label: trans.__('Rename…'), run: () => actions.rename(room) },
+    room.private && {
+      label: trans.__('Members…'),
+      run: () => actions.members(room)
+    },
+    { label: trans.__('Export…'), run: () => actions.export(room) },
+    may && { label: archive, run: () => actions.archive(room) },
+    may && { label: trans.__('Delete…'), run: () => actions.remove(room) }
+  ];
+  openMenu(
+    button,
+    items.filter((item): item is IMenuItem => item !== false)
+  );
 }

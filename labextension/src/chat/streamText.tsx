@@ -4,7 +4,7 @@
  * What is finished in it is not touched any more, so that it can be selected and does not move. It stays until the
  * list has rendered the whole text in its place.
  */
-import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { IRenderMime, IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
@@ -36,6 +36,7 @@ export class GrowingText {
 
   dispose(): void {
     this._disposed = true;
+    this._shown.splice(0).forEach(({ renderer }) => renderer.dispose());
   }
 
   /** Draw until what is drawn is what is wanted: never two at once, so the newest is the last. */
@@ -53,33 +54,37 @@ export class GrowingText {
 
   private async _blocks(blocks: readonly string[]): Promise<void> {
     for (const [index, block] of blocks.entries()) {
-      if (this._shown[index] !== block) {
-        const node = await this._render(block);
-        const old = this._node.children[index];
-        if (old) {
-          old.replaceWith(node);
+      const shown = this._shown[index];
+      if (shown?.block !== block) {
+        const renderer = await this._render(block);
+        if (shown) {
+          shown.renderer.node.replaceWith(renderer.node);
+          shown.renderer.dispose();
         } else {
-          this._node.append(node);
+          this._node.append(renderer.node);
         }
-        this._shown[index] = block;
+        this._shown[index] = { block, renderer };
       }
     }
-    while (this._node.children.length > blocks.length) {
-      this._node.lastElementChild?.remove();
-    }
-    this._shown.length = blocks.length;
+    this._shown.splice(blocks.length).forEach(({ renderer }) => {
+      renderer.node.remove();
+      renderer.dispose();
+    });
   }
 
-  private async _render(block: string): Promise<HTMLElement> {
+  private async _render(block: string): Promise<IRenderMime.IRenderer> {
     const renderer = this._rendermime.createRenderer(MARKDOWN);
     const data = { [MARKDOWN]: block };
     await renderer.renderModel(this._rendermime.createModel({ data }));
     // It is never attached as a widget; formulas are set when it is told that it was.
     MessageLoop.sendMessage(renderer, Widget.Msg.AfterAttach);
-    return renderer.node;
+    return renderer;
   }
 
-  private readonly _shown: string[] = [];
+  private readonly _shown: {
+    block: string;
+    renderer: IRenderMime.IRenderer;
+  }[] = [];
   private _text = '';
   private _drawn = '';
   private _busy = false;

@@ -53,7 +53,7 @@ function Purpose({ open }: { open: IOpenRoom }): JSX.Element | null {
   const { author, text } = purpose.message;
   return (
     <div className="jp-WsHub-purpose" role="status">
-      <span>
+      <span className="jp-WsHub-purposeText">
         {purpose.kind === 'edit'
           ? trans.__('Editing: %1', firstLine(text))
           : trans.__('Reply to %1: %2', nameOf(author), firstLine(text))}

@@ -1,13 +1,13 @@
 /**
  * What stands below the input: attaching, who is to answer, and stopping who does.
  */
-import { MenuSvg, stopIcon } from '@jupyterlab/ui-components';
-import { CommandRegistry } from '@lumino/commands';
+import { stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { Asked } from '../protocol/generated';
 import { IOpenRoom } from './chatModel';
 import { attachIcon } from './icons';
+import { openMenu } from './menu';
 import { IChatServices, useChanges, useServices } from './services';
 import { assistantDetails, attachableName } from './words';
 
@@ -50,20 +50,14 @@ function attachMenu(
   { composer }: IOpenRoom,
   { sources, trans, onError }: IChatServices
 ): void {
-  const commands = new CommandRegistry();
-  const menu = new MenuSvg({ commands });
-  for (const kind of sources.available()) {
-    commands.addCommand(kind, {
-      label: attachableName(kind, trans),
-      execute: () =>
-        sources
-          .take(kind)
-          .then(taken => taken.forEach(each => composer.attach(each)), onError)
-    });
-    menu.addItem({ command: kind });
-  }
-  const { left, top } = button.getBoundingClientRect();
-  menu.open(left, top);
+  const items = sources.available().map(kind => ({
+    label: attachableName(kind, trans),
+    run: () =>
+      void sources
+        .take(kind)
+        .then(taken => taken.forEach(each => composer.attach(each)), onError)
+  }));
+  openMenu(button, items);
 }
 
 const NOBODY = '';
