@@ -14,6 +14,7 @@ from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..storage.base import KeyValue
+from .answering import Answering, KeepsAnswers
 from .ask_limits import AskLimits
 from .assistant import Ask, Assistant, AssistantInfo
 from .context import ContextReader
@@ -21,8 +22,7 @@ from .crew import Crew
 from .messages import Answer, Author, ChatMessage
 from .prompt import History, Prompts
 from .streaming import STOPPED, Ending, Streaming, Timeouts
-from .underway import UnderwayNotes
-from .writing import Answers, Writing
+from .underway import CLAIM_S, UnderwayNotes
 
 WATCH_S: Final = 1.0
 """How often it is looked at whether another server was asked to stop an answer of this one."""
@@ -61,7 +61,7 @@ class GenerationSettings(msgspec.Struct, frozen=True):
     )
 
 
-class AnswerTalk(Answers, History, Protocol):
+class AnswerTalk(KeepsAnswers, History, Protocol):
     """What answers need of `talk.Talk`."""
 
     async def get(self, room: str, id: str) -> ChatMessage:
@@ -76,7 +76,7 @@ class AnswerTalk(Answers, History, Protocol):
 class _Running(msgspec.Struct, frozen=True):
     """An answer that this server writes."""
 
-    writing: Writing
+    writing: Answering
     principal: str
     username: str
     ended: asyncio.Task[ChatMessage]
@@ -162,14 +162,26 @@ class Generations:
         self._limits.begin(peer.principal, self._runtime.monotonic())
         begun = False
         try:
+            claim = await self._notes.claim(question.room, id, peer.principal)
+            if claim is None:
+                return await self._elsewhere(question, id)
             kept = _same(await self._talk.begin_answer(self._message(question, asked, model, peer, id)), question)
-            begun = kept.answer is not None and kept.answer.state == "writing" and await self._claim(kept, peer)
+            begun = kept.answer is not None and kept.answer.state == "writing"
         finally:
             if not begun:
                 self._limits.end(peer.principal)
         if begun:
-            self._write(kept, question, asked.assistant, peer)
+            self._write(kept, question, asked.assistant, peer, claim)
         return kept
+
+    async def _elsewhere(self, question: ChatMessage, id: str) -> ChatMessage:
+        """The answer that another server begins just now: it was asked with the same id."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ELSEWHERE_S):
+                while (known := await self._known(question, id)) is None:
+                    await asyncio.sleep(LOOK_S)
+                return known
+        raise HubError(Code.UNAVAILABLE, "This answer was not begun; ask again.", retry_after_ms=int(1000 * CLAIM_S))
 
     async def _known(self, question: ChatMessage, id: str) -> ChatMessage | None:
         """The answer of this id, if it was begun before."""
@@ -191,16 +203,7 @@ class Generations:
             answer=Answer("writing", to=question.id, asked_by=peer.username, model=model),
         )
 
-    async def _claim(self, message: ChatMessage, peer: Peer) -> bool:
-        """Whether it is this server that writes it: two may have been asked with one id."""
-        try:
-            return await self._notes.claim(message.room, message.id, peer.principal)
-        except HubError as error:
-            # What stands there as being written must be written by somebody.
-            self._runtime.logger.warning("Other servers cannot stop the answer %s: %s", message.id, error.message)
-            return True
-
-    def _write(self, message: ChatMessage, question: ChatMessage, assistant: str, peer: Peer) -> None:
+    def _write(self, message: ChatMessage, question: ChatMessage, assistant: str, peer: Peer, claim: int) -> None:
         settings, key = self._settings, (message.room, message.id)
         assert message.answer is not None
         ask = Ask(message.answer.model, settings.max_output_tokens)
@@ -211,8 +214,8 @@ class Generations:
             partial(self._crew.ready, assistant),
             partial(self._prompts.turns, question, assistant, peer),
         )
-        writing = Writing(message, streaming, self._talk, settings.gather_s, self._runtime)
-        ended = asyncio.create_task(self._keep(key, writing, writing.run(stream), peer.principal))
+        writing = Answering(message, streaming, self._talk, settings.gather_s, self._runtime)
+        ended = asyncio.create_task(self._keep(key, writing, writing.run(stream), peer.principal, claim))
         ended.add_done_callback(_retrieve)
         self._running[key] = _Running(writing, peer.principal, peer.username, ended)
         if self._closed:
@@ -221,10 +224,11 @@ class Generations:
             self._watcher = asyncio.create_task(self._watch())
 
     async def _keep(
-        self, key: Key, writing: Writing, run: Coroutine[Any, Any, ChatMessage], principal: str
+        self, key: Key, writing: Answering, run: Coroutine[Any, Any, ChatMessage], principal: str, claim: int
     ) -> ChatMessage:
-        """Let an answer be written, and tidy up behind it."""
+        """Let an answer be written, known to other servers meanwhile, and tidy up behind it."""
         logger = self._runtime.logger
+        noting = asyncio.create_task(self._note(key, principal, claim))
         try:
             return await run
         except HubError as error:
@@ -238,10 +242,17 @@ class Generations:
             self._limits.end(principal)
             if writing.lingering is not None:
                 self._leave_behind(writing.lingering, writing.message.author.username)
+            await noting
             try:
                 await self._notes.release(*key)
             except HubError as error:
                 logger.warning("What is known of the answer %s stays: %s", key[1], error.message)
+
+    async def _note(self, key: Key, principal: str, claim: int) -> None:
+        try:
+            await self._notes.confirm(*key, principal, claim)
+        except HubError as error:
+            self._runtime.logger.warning("Other servers cannot stop the answer %s: %s", key[1], error.message)
 
     def _leave_behind(self, task: asyncio.Task[None], assistant: str) -> None:
         self._runtime.logger.warning("The assistant %r goes on although its answer has ended.", assistant)
@@ -294,10 +305,10 @@ class Generations:
         its_own = peer.username == message.answer.asked_by or (note is not None and note.principal == peer.principal)
         if not moderator and not its_own:
             raise _not_yours()
-        await self._notes.ask_to_stop(room, id)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ELSEWHERE_S):
                 while message.answer is not None and message.answer.state == "writing":
+                    await self._notes.ask_to_stop(room, id)
                     await asyncio.sleep(LOOK_S)
                     message = await self._talk.get(room, id)
                 return message

@@ -1,6 +1,6 @@
 """One answer as it comes from its assistant: the attempts, what has come, the time limits, and how it ended.
 
-Nothing here keeps or tells; see writing.py.
+Nothing here keeps or tells; see answering.py.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -129,8 +130,9 @@ async def test_a_notebook_with_a_hundred_thousand_cells_is_looked_at_only_as_far
 
 
 @given(st.text(alphabet="`\nab ", max_size=60))
-async def test_nothing_in_it_can_end_the_quotation(content: str) -> None:
-    text = await read(FakeContents(), Attachment("selection", text=content, language="py`\nthon"))
+def test_nothing_in_it_can_end_the_quotation(content: str) -> None:
+    attachment = Attachment("selection", text=content, language="py`\nthon")
+    text = asyncio.run(read(FakeContents(), attachment))
     fence = re.search(r"^(`{3,})python$", text, re.MULTILINE)
     assert fence is not None
     start = fence.end() + 1

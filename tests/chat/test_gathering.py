@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ def test_any_split_and_any_moment_of_taking_give_the_text(text: str, cuts: list[
     units = halves(text)
     places = [0, *sorted(cut for cut in cuts if cut <= len(units)), len(units)]
     gathered, told = Gathered(1_000_000), ""
-    for n, (start, end) in enumerate(zip(places, places[1:], strict=False)):
+    for n, (start, end) in enumerate(pairwise(places)):
         assert gathered.add(units[start:end])
         if n in takes:
             piece = gathered.take()

@@ -1,4 +1,4 @@
-"""Answers are begun once, within limits, go on without their asker, and end: by themselves, by Stop, with the server."""
+"""Answers are begun once, within limits, go on without their asker, and end: by themselves, by Stop, or at last."""
 
 from __future__ import annotations
 

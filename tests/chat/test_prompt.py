@@ -75,9 +75,7 @@ async def test_only_the_newest_that_fit_are_sent_and_the_question_always() -> No
         world.says("alice", f"message {n:03}")
     (turn,) = await world.turns(world.says("alice", "x" * 20))
     texts = turn[1].split("\n\n")
-    assert texts == ["Alice: message 496", "Alice: message 497", "Alice: message 498", "Alice: message 499"] + [
-        "Alice: " + "x" * 20
-    ]
+    assert texts == [*(f"Alice: message {n}" for n in range(496, 500)), "Alice: " + "x" * 20]
     assert await world.turns(world.says("alice", "y" * 20_000)) == [("user", "Alice: " + "y" * 20_000)]
 
 

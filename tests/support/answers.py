@@ -76,9 +76,11 @@ class Room:
     async def ended(self, answer: ChatMessage, timeout_s: float = 1000.0) -> ChatMessage:
         """An answer as it ended."""
         async with asyncio.timeout(timeout_s):
-            while (now := self.now(answer)).answer is not None and now.answer.state == "writing":
+            while True:
+                now = self.now(answer)
+                if now.answer is None or now.answer.state != "writing":
+                    return now
                 await asyncio.sleep(0.001)
-        return now
 
     def now(self, answer: ChatMessage) -> ChatMessage:
         """An answer as it is kept now."""

@@ -30,7 +30,7 @@ Stream = Callable[[Callable[[], None], Callable[[Ending], None]], Awaitable[None
 """Fills a `Streaming`; it is given whom to call when something has come, and when it has ended."""
 
 
-class Answers(Protocol):
+class KeepsAnswers(Protocol):
     """Keeps answers and tells of them, as `talk.Talk` does."""
 
     async def add_to_answer(self, message: ChatMessage, text: str) -> ChatMessage:
@@ -42,11 +42,11 @@ class Answers(Protocol):
         ...
 
 
-class Writing:
+class Answering:
     """Writes one answer."""
 
     def __init__(
-        self, message: ChatMessage, streaming: Streaming, talk: Answers, gather_s: float, runtime: Runtime
+        self, message: ChatMessage, streaming: Streaming, talk: KeepsAnswers, gather_s: float, runtime: Runtime
     ) -> None:
         """`message` is kept and told already; it has no text."""
         self.message = message
@@ -80,7 +80,8 @@ class Writing:
                 await self._let_go(self._work)
                 await self._tell(last=True)
             except HubError as error:
-                self.end(Ending("failed", error=error.message))
+                self.end(failed := Ending("failed", error=error.message))
+                self._ending = failed  # whatever its assistant has said since
                 await self._let_go(self._work)
             await self._finish()
         finally:
@@ -131,7 +132,9 @@ class Writing:
             try:
                 self.message = await self._insist(partial(self._talk.add_to_answer, self.message, text))
             except HubError:
-                self.message = replace(self.message, text=self.message.text + text)
+                while text:  # it stands in the answer at least
+                    self.message = replace(self.message, text=self.message.text + text)
+                    text = self._streaming.gathered.take(last=last)
                 raise
 
     async def _finish(self) -> None:
