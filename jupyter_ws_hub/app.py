@@ -137,6 +137,7 @@ class HubApp(HubTraits, ExtensionApp):
             talk=talk,
             presences=Presences(self._publish, runtime),
             generations=self._generations,
+            settings=settings.chat,
         )
 
     def _recheck(self, topic: str) -> None:

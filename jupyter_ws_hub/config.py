@@ -8,6 +8,7 @@ import msgspec
 from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
 
 from .chat.generations import GenerationSettings
+from .chat.settings import ChatSettings
 from .hub.limits import LimitSettings, Rate
 from .hub.settings import HubSettings
 from .listing.helper import ListingSettings
@@ -23,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True):
     transfers_dir: Path | None
     listing: ListingSettings
     generations: GenerationSettings
+    chat: ChatSettings
     owner: str
     disabled_services: tuple[str, ...]
     database_path: Path | None
@@ -47,8 +49,15 @@ def _burst(default: int, what: str) -> Integer[int, int]:
     )
 
 
+def _per_minute(default: float, what: str) -> Float[float, float]:
+    return Float(
+        default, min=0, help=f"{what} per minute of one user; half of it may come at once after a rest. 0: no limit."
+    ).tag(config=True)
+
+
 _LIMITS = LimitSettings()
 _GENERATIONS = GenerationSettings()
+_CHAT = ChatSettings()
 
 
 class HubTraits(HasTraits):
@@ -196,6 +205,10 @@ class HubTraits(HasTraits):
     system_prompt = Unicode(
         _GENERATIONS.system_prompt, help="What all assistants are told of how they are to answer, before anything else."
     ).tag(config=True)
+    chat_posts_per_minute = _per_minute(_CHAT.posts_per_minute, "Chat messages, edits and deletions")
+    chat_searches_per_minute = _per_minute(_CHAT.searches_per_minute, "Searches in chats, and exports of rooms,")
+    chat_changes_per_minute = _per_minute(_CHAT.changes_per_minute, "Chat rooms made and changed")
+    chat_presences_per_minute = _per_minute(_CHAT.presences_per_minute, "Changes of who is in a chat room and types,")
     owner = Unicode(
         "owner",
         help="""To whom sessions, transfers and notifications belong where the server has one token or password and so
@@ -244,6 +257,7 @@ class HubTraits(HasTraits):
             transfers_dir=Path(self.transfers_dir) if self.transfers_dir else None,
             listing=ListingSettings(self.max_listings, self.max_watched_directories),
             generations=self._generation_settings(),
+            chat=self._chat_settings(),
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
             database_path=Path(self.database) if self.database else default_database,
@@ -280,6 +294,14 @@ class HubTraits(HasTraits):
             idle_timeout_s=self.idle_timeout_s,
             gather_s=self.gather_s,
             system_prompt=self.system_prompt,
+        )
+
+    def _chat_settings(self) -> ChatSettings:
+        return ChatSettings(
+            posts_per_minute=self.chat_posts_per_minute,
+            searches_per_minute=self.chat_searches_per_minute,
+            changes_per_minute=self.chat_changes_per_minute,
+            presences_per_minute=self.chat_presences_per_minute,
         )
 
     def _limits(self) -> LimitSettings:
