@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from typing import Any
 
 from jupyter_ws_hub.chat.assistant import Ask, AssistantError, AssistantInfo, Delta, Done, Piece, Turn, Usage
+from jupyter_ws_hub.services.base import Service
 
 Script = Callable[[Sequence[Turn], Ask], AsyncIterator[Piece]]
 
@@ -79,7 +81,7 @@ class Puppet:
     async def stream(self, turns: Sequence[Turn], ask: Ask) -> AsyncGenerator[Piece, None]:
         """See Assistant."""
         question = turns[-1].text
-        orders = dict(re.findall(r"(\w+)=([\w.]+)", question.rpartition("Alice:")[2]))
+        orders = dict(re.findall(r"(\w+)=([\w.]+)", question.rpartition("@puppet")[2]))
         try:
             async for piece in self._play(orders, question):
                 yield piece
@@ -113,3 +115,14 @@ class Puppet:
             raise AssistantError("The provider refused: Bearer sk-secret1234567, see /home/somebody/model.py.")
         if how == "hang":
             await asyncio.Event().wait()
+
+
+class PuppetService(Service):
+    """Brings a puppet into a server process."""
+
+    name = "puppets"
+
+    async def start(self) -> None:
+        """Let it be asked."""
+        assistants: Any = self.context.chat.generations._crew._assistants
+        assistants[Puppet.name] = Puppet()
