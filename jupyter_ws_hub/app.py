@@ -34,11 +34,12 @@ from .handlers.routes import routes
 from .handlers.ticker import Checks, Ticker
 from .host import Activity, ContentsAdapter, PlatformAdapter
 from .host_files import FilesAdapter
+from .host_notices import NoticeSources
 from .hub.declare import Method, Topic
 from .hub.hub import Hub
 from .identity import Identity
 from .listing.helper import ListingHelper
-from .ports import Runtime
+from .ports import Peer, Runtime
 from .services import discover
 from .services.base import Health, Service, ServiceContext
 from .storage.base import Storage
@@ -106,11 +107,13 @@ class HubApp(HubTraits, ExtensionApp):
             transfers=self._transfers,
             listings=ListingHelper(self.log, settings.listing),
             chat=self._make_chat(settings, runtime, contents),
+            notices=settings.notices,
             recheck=self._recheck,
             survey=self._survey,
         )
         methods, topics = self._declarations(context)
         self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
+        self._sources = NoticeSources(serverapp, self._call, settings.owner, settings.notification_events, runtime)
         self._starting: asyncio.Future[None] | None = None
         self._chores: list[asyncio.Task[None]] = []
         self._starts: list[asyncio.Task[None]] = []
@@ -154,10 +157,17 @@ class HubApp(HubTraits, ExtensionApp):
             active=runtime.active,
             may_watch=settings.allow_watching_terminals,
             identity=identity,
+            call=self._call,
+            sources=self._sources,
         )
         self._tune_gc = settings.tune_gc
         self._monitor = StallMonitor(settings.report_stalls_ms, self.log) if settings.report_stalls_ms else None
         self._ticker = Ticker(self._parts.sockets, Checks(settings.identity_check_s, runtime), runtime)
+
+    async def _call(self, method: str, params: bytes, peer: Peer) -> bytes:
+        """Call a method that a client on /ws could call; see server_api.Call."""
+        await self.start_services()
+        return await self._hub.router.call(self._hub.router.method(method), msgspec.Raw(params), peer)
 
     async def _publish(
         self, topic: str, kind: str, payload: msgspec.Struct, *, principal: str | None = None, id: str | None = None
@@ -236,6 +246,7 @@ class HubApp(HubTraits, ExtensionApp):
         ]
         if self._starts:
             await asyncio.wait(self._starts, timeout=START_S)
+        self._sources.start()
         if self._tune_gc:
             gc.freeze()
             gc.set_threshold(*GC_THRESHOLD)
@@ -292,6 +303,7 @@ class HubApp(HubTraits, ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Say goodbye to all clients and let go of everything. Never raises; ends within a few seconds."""
+        self._sources.stop()
         try:
             async with asyncio.timeout(STOP_S):
                 await self._stop_all()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
+from traitlets import Bool, Dict, Float, HasTraits, Integer, List, Unicode
 
 from .chat.generations import GenerationSettings
 from .chat.settings import ChatSettings
 from .hub.limits import LimitSettings, Rate
 from .hub.settings import HubSettings
 from .listing.helper import ListingSettings
+from .notices.settings import NoticeSettings
 from .protocol.session import Timing
 from .transfers.settings import TransferSettings
 
@@ -25,6 +27,8 @@ class Settings(msgspec.Struct, frozen=True):
     listing: ListingSettings
     generations: GenerationSettings
     chat: ChatSettings
+    notices: NoticeSettings
+    notification_events: dict[str, Any]
     owner: str
     disabled_services: tuple[str, ...]
     database_path: Path | None
@@ -58,6 +62,7 @@ def _per_minute(default: float, what: str) -> Float[float, float]:
 _LIMITS = LimitSettings()
 _GENERATIONS = GenerationSettings()
 _CHAT = ChatSettings()
+_NOTICES = NoticeSettings()
 
 
 class HubTraits(HasTraits):
@@ -214,6 +219,19 @@ class HubTraits(HasTraits):
         help="""To whom sessions, transfers and notifications belong where the server has one token or password and so
         no names: every such request comes from the same person, whatever random name Jupyter gave it.""",
     ).tag(config=True)
+    notifications_per_s = Float(
+        _NOTICES.per_s,
+        min=0,
+        help="Notifications, updates too, per second that may be posted to one user on average; 0: no limit.",
+    ).tag(config=True)
+    notifications_burst = Integer(
+        int(_NOTICES.burst), min=0, help="Notifications that may be posted to one user at once after a rest."
+    ).tag(config=True)
+    notification_events = Dict(
+        help="""Events of the server that become notifications: a schema's id -> a title, or a dictionary with title,
+        message, level, to ("me", "all"), id (of the notification that such events update) and when (fields and the
+        values that they must have). {field} stands for what an event says, as in "Kernel {action}: {kernel_name}".""",
+    ).tag(config=True)
     disabled_services = List(Unicode(), help="Names of services that are not to be served.").tag(config=True)
     keep_messages = Bool(
         True, help="Keep messages in a file, so that they outlive the server; otherwise in memory."
@@ -258,6 +276,8 @@ class HubTraits(HasTraits):
             listing=ListingSettings(self.max_listings, self.max_watched_directories),
             generations=self._generation_settings(),
             chat=self._chat_settings(),
+            notices=NoticeSettings(self.notifications_per_s, self.notifications_burst),
+            notification_events=dict(self.notification_events),
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
             database_path=Path(self.database) if self.database else default_database,
