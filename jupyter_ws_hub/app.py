@@ -132,12 +132,14 @@ class HubApp(HubTraits, ExtensionApp):
     def _make_chat(self, settings: Settings, runtime: Runtime, contents: ContentsAdapter) -> Chat:
         self._assistants = discover_assistants(self.log)
         talk = Talk(self._storage, self._publish, runtime)
-        reader = ContextReader(contents.get, settings.generations.max_history_characters)
+        reader = ContextReader(contents.get, settings.generations.max_attachment_characters)
+        values = self._storage.values
+        self._generations = Generations(talk, self._assistants, reader, settings.generations, runtime, values)
         return Chat(
             rooms=RoomStore(self._storage, self._publish, runtime, self._recheck),
             talk=talk,
             presences=Presences(self._publish, runtime),
-            generations=Generations(talk, self._assistants, reader, settings.generations, runtime),
+            generations=self._generations,
             settings=settings.chat,
         )
 
@@ -235,6 +237,7 @@ class HubApp(HubTraits, ExtensionApp):
         of_which_kind(self._serverapp().web_app.settings.get("terminal_manager"), self.log)
         self._hub.start()
         self._storage.on_switched(self._hub.topics.renew)
+        await self._generations.start()
         self._ticker.start()
         if self._monitor is not None:
             self._monitor.start()
@@ -331,6 +334,7 @@ class HubApp(HubTraits, ExtensionApp):
             self.log.warning("The hub's database did not close within %s s.", CLOSE_S)
 
     async def _stop_all(self) -> None:
+        await self._generations.close()  # while there is still somebody to be told of their end
         await self._hub.stop(RETRY_AFTER_MS)
         await self._transfers.stop()
         for socket in tuple(self._parts.sockets):
@@ -351,9 +355,9 @@ class HubApp(HubTraits, ExtensionApp):
             self.log.error("The service %r cannot stop.", service.name, exc_info=error)
 
     def current_activity(self) -> dict[str, Any] | None:
-        """Transfers under way, so that the server is not stopped as idle in the midst of one."""
-        running = self._transfers.running()
-        return {"transfers": running} if running else None
+        """Transfers and answers under way, so that the server is not stopped as idle in the midst of one."""
+        running = {"transfers": self._transfers.running(), "answers": self._generations.running}
+        return {what: number for what, number in running.items() if number} or None
 
 
 main: Callable[[], None] = HubApp.launch_instance

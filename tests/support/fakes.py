@@ -371,7 +371,7 @@ class Stage:
             rooms=RoomStore(self.storage, publish, self.runtime, self.hub.topics.recheck),
             talk=talk,
             presences=Presences(publish, self.runtime),
-            generations=Generations(talk, self.assistants, reader, GenerationSettings(), self.runtime),
+            generations=Generations(talk, self.assistants, reader, GenerationSettings(), self.runtime, self.values),
         )
         self.context = ServiceContext(
             publish=self.hub.topics.publish,
