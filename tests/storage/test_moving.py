@@ -43,7 +43,7 @@ async def test_messages_go_behind_those_that_are_there_in_order(source: MemorySt
     await source.log.append("t", drafts(1, 2 * PAGE + 1))
     await source.log.append("other", drafts(1, 1))
     move = Move(source, target, {})
-    await move.most_messages()
+    await move.most()
     assert await ids(target, "t") == ["old", "m2", "m1", *(f"m{n}" for n in range(3, 2 * PAGE + 2))]
     assert await ids(target, "other") == ["m1"]
     await source.log.append("t", [draft("late")])
@@ -63,7 +63,7 @@ async def test_messages_that_come_all_the_time_are_left_for_the_end(source: Memo
 
     target.log.before = another
     move = Move(source, target, {})
-    await move.most_messages()
+    await move.most()
     number = 1000
     await move.rest()
     assert await ids(target, "t") == await ids(source, "t")
@@ -81,7 +81,7 @@ async def test_a_move_that_was_broken_off_adds_nothing_twice(source: MemoryStora
 
     target.log.after = break_off
     with pytest.raises(HubError):
-        await Move(source, target, {}).most_messages()
+        await Move(source, target, {}).most()
     left = -1
     assert len(await ids(target, "t")) == 2 * PAGE
     await Move(source, target, {}).rest()
