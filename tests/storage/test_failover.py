@@ -23,7 +23,7 @@ from jupyter_ws_hub.storage.sqlite.opening import SqliteFile
 from tests.support.fakes import FakeClock, counting_ids, until
 
 from .contract import TopicLogContract, draft, drafts, offsets, whole
-from .contract_documents import DocumentsContract
+from .contract_documents import DocumentsContract, fill, found
 from .contract_values import KeyValueContract
 from .sqlite import PRELUDE, WAIT_S, locked, output_on_tiny_disk
 
@@ -216,6 +216,24 @@ async def test_what_memory_gathered_is_in_the_file_when_that_takes_writes_again(
     assert await storage.values.put("another", b"") > max(versions.values())
     bench.clock.advance(10)
     assert sorted(await storage.values.scan("")) == ["another", "changed", "kept"]
+
+
+@soon
+async def test_documents_that_memory_gathered_are_found_in_the_file_later(bench: Bench) -> None:
+    documents = bench.storage.documents
+    await fill(documents, "c", "one", "two")
+    bench.may_open.clear()
+    await bench.fill_up()
+    adds = (documents.add("c", f"big{n}", n, BIG, f"big {'word ' * 2000}") for n in range(3))
+    assert sorted([document.seq for document, _ in await asyncio.gather(*adds)]) == [1, 2, 3]
+    assert bench.storage.degraded is not None
+    await documents.change("c", "big1", b"", "changed", expect=1)
+    assert await found(documents, "one") == []
+    bench.may_open.set()
+    await until(lambda: bench.storage.degraded is None, WAIT_S)
+    assert bench.in_file
+    assert [await found(documents, word) for word in ("one", "chang", "big")] == [["d1"], ["big1"], ["big2", "big0"]]
+    assert await documents.ends(["c"]) == {"c": 5}
 
 
 @soon
