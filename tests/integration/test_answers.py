@@ -34,7 +34,8 @@ class Moderated(ByName):
 
 c.ServerApp.authorizer_class = Moderated
 """
-LIMITS = "c.HubApp.keep_messages = False\nc.HubApp.max_answers_per_user = 3\nc.HubApp.asks_per_minute = 0\nc.HubApp.idle_timeout_s = 2\n"
+LIMITS = "c.HubApp.keep_messages = False\n"
+LIMITS += "c.HubApp.max_answers_per_user = 3\nc.HubApp.asks_per_minute = 0\nc.HubApp.idle_timeout_s = 2\n"
 STOP_S = 0.2
 DONE = "word0 word1 word2 "
 
