@@ -15,7 +15,7 @@ from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.services.assistants import HINT, AskParams, AssistantsService, StopParams
 from jupyter_ws_hub.services.base import Health, Nothing
-from jupyter_ws_hub.services.chat import ChatService, RoomParams
+from jupyter_ws_hub.services.chat import ChatService
 from tests.support.assistants import Puppet, ScriptedAssistant
 from tests.support.fakes import Stage, fake_peer, until
 
@@ -155,5 +155,5 @@ async def test_what_becomes_of_an_answer_whose_room_or_text_is_taken_away(world:
     gone = await world.chat._saying.delete("lab", "a", world.alice)
     assert gone.deleted
     await world.ask(world.alice, id="b")
-    await world.chat.remove(RoomParams("lab"), fake_peer("mod"))
+    await world.stage.chat.talk.delete_room("lab")
     await until(lambda: world.stage.chat.generations.running == 0)

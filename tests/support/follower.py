@@ -41,6 +41,11 @@ class Follower:
                 message = event.data["message"]
                 self.ended[message["id"]] = message
 
+    def has(self, id: str) -> bool:
+        """Whether an answer has begun."""
+        self.take()
+        return id in self.texts
+
     def text(self, id: str) -> str:
         """What there is of an answer."""
         self.take()
