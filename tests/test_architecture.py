@@ -71,6 +71,8 @@ NOT_MIRRORED: Final = {
     "notices/settings.py": "a struct of defaults",
     "services/ports.py": "types",
     "storage/base.py": "types; tests/storage/contract.py is their test",
+    "storage/failover_documents.py": "tested through its port in tests/storage/test_failover.py",
+    "storage/sqlite/documents.py": "tested through its port in tests/storage/test_sqlite.py",
     "storage/sqlite/log.py": "tested through its port in tests/storage/test_sqlite.py",
     "storage/sqlite/values.py": "tested through its port in tests/storage/test_sqlite.py",
     "transfers/operation.py": "types",
