@@ -20,6 +20,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 
 from . import __version__
+from .assistants import OWN as OWN_ASSISTANTS
 from .assistants import discover as discover_assistants
 from .chat.chat import Chat
 from .chat.context import ContextReader
@@ -75,6 +76,7 @@ class HubApp(HubTraits, ExtensionApp):
 
     name = "jupyter_ws_hub"
     load_other_extensions = True
+    classes = [ServerApp, *OWN_ASSISTANTS]  # noqa: RUF012  # as its base class has it
 
     def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Also give the server our terminal manager; it makes its own only when all extensions are linked."""
@@ -130,7 +132,7 @@ class HubApp(HubTraits, ExtensionApp):
         return TransferStore(FilesAdapter(serverapp, spool, self.log), runtime, settings.transfers, journal)
 
     def _make_chat(self, settings: Settings, runtime: Runtime, contents: ContentsAdapter) -> Chat:
-        self._assistants = discover_assistants(self.log)
+        self._assistants = discover_assistants(self, self.log, settings.assistants)
         talk = Talk(self._storage, self._publish, runtime)
         reader = ContextReader(contents.get, settings.generations.max_attachment_characters)
         values = self._storage.values
