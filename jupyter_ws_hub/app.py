@@ -41,6 +41,7 @@ from .hub.hub import Hub
 from .identity import Identity
 from .listing.helper import ListingHelper
 from .ports import Peer, Runtime
+from .server_api import ServerApi
 from .services import discover
 from .services.base import Health, Service, ServiceContext
 from .storage.base import Storage
@@ -195,6 +196,11 @@ class HubApp(HubTraits, ExtensionApp):
             methods.update(its_methods)
             topics.update(its_topics)
         return list(methods.values()), list(topics.values())
+
+    @property
+    def api(self) -> ServerApi:
+        """For other extensions, which find this one in the server's settings by its name."""
+        return self._sources.api
 
     def _serverapp(self) -> ServerApp:
         assert self.serverapp is not None
