@@ -22,7 +22,7 @@ TREES: Final = {path: ast.parse((ROOT / path).read_text()) for path in (*SOURCES
 
 ORDER: Final = ["protocol", "ports cli turns", "storage", "hub terminals transfers listing chat", "services assistants"]
 TOP: Final = [
-    "handlers host host_files host_listing host_manager host_remote identity config watchdog",
+    "handlers host host_files host_listing host_manager host_remote host_usage identity config watchdog",
     "app typescript",
     "reference",
     "__init__ __main__",

@@ -62,7 +62,8 @@ function Services({ model, trans }: IProps): JSX.Element {
       {troubled.length > 0 && list(troubled)}
       <details className="jp-WsHub-services">
         <summary>
-          {trans.__('Services: %1', servicesText(services, trans))}
+          <span className="jp-WsHub-term">{trans.__('Services')}</span>{' '}
+          {servicesText(services, trans)}
         </summary>
         {list(well)}
       </details>
