@@ -335,8 +335,7 @@ class Stage:
         self.log, self.values = HookedLog(self.runtime.new_id), HookedValues(self.clock)
         self.storage = MemoryStorage(self.clock, self.runtime.new_id)
         self.storage.log, self.storage.values = self.log, self.values
-        self.contents = FakeContents()
-        self.platform = FakePlatform()
+        self.contents, self.platform = FakeContents(), FakePlatform()
         self.files = FakeLocalFiles(root)
         self.transfers = TransferStore(self.files, self.runtime, TransferSettings(), fake_journal(self.files.root))
         self.listings = ListingHelper(self.runtime.logger, ListingSettings())
