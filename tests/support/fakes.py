@@ -22,6 +22,7 @@ from jupyter_ws_hub.hub.settings import HubSettings
 from jupyter_ws_hub.listing.elsewhere import ContentsEvent
 from jupyter_ws_hub.listing.entry import Directory
 from jupyter_ws_hub.listing.helper import ListingHelper, ListingSettings
+from jupyter_ws_hub.notices.settings import NoticeSettings
 from jupyter_ws_hub.ports import Peer, Runtime
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
@@ -351,7 +352,7 @@ class Stage:
             rooms=RoomStore(self.storage, publish, self.runtime, self.hub.topics.recheck),
             talk=talk,
             presences=Presences(publish, self.runtime),
-            generations=Generations(talk, self.assistants, reader, GenerationSettings(), self.runtime),
+            generations=Generations(talk, self.assistants, reader, GenerationSettings(), self.runtime, self.values),
         )
         self.context = ServiceContext(
             publish=self.hub.topics.publish,
@@ -362,6 +363,7 @@ class Stage:
             transfers=self.transfers,
             listings=self.listings,
             chat=self.chat,
+            notices=NoticeSettings(),
             recheck=self.hub.topics.recheck,
             survey=lambda: self.health,
             sockets=lambda: self.platform.sockets,
