@@ -34,11 +34,12 @@ from .handlers.routes import routes
 from .handlers.ticker import Checks, Ticker
 from .host import Activity, ContentsAdapter, PlatformAdapter
 from .host_files import FilesAdapter
+from .host_notices import NoticeSources
 from .hub.declare import Method, Topic
 from .hub.hub import Hub
 from .identity import Identity
 from .listing.helper import ListingHelper
-from .ports import Runtime
+from .ports import Peer, Runtime
 from .services import discover
 from .services.base import Health, Service, ServiceContext
 from .storage.base import Storage
@@ -106,11 +107,13 @@ class HubApp(HubTraits, ExtensionApp):
             transfers=self._transfers,
             listings=ListingHelper(self.log, settings.listing),
             chat=self._make_chat(settings, runtime, contents),
+            notices=settings.notices,
             recheck=self._recheck,
             survey=self._survey,
         )
         methods, topics = self._declarations(context)
         self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
+        self._sources = NoticeSources(serverapp, self._call, settings.owner, settings.notification_events, runtime)
         self._starting: asyncio.Future[None] | None = None
         self._chores: list[asyncio.Task[None]] = []
         self._starts: list[asyncio.Task[None]] = []
@@ -129,12 +132,15 @@ class HubApp(HubTraits, ExtensionApp):
     def _make_chat(self, settings: Settings, runtime: Runtime, contents: ContentsAdapter) -> Chat:
         self._assistants = discover_assistants(self.log)
         talk = Talk(self._storage, self._publish, runtime)
-        reader = ContextReader(contents.get, settings.generations.max_history_characters)
+        reader = ContextReader(contents.get, settings.generations.max_attachment_characters)
+        values = self._storage.values
+        self._generations = Generations(talk, self._assistants, reader, settings.generations, runtime, values)
         return Chat(
             rooms=RoomStore(self._storage, self._publish, runtime, self._recheck),
             talk=talk,
             presences=Presences(self._publish, runtime),
-            generations=Generations(talk, self._assistants, reader, settings.generations, runtime),
+            generations=self._generations,
+            settings=settings.chat,
         )
 
     def _recheck(self, topic: str) -> None:
@@ -151,10 +157,17 @@ class HubApp(HubTraits, ExtensionApp):
             active=runtime.active,
             may_watch=settings.allow_watching_terminals,
             identity=identity,
+            call=self._call,
+            sources=self._sources,
         )
         self._tune_gc = settings.tune_gc
         self._monitor = StallMonitor(settings.report_stalls_ms, self.log) if settings.report_stalls_ms else None
         self._ticker = Ticker(self._parts.sockets, Checks(settings.identity_check_s, runtime), runtime)
+
+    async def _call(self, method: str, params: bytes, peer: Peer) -> bytes:
+        """Call a method that a client on /ws could call; see server_api.Call."""
+        await self.start_services()
+        return await self._hub.router.call(self._hub.router.method(method), msgspec.Raw(params), peer)
 
     async def _publish(
         self, topic: str, kind: str, payload: msgspec.Struct, *, principal: str | None = None, id: str | None = None
@@ -224,6 +237,7 @@ class HubApp(HubTraits, ExtensionApp):
         of_which_kind(self._serverapp().web_app.settings.get("terminal_manager"), self.log)
         self._hub.start()
         self._storage.on_switched(self._hub.topics.renew)
+        await self._generations.start()
         self._ticker.start()
         if self._monitor is not None:
             self._monitor.start()
@@ -232,6 +246,7 @@ class HubApp(HubTraits, ExtensionApp):
         ]
         if self._starts:
             await asyncio.wait(self._starts, timeout=START_S)
+        self._sources.start()
         if self._tune_gc:
             gc.freeze()
             gc.set_threshold(*GC_THRESHOLD)
@@ -288,6 +303,7 @@ class HubApp(HubTraits, ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Say goodbye to all clients and let go of everything. Never raises; ends within a few seconds."""
+        self._sources.stop()
         try:
             async with asyncio.timeout(STOP_S):
                 await self._stop_all()
@@ -318,6 +334,7 @@ class HubApp(HubTraits, ExtensionApp):
             self.log.warning("The hub's database did not close within %s s.", CLOSE_S)
 
     async def _stop_all(self) -> None:
+        await self._generations.close()  # while there is still somebody to be told of their end
         await self._hub.stop(RETRY_AFTER_MS)
         await self._transfers.stop()
         for socket in tuple(self._parts.sockets):
@@ -338,9 +355,9 @@ class HubApp(HubTraits, ExtensionApp):
             self.log.error("The service %r cannot stop.", service.name, exc_info=error)
 
     def current_activity(self) -> dict[str, Any] | None:
-        """Transfers under way, so that the server is not stopped as idle in the midst of one."""
-        running = self._transfers.running()
-        return {"transfers": running} if running else None
+        """Transfers and answers under way, so that the server is not stopped as idle in the midst of one."""
+        running = {"transfers": self._transfers.running(), "answers": self._generations.running}
+        return {what: number for what, number in running.items() if number} or None
 
 
 main: Callable[[], None] = HubApp.launch_instance

@@ -20,9 +20,16 @@ SOURCES: Final = [file.relative_to(ROOT) for file in sorted((ROOT / PACKAGE).rgl
 TESTS: Final = [file.relative_to(ROOT) for file in sorted((ROOT / "tests").rglob("*.py"))]
 TREES: Final = {path: ast.parse((ROOT / path).read_text()) for path in (*SOURCES, *TESTS)}
 
-ORDER: Final = ["protocol", "ports cli turns", "storage", "hub terminals transfers listing chat", "services assistants"]
+ORDER: Final = [
+    "protocol",
+    "ports notifier turns",
+    "storage cli",
+    "hub terminals transfers listing chat notices",
+    "services assistants",
+]
 TOP: Final = [
-    "handlers host host_files host_listing host_manager host_remote identity config watchdog",
+    "handlers host host_events host_files host_listing host_manager host_notices host_remote identity config server_api"
+    " watchdog",
     "app typescript",
     "reference",
     "__init__ __main__",
@@ -37,6 +44,9 @@ TOGETHER: Final = {
     "host_remote",
     "identity",
     "config",
+    "host_events",
+    "host_notices",
+    "server_api",
 }
 PLATFORM: Final = ("handlers/", "app", "host", "identity", "terminals/")
 ONLY_IN: Final = {
@@ -57,6 +67,7 @@ NOT_MIRRORED: Final = {
     "handlers/parts.py": "a dataclass",
     "hub/commons.py": "a dataclass",
     "hub/settings.py": "a struct of defaults",
+    "notices/settings.py": "a struct of defaults",
     "services/ports.py": "types",
     "storage/base.py": "types; tests/storage/contract.py is their test",
     "storage/sqlite/log.py": "tested through its port in tests/storage/test_sqlite.py",

@@ -37,6 +37,7 @@ OPEN_TO_ALL_USERS = {
 
 OVER_HTTP = {
     "/ws/chat": "says only that it is gone",
+    "/api/ws-hub/notifications": "asks for a token, or for a cookie with Jupyter's own XSRF check; see test_notices.py",
     r"/ws/file-stream/(\w+)/content": "as the operation; who may not read files is refused before it is looked for",
 }
 """Routes that are no sockets, and why a page from elsewhere may ask them: it cannot read what they answer."""
@@ -64,6 +65,7 @@ EFFECTS: dict[str, list[dict[str, Any]]] = {
     "files.restore": [{"path": "a.txt", "id": "checkpoint"}],
     "files.save": [{"path": "a.txt", "content": "changed"}],
     "files.stat": [{"path": "a.txt"}],
+    "notifications.dismiss": [{"id": "none"}],
     "notifications.list": [{}],
     "notifications.post": [{"title": "t"}, {"title": "t", "to": "all"}],
     "notifications.read": [{"all": 1}],
@@ -89,6 +91,7 @@ READING = {
     ("files.list", 0),
     ("files.page", 0),
     ("files.stat", 0),
+    ("notifications.dismiss", 0),
     ("notifications.list", 0),
     ("notifications.read", 0),
     ("status.get", 0),

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..host_notices import NoticeSources
 from ..hub.hub import Hub
 from ..identity import Identity
 from ..protocol.errors import HubError
+from ..server_api import Call
 from ..terminals.flow import Flows
 from ..transfers.store import TransferStore
 from ..turns import Turns
@@ -53,6 +55,10 @@ class Parts:
     """Tell the server of a person's activity."""
     may_watch: bool
     """Whether users who may read terminals, but not use them, may look on."""
+    call: Call
+    """Calls a method of a service by its name."""
+    sources: NoticeSources
+    """Knows this user's programs."""
     identity: Identity
     """Who the users of open sockets are, asked again."""
     flows: Flows = field(default_factory=Flows)

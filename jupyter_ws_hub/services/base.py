@@ -15,6 +15,7 @@ import msgspec
 from ..chat.chat import Chat
 from ..hub.declare import Lane, Method, Permission, Topic
 from ..listing.helper import ListingHelper
+from ..notices.settings import NoticeSettings
 from ..ports import Peer, Publish, Runtime
 from ..storage.base import Storage
 from ..transfers.store import TransferStore
@@ -50,6 +51,7 @@ class ServiceContext:
     transfers: TransferStore
     listings: ListingHelper
     chat: Chat
+    notices: NoticeSettings
     recheck: Callable[[str], None]
     """Have the permissions of all who follow a topic asked again, soon; who may not any more is told."""
     survey: Callable[[], Sequence[Health]]

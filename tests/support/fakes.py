@@ -22,6 +22,7 @@ from jupyter_ws_hub.hub.settings import HubSettings
 from jupyter_ws_hub.listing.elsewhere import ContentsEvent
 from jupyter_ws_hub.listing.entry import Directory
 from jupyter_ws_hub.listing.helper import ListingHelper, ListingSettings
+from jupyter_ws_hub.notices.settings import NoticeSettings
 from jupyter_ws_hub.ports import Peer, Runtime
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
@@ -354,8 +355,7 @@ class Stage:
         self.values = HookedValues(self.clock)
         self.storage = MemoryStorage(self.clock, self.runtime.new_id)
         self.storage.log, self.storage.values = self.log, self.values
-        self.contents = FakeContents()
-        self.platform = FakePlatform()
+        self.contents, self.platform = FakeContents(), FakePlatform()
         self.files = FakeLocalFiles(root)
         self.transfers = TransferStore(self.files, self.runtime, TransferSettings(), fake_journal(self.files.root))
         self.listings = ListingHelper(self.runtime.logger, ListingSettings())
@@ -371,7 +371,7 @@ class Stage:
             rooms=RoomStore(self.storage, publish, self.runtime, self.hub.topics.recheck),
             talk=talk,
             presences=Presences(publish, self.runtime),
-            generations=Generations(talk, self.assistants, reader, GenerationSettings(), self.runtime),
+            generations=Generations(talk, self.assistants, reader, GenerationSettings(), self.runtime, self.values),
         )
         self.context = ServiceContext(
             publish=self.hub.topics.publish,
@@ -382,6 +382,7 @@ class Stage:
             transfers=self.transfers,
             listings=self.listings,
             chat=self.chat,
+            notices=NoticeSettings(),
             recheck=self.hub.topics.recheck,
             survey=lambda: self.health,
         )

@@ -579,6 +579,7 @@ export type Notification = {
   actions: Array<Action>;
   progress: number | null;
   expires: number | null;
+  since: number;
 };
 
 /** A user's notifications and everybody's, oldest first, and how many of all are unread. */
@@ -1113,7 +1114,7 @@ export interface Methods {
     params: EditParams;
     result: ChatMessage;
   };
-  /** Read a room's messages, newest page first. */
+  /** Read a room's messages, newest page first; a page of long messages has fewer than `limit`. */
   'chat.history': {
     params: HistoryParams;
     result: History;
@@ -1238,17 +1239,21 @@ export interface Methods {
     params: Dismissed;
     result: Dismissed;
   };
-  /** List the newest notifications of this user and of everybody. */
+  /** List the newest notifications of this user and of everybody: not what has expired or was dismissed. */
   'notifications.list': {
     params: ListParams;
     result: Notifications;
   };
-  /** Notify oneself, or everybody. The same `id` again counts once. */
+  /**
+   * Notify oneself, or everybody. With the `id` of one that is there it is updated; the same again counts once.
+   *
+   * Updates of one notification are told at most five times a second; the last one always is.
+   */
   'notifications.post': {
     params: NotifyParams;
     result: Posted;
   };
-  /** Mark notifications up to these offsets as read; a marker never goes back. */
+  /** Mark notifications up to these offsets as read; a marker never goes back, nor beyond what there is. */
   'notifications.read': {
     params: ReadMarker;
     result: ReadMarker;
