@@ -25,7 +25,7 @@ TOKENS_PER_S = 50
 MEASURED_S = 5
 LAG_MS = 10.0
 ROUNDS = 3
-CONFIG = NO_LAB + "c.HubApp.keep_messages = False\nc.HubApp.max_answers_per_user = c.HubApp.asks_per_minute = 0\n"
+CONFIG = NO_LAB + "c.HubApp.max_answers_per_user = c.HubApp.asks_per_minute = 0\n"
 
 
 @pytest.fixture(scope="module")
