@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True):
     notification_events: dict[str, Any]
     owner: str
     disabled_services: tuple[str, ...]
+    assistants: tuple[str, ...]
     database_path: Path | None
     keep_messages: bool
     full_sync: bool
@@ -233,6 +234,12 @@ class HubTraits(HasTraits):
         values that they must have). {field} stands for what an event says, as in "Kernel {action}: {kernel_name}".""",
     ).tag(config=True)
     disabled_services = List(Unicode(), help="Names of services that are not to be served.").tag(config=True)
+    assistants = List(
+        Unicode(),
+        ["*"],
+        help="""Names of the assistants that may be asked in chats, the default one first; "*" stands for all others
+        that are configured. Empty: none.""",
+    ).tag(config=True)
     keep_messages = Bool(
         True, help="Keep messages in a file, so that they outlive the server; otherwise in memory."
     ).tag(config=True)
@@ -280,6 +287,7 @@ class HubTraits(HasTraits):
             notification_events=dict(self.notification_events),
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
+            assistants=tuple(self.assistants),
             database_path=Path(self.database) if self.database else default_database,
             keep_messages=self.keep_messages,
             full_sync=self.full_sync,

@@ -85,6 +85,7 @@ class Answering:
                 await self._let_go(self._work)
             await self._finish()
         finally:
+            self._work.cancel()
             for timer in (self._gathering, self._watching):
                 if timer is not None:
                     timer.cancel()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from typing import Any
 
 from jupyter_ws_hub.chat.assistant import Ask, AssistantError, AssistantInfo, Delta, Done, Piece, Turn, Usage
-from jupyter_ws_hub.services.base import Service
 
 Script = Callable[[Sequence[Turn], Ask], AsyncIterator[Piece]]
 
@@ -63,8 +61,8 @@ class Puppet:
 
     name = "puppet"
 
-    def __init__(self) -> None:
-        """Nothing was asked."""
+    def __init__(self, parent: object = None) -> None:
+        """Nothing was asked. `parent` has the configuration, of which there is none."""
         self._closed = 0
         self._failed: dict[str, int] = {}
 
@@ -115,14 +113,3 @@ class Puppet:
             raise AssistantError("The provider refused: Bearer sk-secret1234567, see /home/somebody/model.py.")
         if how == "hang":
             await asyncio.Event().wait()
-
-
-class PuppetService(Service):
-    """Brings a puppet into a server process."""
-
-    name = "puppets"
-
-    async def start(self) -> None:
-        """Let it be asked."""
-        assistants: Any = self.context.chat.generations._crew._assistants
-        assistants[Puppet.name] = Puppet()

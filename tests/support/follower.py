@@ -41,6 +41,11 @@ class Follower:
                 message = event.data["message"]
                 self.ended[message["id"]] = message
 
+    def has(self, id: str) -> bool:
+        """Whether an answer has begun."""
+        self.take()
+        return id in self.texts
+
     def text(self, id: str) -> str:
         """What there is of an answer."""
         self.take()
@@ -59,3 +64,12 @@ class Follower:
 
         found: dict[str, Any] = await self.client.wait_for(ended, "the end of the answer")
         return found
+
+    async def until_all_ended(self, number: int, timeout_s: float) -> None:
+        """Wait until so many answers have ended."""
+
+        def ended() -> bool:
+            self.take()
+            return len(self.ended) >= number
+
+        await self.client.wait_for(ended, f"the end of {number} answers", timeout_s)
