@@ -76,14 +76,19 @@ class Subscription:
         log: TopicLog,
         on_reset: Callable[[Subscription, str], Awaitable[None]],
         on_failure: Callable[[HubError], None],
+        on_recheck: Callable[[Subscription], None],
     ) -> None:
-        """`on_reset` tells the client of a reset and sets the cursor anew; `on_failure` ends the connection."""
+        """`on_reset` tells the client of a reset and sets the cursor anew; `on_failure` ends the connection.
+
+        `on_recheck` has it looked at whether the client may still follow the topic.
+        """
         self.state = state
         self.cursor = 0
         self._outbox = outbox
         self._log = log
         self._on_reset = on_reset
         self._on_failure = on_failure
+        self._on_recheck = on_recheck
         self.stopped = False
         self._live = False
         self._renewed = False
@@ -161,6 +166,11 @@ class Subscription:
         self._renewed = True
         if self._live:
             self._begin_replay()
+
+    def recheck(self) -> None:
+        """See Subscriber."""
+        if not self.stopped:
+            self._on_recheck(self)
 
     def _offer_unlogged(self, batch: Batch) -> None:
         """Without room, one snapshot of the latest values later stands for all events until then."""

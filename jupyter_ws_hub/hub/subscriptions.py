@@ -13,6 +13,7 @@ from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.messages import NULL, Position, Subscribed
 from ..storage.base import LogRetention
+from .chores import Chores
 from .commons import Commons
 from .declare import Topic
 from .outbox import Outbox
@@ -42,6 +43,7 @@ class Subscriptions:
         self._by_topic: dict[str, Subscription] = {}
         self._asking: dict[str, tuple[int | None, asyncio.Task[None]]] = {}
         """Subscriptions that wait for their answer: at most one per topic."""
+        self._rechecks = Chores(self._recheck_failed)
 
     def begin(self, ref: int | None, topic: str, since: Position | str) -> None:
         """Follow a topic; replaces a subscription of the same topic. The answer comes later."""
@@ -52,7 +54,7 @@ class Subscriptions:
         except HubError as error:
             self._refuse_topic(ref, topic, error)
             return
-        subscription = Subscription(state, self._outbox, self._log, self._reset, self._failed)
+        subscription = Subscription(state, self._outbox, self._log, self._reset, self._failed, self._recheck_soon)
         self.end(topic)
         self._by_topic[topic] = subscription
         task = asyncio.create_task(self._answer(ref, topic, since, subscription))
@@ -81,18 +83,36 @@ class Subscriptions:
         """The connection is over. Nobody is refused anything: the client asks again on its next one."""
         for topic in list(self._by_topic):
             self._end(topic)
+        for task in self._rechecks.tasks:
+            task.cancel()
 
     async def recheck(self) -> None:
         """Ask for the permissions of all topics again; what is not allowed any more ends, and the client is told."""
         for topic, subscription in list(self._by_topic.items()):
-            if topic in self._asking:
-                continue
-            try:
-                await self._allowed(subscription.state.spec, topic)
-            except HubError as error:
-                if self._by_topic.get(topic) is subscription:
-                    self.end(topic)
-                    self._refuse_topic(None, topic, error)
+            if topic not in self._asking:
+                await self._recheck(subscription)
+
+    def _recheck_soon(self, subscription: Subscription) -> None:
+        self._rechecks.start(self._recheck_answered(subscription))
+
+    async def _recheck_answered(self, subscription: Subscription) -> None:
+        """The same for one topic; where its first answer is under way that has perhaps asked already, so after it."""
+        _, asking = self._asking.get(subscription.state.name, (None, None))
+        if asking is not None:
+            await asyncio.wait([asking])
+        await self._recheck(subscription)
+
+    async def _recheck(self, subscription: Subscription) -> None:
+        topic = subscription.state.name
+        try:
+            await self._allowed(subscription.state.spec, topic)
+        except HubError as error:
+            if self._by_topic.get(topic) is subscription:
+                self.end(topic)
+                self._refuse_topic(None, topic, error)
+
+    def _recheck_failed(self, error: BaseException) -> None:
+        self._runtime.logger.error("It could not be asked whether a topic may still be followed", exc_info=error)
 
     async def _answer(self, ref: int | None, topic: str, since: Position | str, subscription: Subscription) -> None:
         try:

@@ -89,6 +89,10 @@ class Subscriber(Protocol):
         """The log is another one now: tell the client of a reset."""
         ...
 
+    def recheck(self) -> None:
+        """It may not be allowed to follow the topic any more: have that looked at soon."""
+        ...
+
 
 class TopicState:
     """One topic's life on this server; `head` is the newest offset this server has heard of."""

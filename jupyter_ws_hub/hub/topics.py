@@ -170,7 +170,10 @@ class Topics:
 
     def recheck(self, topic: str) -> None:
         """Have the permissions of all who follow a topic asked again, soon; who may not any more is told."""
-        raise NotImplementedError
+        for state in list(self._states.values()):
+            if state.name == topic:
+                for subscriber in tuple(state.subscribers):
+                    subscriber.recheck()
 
     def renew(self) -> None:
         """The store is another one now, with other logs: every subscriber of a log is reset."""

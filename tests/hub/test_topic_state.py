@@ -44,6 +44,9 @@ class Listener:
     def renew(self) -> None:
         self.renewed += 1
 
+    def recheck(self) -> None:
+        raise AssertionError("nobody has asked for that")
+
     @property
     def offsets(self) -> list[int | None]:
         """What was offered; each batch says truly what is in it."""

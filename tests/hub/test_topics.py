@@ -33,6 +33,11 @@ class Listener:
     offered: list[Batch] = field(default_factory=list)
     catches_up: int = 0
     renewed: int = 0
+    rechecked: int = 0
+
+    def recheck(self) -> None:
+        """See Subscriber."""
+        self.rechecked += 1
 
     def offer(self, batch: Batch) -> None:
         """See Subscriber."""
