@@ -46,6 +46,9 @@ VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 # What each method would do if it were allowed; a new method is added here.
 EFFECTS: dict[str, list[dict[str, Any]]] = {
+    "assistants.ask": [{"room": "general", "message": "x1", "id": "x2", "ask": {"assistant": "local"}}],
+    "assistants.list": [{}],
+    "assistants.stop": [{"room": "general", "id": "x2"}],
     "chat.archive": [{"room": "general"}],
     "chat.create": [{"name": "intruders"}],
     "chat.delete": [{"room": "general", "id": "x1"}],
@@ -95,6 +98,7 @@ EFFECTS: dict[str, list[dict[str, Any]]] = {
 
 # What a user who may only read is not refused: reading, and marking one's own notifications as read.
 READING = {
+    ("assistants.list", 0),
     ("chat.export", 0),
     ("chat.history", 0),
     ("chat.message", 0),
