@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import hashlib
+import os
 import secrets
 import threading
 import time
@@ -29,6 +30,7 @@ from .chat.presences import Presences
 from .chat.room_store import RoomStore
 from .chat.talk import Talk
 from .config import HubTraits, Settings
+from .handlers.census import count_sockets
 from .handlers.logout import logout_routes
 from .handlers.parts import Parts
 from .handlers.routes import routes
@@ -36,11 +38,13 @@ from .handlers.ticker import Checks, Ticker
 from .host import Activity, ContentsAdapter, PlatformAdapter
 from .host_files import FilesAdapter
 from .host_notices import NoticeSources
+from .host_usage import UsageGauge
 from .hub.declare import Method, Topic
 from .hub.hub import Hub
 from .identity import Identity
 from .listing.helper import ListingHelper
 from .ports import Peer, Runtime
+from .server_api import ServerApi
 from .services import discover
 from .services.base import Health, Service, ServiceContext
 from .storage.base import Storage
@@ -97,6 +101,7 @@ class HubApp(HubTraits, ExtensionApp):
         self._storage = self._open_storage(settings, runtime)
         contents = ContentsAdapter(serverapp)
         self._transfers = self._make_transfers(serverapp, settings, runtime)
+        self._listings = ListingHelper(self.log, settings.listing)
         self._services = discover(self.log, settings.disabled_services)
         self._down: dict[str, str] = {}
         self._sick: set[str] = set()
@@ -107,11 +112,13 @@ class HubApp(HubTraits, ExtensionApp):
             contents=contents,
             platform=PlatformAdapter(serverapp),
             transfers=self._transfers,
-            listings=ListingHelper(self.log, settings.listing),
+            listings=self._listings,
             chat=self._make_chat(settings, runtime, contents),
             notices=settings.notices,
             recheck=self._recheck,
             survey=self._survey,
+            sockets=lambda: count_sockets(self._parts.sockets),
+            gauge=lambda: UsageGauge(self._own_pids, runtime.monotonic),
         )
         methods, topics = self._declarations(context)
         self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
@@ -144,6 +151,11 @@ class HubApp(HubTraits, ExtensionApp):
             generations=self._generations,
             settings=settings.chat,
         )
+
+    def _own_pids(self) -> list[int]:
+        """This process and its helpers, not what users have started."""
+        helper = self._listings.pid
+        return [os.getpid(), *([] if helper is None else [helper])]
 
     def _recheck(self, topic: str) -> None:
         self._hub.topics.recheck(topic)
@@ -195,6 +207,11 @@ class HubApp(HubTraits, ExtensionApp):
             methods.update(its_methods)
             topics.update(its_topics)
         return list(methods.values()), list(topics.values())
+
+    @property
+    def api(self) -> ServerApi:
+        """For other extensions, which find this one in the server's settings by its name."""
+        return self._sources.api
 
     def _serverapp(self) -> ServerApp:
         assert self.serverapp is not None

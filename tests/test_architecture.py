@@ -28,8 +28,8 @@ ORDER: Final = [
     "services assistants",
 ]
 TOP: Final = [
-    "handlers host host_events host_files host_listing host_manager host_notices host_remote identity config server_api"
-    " watchdog",
+    "handlers host host_events host_files host_listing host_manager host_notices host_remote host_usage identity config"
+    " server_api watchdog",
     "app typescript",
     "reference",
     "__init__ __main__",

@@ -106,9 +106,17 @@ def run(arguments: argparse.Namespace) -> int:
         return follow(arguments, send)
     message = arguments.message
     if message == "-":
-        message = sys.stdin.buffer.read(MAX_MESSAGE_BYTES).decode("utf-8", "replace").rstrip("\n")
+        message = read_message()
     send({**common(arguments), "level": arguments.level or "info", "message": plain(message), "id": arguments.id})
     return 0
+
+
+def read_message() -> str:
+    """What comes on standard input, as far as a message can be so long; the server says if it is too long."""
+    data = b""
+    while len(data) < MAX_MESSAGE_BYTES and (more := os.read(0, READ_BYTES)):
+        data += more
+    return data[:MAX_MESSAGE_BYTES].decode("utf-8", "replace").rstrip("\n")
 
 
 def common(arguments: argparse.Namespace) -> dict[str, Any]:

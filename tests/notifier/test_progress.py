@@ -125,7 +125,12 @@ def test_a_total_can_come_later(told: Told) -> None:
 
 def test_threads_may_work_together(told: Told) -> None:
     with Progress(told, "Training", 4000) as progress:
-        threads = [threading.Thread(target=lambda: [progress.update() for _ in range(1000)]) for _ in range(4)]
+
+        def work() -> None:
+            for _ in range(1000):
+                progress.update()
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -23,6 +23,15 @@ export const MOST = 100;
 const LONGEST_MS = 2 ** 31 - 1;
 const NEVER = Infinity;
 
+/** What the log's older events do not have. */
+const DEFAULTS = {
+  version: 1,
+  source: '',
+  actions: [],
+  progress: null,
+  expires: null
+};
+
 export interface IEntry {
   /** Another one's is never the same. */
   readonly key: string;
@@ -34,7 +43,7 @@ export interface IEntry {
 
 /** Whether what it tells of is under way. */
 export function isGoing({ progress }: Notification): boolean {
-  return progress !== null && progress < 1;
+  return (progress ?? 1) < 1;
 }
 
 export class NotificationList implements IDisposable {
@@ -218,7 +227,10 @@ export class NotificationList implements IDisposable {
     const isRead =
       offset <= this._marker[FIELD[topic]] ||
       (isGoing(notification) && this._all.get(key)?.isRead === true);
-    return { key, topic, offset, isRead, notification };
+    return {
+      ...{ key, topic, offset, isRead },
+      notification: { ...DEFAULTS, ...notification }
+    };
   }
 
   /** Whether it is the newest that is known of it. */
@@ -226,7 +238,6 @@ export class NotificationList implements IDisposable {
     const known = this._all.get(entry.key);
     if (
       this._gone.has(entry.notification.id) ||
-      (known && known.notification.version > entry.notification.version) ||
       (known && known.offset > entry.offset)
     ) {
       return false;
