@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import hashlib
+import os
 import secrets
 import threading
 import time
@@ -20,6 +21,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 
 from . import __version__
+from .assistants import OWN as OWN_ASSISTANTS
 from .assistants import discover as discover_assistants
 from .chat.chat import Chat
 from .chat.context import ContextReader
@@ -28,6 +30,7 @@ from .chat.presences import Presences
 from .chat.room_store import RoomStore
 from .chat.talk import Talk
 from .config import HubTraits, Settings
+from .handlers.census import count_sockets
 from .handlers.logout import logout_routes
 from .handlers.parts import Parts
 from .handlers.routes import routes
@@ -35,6 +38,7 @@ from .handlers.ticker import Checks, Ticker
 from .host import Activity, ContentsAdapter, PlatformAdapter
 from .host_files import FilesAdapter
 from .host_notices import NoticeSources
+from .host_usage import UsageGauge
 from .hub.declare import Method, Topic
 from .hub.hub import Hub
 from .identity import Identity
@@ -76,6 +80,7 @@ class HubApp(HubTraits, ExtensionApp):
 
     name = "jupyter_ws_hub"
     load_other_extensions = True
+    classes = [ServerApp, *OWN_ASSISTANTS]  # noqa: RUF012  # as its base class has it
 
     def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Also give the server our terminal manager; it makes its own only when all extensions are linked."""
@@ -96,6 +101,7 @@ class HubApp(HubTraits, ExtensionApp):
         self._storage = self._open_storage(settings, runtime)
         contents = ContentsAdapter(serverapp)
         self._transfers = self._make_transfers(serverapp, settings, runtime)
+        self._listings = ListingHelper(self.log, settings.listing)
         self._services = discover(self.log, settings.disabled_services)
         self._down: dict[str, str] = {}
         self._sick: set[str] = set()
@@ -106,11 +112,13 @@ class HubApp(HubTraits, ExtensionApp):
             contents=contents,
             platform=PlatformAdapter(serverapp),
             transfers=self._transfers,
-            listings=ListingHelper(self.log, settings.listing),
+            listings=self._listings,
             chat=self._make_chat(settings, runtime, contents),
             notices=settings.notices,
             recheck=self._recheck,
             survey=self._survey,
+            sockets=lambda: count_sockets(self._parts.sockets),
+            gauge=lambda: UsageGauge(self._own_pids, runtime.monotonic),
         )
         methods, topics = self._declarations(context)
         self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
@@ -131,15 +139,23 @@ class HubApp(HubTraits, ExtensionApp):
         return TransferStore(FilesAdapter(serverapp, spool, self.log), runtime, settings.transfers, journal)
 
     def _make_chat(self, settings: Settings, runtime: Runtime, contents: ContentsAdapter) -> Chat:
-        self._assistants = discover_assistants(self.log)
+        self._assistants = discover_assistants(self, self.log, settings.assistants)
         talk = Talk(self._storage, self._publish, runtime)
-        reader = ContextReader(contents.get, settings.generations.max_history_characters)
+        reader = ContextReader(contents.get, settings.generations.max_attachment_characters)
+        values = self._storage.values
+        self._generations = Generations(talk, self._assistants, reader, settings.generations, runtime, values)
         return Chat(
             rooms=RoomStore(self._storage, self._publish, runtime, self._recheck),
             talk=talk,
             presences=Presences(self._publish, runtime),
-            generations=Generations(talk, self._assistants, reader, settings.generations, runtime),
+            generations=self._generations,
+            settings=settings.chat,
         )
+
+    def _own_pids(self) -> list[int]:
+        """This process and its helpers, not what users have started."""
+        helper = self._listings.pid
+        return [os.getpid(), *([] if helper is None else [helper])]
 
     def _recheck(self, topic: str) -> None:
         self._hub.topics.recheck(topic)
@@ -240,6 +256,7 @@ class HubApp(HubTraits, ExtensionApp):
         of_which_kind(self._serverapp().web_app.settings.get("terminal_manager"), self.log)
         self._hub.start()
         self._storage.on_switched(self._hub.topics.renew)
+        await self._generations.start()
         self._ticker.start()
         if self._monitor is not None:
             self._monitor.start()
@@ -336,6 +353,7 @@ class HubApp(HubTraits, ExtensionApp):
             self.log.warning("The hub's database did not close within %s s.", CLOSE_S)
 
     async def _stop_all(self) -> None:
+        await self._generations.close()  # while there is still somebody to be told of their end
         await self._hub.stop(RETRY_AFTER_MS)
         await self._transfers.stop()
         for socket in tuple(self._parts.sockets):
@@ -356,9 +374,9 @@ class HubApp(HubTraits, ExtensionApp):
             self.log.error("The service %r cannot stop.", service.name, exc_info=error)
 
     def current_activity(self) -> dict[str, Any] | None:
-        """Transfers under way, so that the server is not stopped as idle in the midst of one."""
-        running = self._transfers.running()
-        return {"transfers": running} if running else None
+        """Transfers and answers under way, so that the server is not stopped as idle in the midst of one."""
+        running = {"transfers": self._transfers.running(), "answers": self._generations.running}
+        return {what: number for what, number in running.items() if number} or None
 
 
 main: Callable[[], None] = HubApp.launch_instance

@@ -28,8 +28,8 @@ ORDER: Final = [
     "services assistants",
 ]
 TOP: Final = [
-    "handlers host host_events host_files host_listing host_manager host_notices host_remote identity config server_api"
-    " watchdog",
+    "handlers host host_events host_files host_listing host_manager host_notices host_remote host_usage identity config"
+    " server_api watchdog",
     "app typescript",
     "reference",
     "__init__ __main__",
@@ -62,6 +62,7 @@ NOT_MIRRORED: Final = {
     "cli/download_stream.py": "tested through tests/cli/test_download_run.py",
     "cli/upload.py": "tested as real processes in tests/integration/test_cli_transfers.py",
     "cli/upload_run.py": "tested as real processes in tests/integration/test_cli_transfers.py",
+    "assistants/openai_client.py": "tested through tests/assistants/test_openai.py",
     "handlers/direct_stream.py": "tested through the protocol in tests/handlers/test_direct.py",
     "handlers/lending.py": "tested with what it is for in tests/handlers/test_bulk.py",
     "handlers/parts.py": "a dataclass",
@@ -70,6 +71,8 @@ NOT_MIRRORED: Final = {
     "notices/settings.py": "a struct of defaults",
     "services/ports.py": "types",
     "storage/base.py": "types; tests/storage/contract.py is their test",
+    "storage/failover_documents.py": "tested through its port in tests/storage/test_failover.py",
+    "storage/sqlite/documents.py": "tested through its port in tests/storage/test_sqlite.py",
     "storage/sqlite/log.py": "tested through its port in tests/storage/test_sqlite.py",
     "storage/sqlite/values.py": "tested through its port in tests/storage/test_sqlite.py",
     "transfers/operation.py": "types",

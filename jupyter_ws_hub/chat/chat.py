@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .generations import Generations
 from .presences import Presences
 from .room_store import RoomStore
+from .settings import ChatSettings
 from .talk import Talk
 
 
@@ -18,3 +19,4 @@ class Chat:
     talk: Talk
     presences: Presences
     generations: Generations
+    settings: ChatSettings = field(default_factory=ChatSettings)

@@ -13,9 +13,11 @@ MAX_TEXT_CHARACTERS: Final = 20_000
 MAX_ANSWER_CHARACTERS: Final = 100_000
 MAX_ATTACHMENTS: Final = 10
 MAX_SELECTION_CHARACTERS: Final = 20_000
+MAX_ATTACHED_CHARACTERS: Final = 40_000
+"""Of all selections of a message."""
 
-MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-"""A client's own random id of a message: sent twice, it stands there once."""
+MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern="^[^:]*$")]
+"""A client's own random id of a message, without a colon: sent twice, it stands there once."""
 
 AnswerState = Literal["writing", "done", "stopped", "failed"]
 
@@ -126,4 +128,4 @@ class MessageChanged(msgspec.Struct, frozen=True):
 
 def utf16_length(text: str) -> int:
     """The number of UTF-16 code units of a text: what JavaScript calls its length."""
-    return len(text) + sum(c > "\uffff" for c in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -8,9 +8,12 @@ import msgspec
 
 DEFAULT_ROOM: Final = "general"
 RESERVED_ROOMS: Final = frozenset({"me", "all", "rooms"})
+ROOM_KEY: Final = "chat/room/"
+"""Rooms are kept as values under this and their name."""
+MAX_ROOMS: Final = 1000
 MAX_MEMBERS: Final = 500
 
-RoomName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9-]{0,63}$")]
+RoomName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z")]
 """What names a room for ever: lower-case letters, digits and hyphens, at most 64."""
 
 Title = Annotated[str, msgspec.Meta(max_length=100)]

@@ -1114,7 +1114,7 @@ export interface Methods {
     params: EditParams;
     result: ChatMessage;
   };
-  /** Read a room's messages, newest page first. */
+  /** Read a room's messages, newest page first; a page of long messages has fewer than `limit`. */
   'chat.history': {
     params: HistoryParams;
     result: History;

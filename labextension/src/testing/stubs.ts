@@ -97,6 +97,17 @@ export class StubConnections implements IConnectionManager {
     );
   }
 
+  /** What was asked of connections, as `reconnect main`. */
+  readonly calls: string[] = [];
+
+  reconnect(service: Service, id?: string): void {
+    this.calls.push(['reconnect', service, id].filter(Boolean).join(' '));
+  }
+
+  measure(): void {
+    this.calls.push('measure');
+  }
+
   request<M extends MethodName>(
     method: M,
     params: Methods[M]['params']
