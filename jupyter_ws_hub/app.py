@@ -127,8 +127,7 @@ class HubApp(HubTraits, ExtensionApp):
         self._starts: list[asyncio.Task[None]] = []
         self._make_endpoints(serverapp, settings, runtime)
         # The browser half looks for this in the page's configuration to learn that the server half is here.
-        page_config = serverapp.web_app.settings.setdefault("page_config_data", {})
-        page_config["jupyterWsHub"] = __version__
+        serverapp.web_app.settings.setdefault("page_config_data", {})["jupyterWsHub"] = __version__
 
     def _make_transfers(self, serverapp: ServerApp, settings: Settings, runtime: Runtime) -> TransferStore:
         data, root = Path(jupyter_data_dir()) / "ws_hub", str(Path(serverapp.root_dir).resolve())
