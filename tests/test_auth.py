@@ -31,6 +31,7 @@ pytestmark = pytest.mark.filterwarnings(
 OPEN_TO_ALL_USERS = {
     "/ws": "each message is asked for its own permission",
     "/ws/chat": "says only that it is gone",
+    "/api/ws-hub/notifications": "takes POST only, with the permission of notifications.post; see test_notices.py",
     r"/ws/file-stream/(\w+)": "an operation is its maker's, who was asked when it was made",
 }
 """Routes without a permission of their own, and why. A new route stands here or has a permission."""

@@ -128,9 +128,15 @@ class RealServer:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise RuntimeError(f"the server ended at once:\n{self.log_text}")
-            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            try:
                 urllib.request.urlopen(f"{self.url}api/status?token={TOKEN}", timeout=5).read()
                 return
+            except urllib.error.HTTPError as answer:
+                with answer:
+                    if answer.code == 403:  # it has no token, but a password
+                        return
+            except (urllib.error.URLError, ConnectionError):
+                pass  # it does not listen yet
             time.sleep(0.05)
         raise RuntimeError(f"the server is not ready after {READY_S} s:\n{self.log_text}")
 
