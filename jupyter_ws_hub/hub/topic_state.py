@@ -89,8 +89,12 @@ class Subscriber(Protocol):
         """The log is another one now: tell the client of a reset."""
         ...
 
+    def hold(self) -> None:
+        """Give the client nothing more until it is known by `recheck` whether it may still follow."""
+        ...
+
     def recheck(self) -> None:
-        """It may not be allowed to follow the topic any more: have that looked at soon."""
+        """Begin to ask whether the client may still follow; after `hold`."""
         ...
 
 
