@@ -77,7 +77,7 @@ async def test_a_database_that_cannot_be_used_is_told_and_memory_serves(
             assert reason is not None
             assert "memory" in reason
         await client.request("chat.post", {"room": "general", "text": "hi", "id": "1"})
-        assert len((await client.request("chat.history", {"room": "general"}))["items"]) == 1
+        assert len((await client.request("chat.history", {"room": "general"}))["messages"]) == 1
 
 
 @traits({"database": "TMP/garbage"})
