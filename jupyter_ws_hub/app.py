@@ -21,8 +21,8 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 
 from . import __version__
-from .assistants import OWN as OWN_ASSISTANTS
-from .assistants import discover as discover_assistants
+from .assistants.discovery import OWN as OWN_ASSISTANTS
+from .assistants.discovery import discover as discover_assistants
 from .chat.chat import Chat
 from .chat.context import ContextReader
 from .chat.generations import Generations

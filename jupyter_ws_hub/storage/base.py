@@ -267,9 +267,9 @@ class Documents(Protocol):
     async def search(self, words: Sequence[str], collections: Collection[str], limit: int, skip: int = 0) -> list[Hit]:
         """Documents of these collections in which all words stand (or what begins with the last one), newest first.
 
-        Newest: of one collection by their places, of several by their times. Letters count without their case and
-        accents. What separates letters and digits separates words: a word with such in it is looked for as several in
-        a row, and one of nothing else is passed over. The first `skip` of what is found are left out.
+        Newest: added last. Letters count without their case and accents. What separates letters and digits separates
+        words: a word with such in it is looked for as several in a row, and one of nothing else is passed over. The
+        first `skip` of what is found are left out.
         """
         ...
 

@@ -22,10 +22,11 @@ BREATHE_CHARACTERS: Final = 20_000
 class _Item:
     """A document as it is now, its text, and what is searched in that: made when it is first needed."""
 
-    __slots__ = ("change", "document", "spaced", "text")
+    __slots__ = ("change", "document", "number", "spaced", "text")
 
-    def __init__(self, document: Document, text: str) -> None:
+    def __init__(self, document: Document, text: str, number: int) -> None:
         self.document = document
+        self.number = number
         self.text = text
         self.spaced: str | None = None
         self.change = 0
@@ -43,10 +44,10 @@ class _Collection:
         self.items: list[_Item] = []
         self.by_id: dict[str, _Item] = {}
 
-    def add(self, id: str, time_ms: int, data: bytes, text: str, *, name: str, version: int = 1) -> _Item:
-        item = _Item(Document(name, id, len(self.items) + 1, version, time_ms, data), text)
+    def add(self, given: Document, text: str, number: int) -> _Item:
+        item = _Item(msgspec.structs.replace(given, seq=len(self.items) + 1), text, number)
         self.items.append(item)
-        self.by_id[id] = item
+        self.by_id[given.id] = item
         return item
 
 
@@ -56,8 +57,16 @@ class MemoryDocuments:
     def __init__(self) -> None:
         """None are there."""
         self._collections: dict[str, _Collection] = {}
+        self._added = 0
         self._changes: list[_Item | str | None] = []
         """Documents at their last change and names of collections that were dropped; change n is at n - 1."""
+
+    def _add(self, given: Document, text: str) -> Document:
+        """Add a document that its collection does not have; its place is given anew."""
+        self._added += 1
+        item = self._collections.setdefault(given.collection, _Collection()).add(given, text, self._added)
+        self._note(item)
+        return item.document
 
     def _note(self, item: _Item) -> None:
         if item.change:
@@ -78,9 +87,7 @@ class MemoryDocuments:
         known = self._known(collection, id)
         if known is not None:
             return known.document, False
-        item = self._collections.setdefault(collection, _Collection()).add(id, time_ms, data, text, name=collection)
-        self._note(item)
-        return item.document, True
+        return self._add(Document(collection, id, 0, 1, time_ms, data), text), True
 
     async def change(self, collection: str, id: str, data: bytes, text: str, *, expect: int) -> Document:
         """See Documents."""
@@ -139,9 +146,9 @@ class MemoryDocuments:
         return hits
 
     def _newest_first(self, collections: Collection[str]) -> Iterator[_Item]:
-        """All that have a text: of one collection the last first, of several the later ones first."""
-        each = [reversed(self._items(name)) for name in sorted(set(collections))]
-        merged = heapq.merge(*each, key=lambda item: item.document.time_ms, reverse=True)
+        """All that have a text, what was added last first."""
+        each = [reversed(self._items(name)) for name in set(collections)]
+        merged = heapq.merge(*each, key=lambda item: item.number, reverse=True)
         return (item for item in merged if item.text)
 
     async def drop(self, collection: str) -> int:
@@ -167,11 +174,9 @@ class MemoryDocuments:
                 self._load(one.document, one.text)
 
     def _load(self, given: Document, text: str) -> None:
-        name = given.collection
-        known = self._known(name, given.id)
+        known = self._known(given.collection, given.id)
         if known is None:
-            found = self._collections.setdefault(name, _Collection())
-            self._note(found.add(given.id, given.time_ms, given.data, text, name=name, version=given.version))
+            self._add(given, text)
             return
         version = known.document.version
         if version <= given.version and (known.document.data, known.text) != (given.data, text):

@@ -143,7 +143,7 @@ async def test_stop_is_done_within_200_ms_and_reaches_the_assistant(server: Real
     async with followed(user(server, "alice"), "stop") as (alice, hers):
         before = await closed(alice)
         id = await ask(alice, "stop", orders)
-        await alice.wait_for(lambda: hers.has(id), "its beginning")
+        await alice.wait_for(lambda: id in hers.begun(), "its beginning")
         if "words" in orders:
             await hers.until_text(id, 5)
         began_s = time.monotonic()

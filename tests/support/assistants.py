@@ -57,8 +57,8 @@ class ScriptedAssistant:
 class Puppet:
     """Does what the question says: `words=20 pause=0.01 first=0.5 end=done|bug|error|hang|cut fails=2 stubborn=1`.
 
-    Its answer is "word0 word1 word2 …"; with `stamp=1`, when each is said, in milliseconds since 1970. How often it was let
-    go of stands in its description, as `closed: n`.
+    Its answer is "word0 word1 word2 …"; with `stamp=1`, when each is said, in milliseconds since 1970. How often it
+    was let go of stands in its description, as `closed: n`.
     """
 
     name = "puppet"

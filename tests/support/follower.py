@@ -41,10 +41,10 @@ class Follower:
                 message = event.data["message"]
                 self.ended[message["id"]] = message
 
-    def has(self, id: str) -> bool:
-        """Whether an answer has begun."""
+    def begun(self) -> list[str]:
+        """The ids of all answers that have begun."""
         self.take()
-        return id in self.texts
+        return list(self.texts)
 
     def text(self, id: str) -> str:
         """What there is of an answer."""

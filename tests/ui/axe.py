@@ -24,10 +24,10 @@ async def serious_violations(page: Page, selector: str) -> list[str]:
 
 
 async def set_theme(page: Page, name: str) -> None:
-    """Change JupyterLab's theme, such as `JupyterLab Dark`."""
+    """Change JupyterLab's theme, such as `JupyterLab Dark`; needs `c.LabApp.expose_app_in_browser = True`."""
     await page.evaluate(
         "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })",
         name,
     )
     light = "false" if "Dark" in name else "true"
-    await page.wait_for_selector(f'body[data-jp-theme-name="{name}"][data-jp-theme-light="{light}"]')
+    await page.wait_for_selector(f'body[data-jp-theme-name="{name}"][data-jp-theme-light="{light}"]', state="attached")

@@ -52,7 +52,8 @@ the end"""
 def lab(start_server: Callable[..., RealServer], tmp_path: Path) -> Iterator[RealServer]:
     """A real JupyterLab with a puppet that answers."""
     with installed(tmp_path / "plugin", assistants={Puppet.name: Puppet}):
-        yield start_server(program="lab", prepare=quiet_lab, config="c.HubApp.keep_messages = False")
+        config = "c.HubApp.keep_messages = False\nc.LabApp.expose_app_in_browser = True"
+        yield start_server(program="lab", prepare=quiet_lab, config=config)
 
 
 async def enter(window: Window) -> None:

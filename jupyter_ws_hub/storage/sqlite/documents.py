@@ -1,24 +1,25 @@
 """The documents in a SQLite file.
 
 A document's place in the file is its collection's number and its place in the collection in one integer, so that a
-collection's documents lie side by side, in the index of words too. A collection that is dropped loses its name first;
+collection's documents lie side by side. A collection that is dropped loses its name first;
 its documents go by and by.
 """
 
 from __future__ import annotations
 
-import heapq
 import sqlite3
-from collections.abc import Collection, Generator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Collection, Sequence
+from contextlib import closing
 from functools import partial
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any, Final
 
+from ...protocol.codes import Code
+from ...protocol.errors import HubError
 from ..base import Document, Gathered, Hit, VersionConflict, check_log_arguments
 from ..words import askable, snippet
 from .engine import Reader, Writer
-from .words_index import NoIndex, WordsIndex
+from .words_index import MAX_COLLECTION, NoIndex, WordsIndex, next_found
 
 SLICE: Final = 100
 """At most so many documents of a dropped collection go in one piece of the writer's work: a few milliseconds."""
@@ -33,7 +34,7 @@ _PAGE: Final = (
     f"WHERE name = ? AND place > (number << {_BITS}) + ? AND place < (number << {_BITS}) + ? ORDER BY place"
 )
 _KNOWN: Final = f"SELECT * FROM documents WHERE place >> {_BITS} = ? AND id = ?"
-_OLDEST: Final = "SELECT place, text FROM documents WHERE place BETWEEN ? AND ? ORDER BY place LIMIT ?"
+_OLDEST: Final = "SELECT place, found, text FROM documents WHERE place BETWEEN ? AND ? ORDER BY place LIMIT ?"
 
 
 def _number(connection: sqlite3.Connection, collection: str) -> int | None:
@@ -43,7 +44,7 @@ def _number(connection: sqlite3.Connection, collection: str) -> int | None:
 
 def _document(collection: str, row: Sequence[Any]) -> Document:
     """A row of `documents`."""
-    place, id_, version, time_ms, data, _ = row
+    place, id_, version, time_ms, data, _, _ = row
     return Document(collection, id_, place & _MAX, version, time_ms, data)
 
 
@@ -79,9 +80,12 @@ class SqliteDocuments:
         connection.execute("UPDATE collections SET last = last + 1 WHERE name = ?", (new.collection,))
         query = "SELECT number, last FROM collections WHERE name = ?"
         number, seq = connection.execute(query, (new.collection,)).fetchone()
-        row = (number << _BITS | seq, new.id, new.version, new.time_ms, new.data, text)
-        connection.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)", row)
-        self._index.put(connection, [(row[0], text)])
+        if number > MAX_COLLECTION:
+            raise HubError(Code.NO_SPACE, f"The hub's database has room for {MAX_COLLECTION} collections.")
+        found = next_found(connection, number)
+        row = (number << _BITS | seq, new.id, new.version, new.time_ms, new.data, text, found)
+        connection.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        self._index.put(connection, [(found, text)])
         return _document(new.collection, row)
 
     async def change(self, collection: str, id: str, data: bytes, text: str, *, expect: int) -> Document:
@@ -99,14 +103,14 @@ class SqliteDocuments:
     def _change(
         self, connection: sqlite3.Connection, collection: str, known: Any, version: int, data: bytes, text: str
     ) -> Document:
-        place, id_, _, time_ms, _, old_text = known
+        place, id_, _, time_ms, _, old_text, found = known
         if text != old_text:
-            self._index.remove(connection, [(place, old_text)])
+            self._index.remove(connection, [(found, old_text)])
         update = "UPDATE documents SET version = ?, data = ?, text = ? WHERE place = ?"
         connection.execute(update, (version, data, text, place))
         if text != old_text:
-            self._index.put(connection, [(place, text)])
-        return _document(collection, (place, id_, version, time_ms, data, text))
+            self._index.put(connection, [(found, text)])
+        return _document(collection, (place, id_, version, time_ms, data, text, found))
 
     async def get(self, collection: str, id: str) -> Document | None:
         """See Documents."""
@@ -141,23 +145,14 @@ class SqliteDocuments:
     async def search(self, words: Sequence[str], collections: Collection[str], limit: int, skip: int = 0) -> list[Hit]:
         """See Documents."""
         check_log_arguments(skip, limit)
-        asked, names = askable(words), sorted(set(collections))
+        asked, names = askable(words), list(collections)
         if not asked:
             return []
 
-        def found_in(connection: sqlite3.Connection, name: str) -> Generator[tuple[str, Any]]:
-            number = _number(connection, name)
-            if number is not None:
-                first = number << _BITS
-                for row in self._index.search(connection, asked, first, first | _MAX):
-                    yield name, row
-
         def work(connection: sqlite3.Connection) -> list[Hit]:
-            with ExitStack() as stack:
-                each = [stack.enter_context(closing(found_in(connection, name))) for name in names]
-                merged = heapq.merge(*each, key=lambda found: int(found[1][3]), reverse=True)
-                page = islice(merged, skip, skip + limit)
-                return [Hit(_document(name, row), snippet(asked, row[5])) for name, row in page]
+            numbers = {number: name for name in names if (number := _number(connection, name)) is not None}
+            rows = self._index.search(connection, asked, numbers, limit, skip)
+            return [Hit(_document(numbers[row[0] >> _BITS], row), snippet(asked, row[5])) for row in rows]
 
         return await self._searcher.run(work)
 
@@ -192,18 +187,18 @@ class SqliteDocuments:
         if not oldest:
             connection.execute("DELETE FROM collections WHERE number = ?", (number,))
             return False
-        self._index.remove(connection, oldest)
+        self._index.remove(connection, [row[1:] for row in oldest])
         connection.execute("DELETE FROM documents WHERE place BETWEEN ? AND ?", (first, oldest[-1][0]))
         return True
 
-    def _slice(self, rows: sqlite3.Cursor) -> list[tuple[int, str]]:
-        """Places and texts of so many documents as go at once."""
-        found: list[tuple[int, str]] = []
+    def _slice(self, rows: sqlite3.Cursor) -> list[tuple[int, int, str]]:
+        """Places, numbers and texts of so many documents as go at once."""
+        found: list[tuple[int, int, str]] = []
         characters = 0
         with closing(rows):
-            for place, text in rows:
-                found.append((place, text))
-                characters += len(text)
+            for row in rows:
+                found.append(row)
+                characters += len(row[2])
                 if characters > SLICE_CHARACTERS:
                     break
         return found

@@ -33,9 +33,10 @@ _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS collections (number INTEGER PRIMARY KEY, name TEXT UNIQUE, last INTEGER NOT NULL)",
     """CREATE TABLE IF NOT EXISTS documents (
     place INTEGER PRIMARY KEY, id TEXT NOT NULL, version INTEGER NOT NULL, time_ms INTEGER NOT NULL,
-    data BLOB NOT NULL, text TEXT NOT NULL)""",
+    data BLOB NOT NULL, text TEXT NOT NULL, found INTEGER NOT NULL)""",
     "CREATE UNIQUE INDEX IF NOT EXISTS documents_by_id ON documents (place >> 40, id)",
-    "CREATE TABLE IF NOT EXISTS unindexed (found INTEGER PRIMARY KEY)",
+    "CREATE UNIQUE INDEX IF NOT EXISTS documents_by_found ON documents (found)",
+    "CREATE TABLE IF NOT EXISTS unindexed (yes INTEGER PRIMARY KEY)",
 )
 
 

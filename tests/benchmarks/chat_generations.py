@@ -1,0 +1,72 @@
+"""Many answers are written at once: how late the server's event loop is meanwhile, and how old their pieces arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import msgspec
+
+from tests.support.client import Address, HubClient
+from tests.support.follower import Follower
+
+from .harness import Bar, Bench, Figure
+from .plugin.service import Lag
+from .wire import Target
+
+TITLE = "50 answers at once of 50 tokens a second each, in 10 rooms that 3 clients follow, kept in SQLite"
+ROOMS = 10
+IN_EACH = 5
+FOLLOWERS = 3
+TOKENS_PER_S = 50
+MEASURED_S = 10
+WORDS = TOKENS_PER_S * (MEASURED_S + 4)
+END_S = 60.0
+
+
+async def generate(target: Target, number: int) -> tuple[Lag, int]:
+    """Let the answers be written; how late the loop was, and the deltas that came to all followers."""
+    rooms = [f"room{number}-{n}" for n in range(ROOMS)]
+    whole = "".join(f"word{n} " for n in range(WORDS))
+    deltas = 0
+    async with AsyncExitStack() as stack:
+        address = Address(target.port)
+        clients = [await stack.enter_async_context(HubClient(address)) for _ in range(FOLLOWERS)]
+        for room in rooms:
+            await clients[0].request("chat.create", {"name": room})
+            for client in clients:
+                await client.subscribe(f"chat/{room}")
+        text = f"@puppet words={WORDS} pause={1 / TOKENS_PER_S}"
+        for room in rooms:
+            for n in range(IN_EACH):
+                await clients[0].request("chat.post", {"room": room, "id": f"question{n}", "text": text})
+        await clients[0].request("bench.lag_start")
+        await asyncio.sleep(MEASURED_S)
+        lag = msgspec.convert(await clients[0].request("bench.lag_stop"), Lag)
+        for client in clients:
+            for room in rooms:
+                follower = Follower(client, room)
+                await follower.until_all_ended(IN_EACH, END_S)
+                deltas += follower.deltas
+                if any(message["text"] != whole for message in follower.ended.values()):
+                    raise RuntimeError("an answer is not whole")
+    return lag, deltas
+
+
+def run(bench: Bench) -> list[Figure]:
+    """Measure the lag from inside the server."""
+    target = bench.lab.hub(max_answers=0, max_answers_per_user=0)
+    lags, longest, collections, deltas = [], [], [], []
+    for number in range(bench.rounds):
+        lag, came = asyncio.run(generate(target, number))
+        lags.append(lag.p99_ms)
+        longest.append(lag.max_ms)
+        collections.append(lag.gc_max_ms)
+        deltas.append(came / FOLLOWERS / ROOMS / IN_EACH / (WORDS / TOKENS_PER_S))
+        bench.say(f"round {number + 1}: lag p99 {lag.p99_ms:.1f} ms, longest {lag.max_ms:.1f} ms")
+    return [
+        Figure("event loop's lag, p99", "ms", lags, bar=Bar("≤", 10)),
+        Figure("event loop's lag, longest", "ms", longest),
+        Figure("longest garbage collection", "ms", collections),
+        Figure("pieces of each answer that a client gets", "/s", deltas),
+    ]
