@@ -21,8 +21,8 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 
 from . import __version__
-from .assistants import OWN as OWN_ASSISTANTS
-from .assistants import discover as discover_assistants
+from .assistants.discovery import OWN as OWN_ASSISTANTS
+from .assistants.discovery import discover as discover_assistants
 from .chat.chat import Chat
 from .chat.context import ContextReader
 from .chat.generations import Generations
@@ -122,14 +122,12 @@ class HubApp(HubTraits, ExtensionApp):
         )
         methods, topics = self._declarations(context)
         self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
-        self._sources = NoticeSources(serverapp, self._call, settings.owner, settings.notification_events, runtime)
         self._starting: asyncio.Future[None] | None = None
         self._chores: list[asyncio.Task[None]] = []
         self._starts: list[asyncio.Task[None]] = []
-        self._make_endpoints(settings, runtime)
+        self._make_endpoints(serverapp, settings, runtime)
         # The browser half looks for this in the page's configuration to learn that the server half is here.
-        page_config = serverapp.web_app.settings.setdefault("page_config_data", {})
-        page_config["jupyterWsHub"] = __version__
+        serverapp.web_app.settings.setdefault("page_config_data", {})["jupyterWsHub"] = __version__
 
     def _make_transfers(self, serverapp: ServerApp, settings: Settings, runtime: Runtime) -> TransferStore:
         data, root = Path(jupyter_data_dir()) / "ws_hub", str(Path(serverapp.root_dir).resolve())
@@ -160,9 +158,10 @@ class HubApp(HubTraits, ExtensionApp):
     def _recheck(self, topic: str) -> None:
         self._hub.topics.recheck(topic)
 
-    def _make_endpoints(self, settings: Settings, runtime: Runtime) -> None:
+    def _make_endpoints(self, serverapp: ServerApp, settings: Settings, runtime: Runtime) -> None:
         """What the handlers are handed, and what lets time pass for them."""
         identity = Identity(runtime.monotonic, settings.identity_check_s / 4)
+        self._sources = NoticeSources(serverapp, self._call, settings.owner, settings.notification_events, runtime)
         self._parts = Parts(
             hub=self._hub,
             transfers=self._transfers,

@@ -69,7 +69,8 @@ class Elsewhere:
                     await asyncio.sleep(LOOK_S)
                     message = await self._talk.get(room, id)
                 return message
-        raise HubError(Code.UNAVAILABLE, "The server that writes this answer does not react.", retry_after_ms=1000)
+        text = "The server that writes this answer does not react; if it has died, the answer ends within a minute."
+        raise HubError(Code.UNAVAILABLE, text, retry_after_ms=5000)
 
 
 def not_yours() -> HubError:

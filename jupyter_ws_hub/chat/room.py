@@ -58,7 +58,7 @@ class RoomsChanged(msgspec.Struct, frozen=True):
 
 
 class Presence(msgspec.Struct, frozen=True):
-    """Somebody who has a room open. `gone` when they have not any more."""
+    """Somebody who has a room open. `gone` when they have closed it."""
 
     username: str
     display_name: str = ""

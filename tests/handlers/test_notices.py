@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from jupyter_server.auth import Authorizer, User
 from tornado.httpclient import HTTPResponse
 
 from jupyter_ws_hub.handlers.notices import DRAINED_BYTES, MAX_BODY_BYTES, STATUS
@@ -17,6 +18,16 @@ from tests.support.client import Address, HubClient
 
 PATH = ("api", "ws-hub", "notifications")
 Ask = Callable[..., Awaitable[HTTPResponse]]
+
+
+class Denying(Authorizer):
+    """Denies what is in `denied`."""
+
+    denied: set[tuple[str, str]] = set()  # noqa: RUF012  # traitlets would take a ClassVar for no trait
+
+    def is_authorized(self, handler: Any, user: User, action: str, resource: str) -> bool:
+        """Decide by what is asked."""
+        return (action, resource) not in self.denied
 
 
 @pytest.fixture
@@ -106,6 +117,21 @@ async def test_who_has_neither_is_not_let_in(ask: Ask, secret: dict[str, str], l
     ):
         assert code_of(await ask({"title": "x"}, headers))[0] == 403, headers
     assert await listed() == []
+
+
+@pytest.mark.parametrize(
+    ("denied", "to", "status"),
+    [(set(), "all", 201), ({"execute"}, "all", 403), ({"execute"}, "me", 201), ({"write"}, "me", 403)],
+)
+async def test_a_user_with_a_token_needs_the_permission_of_the_method(
+    ask: Ask, app: Any, jp_auth_header: dict[str, str], denied: set[str], to: str, status: int
+) -> None:
+    authorizer = Denying(parent=app.serverapp)
+    authorizer.denied = {(action, "notifications") for action in denied}
+    app.serverapp.web_app.settings["authorizer"] = authorizer
+    answer = await ask({"title": "x", "to": to}, jp_auth_header)
+    assert answer.code == status
+    assert status == 201 or code_of(answer) == (403, "forbidden")
 
 
 async def test_a_wrong_secret_is_not_made_good_by_a_cookie_or_a_token_in_the_address(

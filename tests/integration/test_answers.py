@@ -35,10 +35,10 @@ class Moderated(ByName):
 
 c.ServerApp.authorizer_class = Moderated
 """
-LIMITS = "c.HubApp.keep_messages = False\n"
-LIMITS += "c.HubApp.max_answers_per_user = 3\nc.HubApp.asks_per_minute = 0\nc.HubApp.idle_timeout_s = 2\n"
+LIMITS = "c.HubApp.max_answers_per_user = 3\nc.HubApp.asks_per_minute = 0\nc.HubApp.idle_timeout_s = 2\n"
 STOP_S = 0.2
-DONE = "word0 word1 word2 "
+DEAD_S = 45.0
+"""A server counts as dead 20 s after its last word, which is looked for every 10 s."""
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ async def test_stop_is_done_within_200_ms_and_reaches_the_assistant(server: Real
     async with followed(user(server, "alice"), "stop") as (alice, hers):
         before = await closed(alice)
         id = await ask(alice, "stop", orders)
-        await alice.wait_for(lambda: hers.has(id), "its beginning")
+        await alice.wait_for(lambda: id in hers.begun(), "its beginning")
         if "words" in orders:
             await hers.until_text(id, 5)
         began_s = time.monotonic()
@@ -221,6 +221,7 @@ async def ask_again(client: HubClient, room: str, answer: dict[str, Any]) -> str
     return str(again["id"])
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("hard", [True, False])
 async def test_a_server_that_ends_leaves_failed_answers_that_can_be_asked_again(tmp_path: Path, hard: bool) -> None:
     with installed(tmp_path / "plugin", assistants=PUPPET):
@@ -233,7 +234,7 @@ async def test_a_server_that_ends_leaves_failed_answers_that_can_be_asked_again(
                     assert (await hers.until_ended(id))["answer"]["error"] == "The server stopped. Ask again."
                 await asyncio.to_thread(server.start)
                 await alice.reconnect()
-                ended = await hers.until_ended(id)
+                ended = await hers.until_ended(id, DEAD_S)
                 assert ended["answer"]["state"] == "failed"
                 assert ended["text"] == hers.text(id) and len(ended["text"]) >= 600
                 assert await message(alice, "ends", id) == ended
@@ -264,7 +265,9 @@ async def test_stop_reaches_the_server_that_writes_from_another_one(tmp_path: Pa
                 stopped = await stop(elsewhere, "two", id)
                 assert time.monotonic() - began_s < 2
                 assert stopped["answer"]["state"] == "stopped"
-                assert (await there.until_ended(id))["text"] == there.text(id) == stopped["text"]
+                assert await there.until_ended(id) == stopped
+                # Of what it had not read when the answer ended, that server finds only the whole.
+                assert stopped["text"].startswith(there.text(id))
 
 
 async def test_what_is_attached_is_read_as_the_asker_may(server: RealServer) -> None:
@@ -282,7 +285,7 @@ async def test_what_is_attached_is_read_as_the_asker_may(server: RealServer) -> 
 
 
 async def test_without_an_assistant_it_says_in_two_lines_how_to_get_one(tmp_path: Path) -> None:
-    with RealServer(tmp_path, config=NO_LAB).running(silent=True) as server:
+    with RealServer(tmp_path, config=NO_LAB + "c.HubApp.assistants = []\n").running(silent=True) as server:
         async with HubClient(Address.of(server)) as client:
             listed = await client.request("assistants.list")
             assert listed["assistants"] == []

@@ -203,6 +203,18 @@ def test_other_cells_have_nothing_to_do_with_it(told: Told, cells: Cells) -> Non
     progress.finish()
 
 
+@pytest.mark.parametrize(("error", "level"), [(ValueError("no luck"), "error"), (None, "info")])
+def test_a_loop_that_was_left_is_told_of_when_it_is_known_why(
+    told: Told, cells: Cells, error: BaseException | None, level: str
+) -> None:
+    with pytest.raises(GeneratorExit), Progress(told, "Training", 3):
+        raise GeneratorExit
+    assert not [one for one in told.posts if one.get("level")]
+    cells.end(error)
+    (last,) = [one for one in told.posts if one.get("level")]
+    assert (last["level"], last["message"].startswith("At " if error else "Stopped at ")) == (level, True)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0, "0 s"), (89.4, "89 s"), (90, "2 min"), (3500, "58 min"), (3600, "1 h 0 min"), (90000, "25 h 0 min")],

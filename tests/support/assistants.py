@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
 from jupyter_ws_hub.chat.assistant import Ask, AssistantError, AssistantInfo, Delta, Done, Piece, Turn, Usage
@@ -56,7 +57,8 @@ class ScriptedAssistant:
 class Puppet:
     """Does what the question says: `words=20 pause=0.01 first=0.5 end=done|bug|error|hang|cut fails=2 stubborn=1`.
 
-    Its answer is "word0 word1 word2 …". How often it was let go of stands in its description, as `closed: n`.
+    Its answer is "word0 word1 word2 …"; with `stamp=1`, when each is said, in milliseconds since 1970. How often it
+    was let go of stands in its description, as `closed: n`.
     """
 
     name = "puppet"
@@ -92,7 +94,7 @@ class Puppet:
             raise AssistantError("The provider is busy.", retry_after_ms=50)
         await self._wait(float(orders.get("first", 0)), orders)
         for n in range(int(orders.get("words", 3))):
-            yield Delta(f"word{n} ")
+            yield Delta(f"{time.time_ns() // 1_000_000} " if "stamp" in orders else f"word{n} ")
             await self._wait(float(orders.get("pause", 0)), orders)
         await self._end(orders.get("end", "done"))
         yield Usage(10, int(orders.get("words", 3)))

@@ -340,14 +340,13 @@ class Stage:
         self.files = FakeLocalFiles(root)
         self.transfers = TransferStore(self.files, self.runtime, TransferSettings(), fake_journal(self.files.root))
         self.listings = ListingHelper(self.runtime.logger, ListingSettings())
-        self.health: list[Health] = []
         methods = [method for service in services for method in service.methods()]
         topics = [topic for service in services for topic in service.all_topics()]
         self.hub = Hub(methods, topics, self.log, MemoryValues(self.clock), self.runtime, HubSettings())
         publish = self.hub.topics.publish
         talk = Talk(self.storage, publish, self.runtime)
         reader = ContextReader(self.contents.get, 10_000)
-        self.assistants: dict[str, Assistant] = {}
+        self.health, self.assistants = list[Health](), dict[str, Assistant]()
         self.chat = Chat(
             rooms=RoomStore(self.storage, publish, self.runtime, self.hub.topics.recheck),
             talk=talk,

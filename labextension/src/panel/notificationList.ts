@@ -29,7 +29,8 @@ const DEFAULTS = {
   source: '',
   actions: [],
   progress: null,
-  expires: null
+  expires: null,
+  since: 0
 };
 
 export interface IEntry {
@@ -217,20 +218,20 @@ export class NotificationList implements IDisposable {
     }
   }
 
-  /** An update of what was read is no news while it is under way; its end is. */
   private _entry(
     topic: NotificationTopic,
     offset: number,
-    notification: Notification
+    given: Notification
   ): IEntry {
+    const notification = { ...DEFAULTS, ...given };
     const key = `${topic}/${notification.id}`;
-    const isRead =
-      offset <= this._marker[FIELD[topic]] ||
-      (isGoing(notification) && this._all.get(key)?.isRead === true);
-    return {
-      ...{ key, topic, offset, isRead },
-      notification: { ...DEFAULTS, ...notification }
-    };
+    const entry = { key, topic, offset, isRead: false, notification };
+    return { ...entry, isRead: this._isRead(entry) };
+  }
+
+  /** An update says where what it updates was posted: it is no news to who has read that. */
+  private _isRead({ topic, offset, notification }: IEntry): boolean {
+    return (notification.since || offset) <= this._marker[FIELD[topic]];
   }
 
   /** Whether it is the newest that is known of it. */
@@ -258,7 +259,7 @@ export class NotificationList implements IDisposable {
       all: Math.max(this._marker.all, marker.all)
     };
     for (const [key, entry] of this._all) {
-      if (!entry.isRead && entry.offset <= this._marker[FIELD[entry.topic]]) {
+      if (!entry.isRead && this._isRead(entry)) {
         this._all.set(key, { ...entry, isRead: true });
       }
     }

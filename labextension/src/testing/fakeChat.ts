@@ -55,7 +55,9 @@ export function answerOf(more: Partial<Answer> = {}): Answer {
 /** A room with what matters to a test. */
 export function roomOf(
   name: string,
-  more: Partial<RoomState> & { room?: Partial<RoomState['room']> } = {}
+  more: Partial<Omit<RoomState, 'room'>> & {
+    room?: Partial<RoomState['room']>;
+  } = {}
 ): RoomState {
   const room = {
     ...{ name, created: 1, created_by: 'ada', title: '', private: false },

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from traitlets.config import Config, Configurable
 
-from jupyter_ws_hub.assistants import ENTRY_POINTS, discover
+from jupyter_ws_hub.assistants.discovery import ENTRY_POINTS, discover
 from jupyter_ws_hub.assistants.openai import OpenAIAssistant
 
 LOGGER = logging.getLogger("test.discover")
