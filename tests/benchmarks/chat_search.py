@@ -66,7 +66,6 @@ def run(bench: Bench) -> list[Figure]:
         p99.append(percentile(together, 99))
         p50.append(percentile(together, 50))
         slowest.append(percentile(laps[kind], 50))
-        print({k: (round(percentile(v,50),1), round(percentile(v,99),1)) for k,v in laps.items()})
         bench.say(f"round {number + 1}: p50 {p50[-1]:.1f} ms, p99 {p99[-1]:.1f} ms; {kind}: {slowest[-1]:.1f} ms")
     return [
         Figure("search, p99 of all kinds together", "ms", p99, bar=Bar("≤", 50)),

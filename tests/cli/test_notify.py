@@ -127,7 +127,7 @@ def test_a_pipe_is_followed_and_printed(
     assert main(["notify", "Backup", "--follow", "--id", "b", "--source", "cron"]) == 0
     assert capfdbinary.readouterr().out == b"reading 10%\rreading 50%\r\nwriting \xff 3/4\n\nall done"
     last = server.got[-1]
-    assert (last["level"], last["progress"], last["message"], last["id"]) == ("success", 1.0, "all done", "b")
+    assert (last["level"], last["progress"], last["message"], last["id"]) == ("info", 1.0, "all done", "b")
     assert all(0 <= one["progress"] <= 1 and one["source"] == "cron" for one in server.got)
 
 

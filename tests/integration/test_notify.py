@@ -168,7 +168,18 @@ async def test_a_terminal_of_the_server_notifies_by_the_command(server: RealServ
 
 async def test_a_pipe_is_followed(server: RealServer) -> None:
     async def work(client: HubClient) -> None:
-        command = (sys.executable, "-m", "jupyter_ws_hub.cli", "notify", "Backup", "--follow", "--id", "backup")
+        command = (
+            sys.executable,
+            "-m",
+            "jupyter_ws_hub.cli",
+            "notify",
+            "Backup",
+            "--follow",
+            "--id",
+            "backup",
+            "--level",
+            "success",
+        )
         ended = await asyncio.to_thread(run, server, *command, input="10%\n50%\nall done\n")
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "10%\n50%\nall done\n", "")
         notes = await told(client)
