@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_ws_hub.assistants import ENTRY_POINTS as ASSISTANTS
+from jupyter_ws_hub.assistants.discovery import ENTRY_POINTS as ASSISTANTS
 from jupyter_ws_hub.services import ENTRY_POINTS
 from jupyter_ws_hub.services.base import Service
 
