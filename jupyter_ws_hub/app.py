@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import hashlib
+import os
 import secrets
 import threading
 import time
@@ -29,6 +30,7 @@ from .chat.presences import Presences
 from .chat.room_store import RoomStore
 from .chat.talk import Talk
 from .config import HubTraits, Settings
+from .handlers.census import count_sockets
 from .handlers.logout import logout_routes
 from .handlers.parts import Parts
 from .handlers.routes import routes
@@ -36,11 +38,13 @@ from .handlers.ticker import Checks, Ticker
 from .host import Activity, ContentsAdapter, PlatformAdapter
 from .host_files import FilesAdapter
 from .host_notices import NoticeSources
+from .host_usage import UsageGauge
 from .hub.declare import Method, Topic
 from .hub.hub import Hub
 from .identity import Identity
 from .listing.helper import ListingHelper
 from .ports import Peer, Runtime
+from .server_api import ServerApi
 from .services import discover
 from .services.base import Health, Service, ServiceContext
 from .storage.base import Storage
@@ -97,6 +101,7 @@ class HubApp(HubTraits, ExtensionApp):
         self._storage = self._open_storage(settings, runtime)
         contents = ContentsAdapter(serverapp)
         self._transfers = self._make_transfers(serverapp, settings, runtime)
+        self._listings = ListingHelper(self.log, settings.listing)
         self._services = discover(self.log, settings.disabled_services)
         self._down: dict[str, str] = {}
         self._sick: set[str] = set()
@@ -107,22 +112,22 @@ class HubApp(HubTraits, ExtensionApp):
             contents=contents,
             platform=PlatformAdapter(serverapp),
             transfers=self._transfers,
-            listings=ListingHelper(self.log, settings.listing),
+            listings=self._listings,
             chat=self._make_chat(settings, runtime, contents),
             notices=settings.notices,
             recheck=self._recheck,
             survey=self._survey,
+            sockets=lambda: count_sockets(self._parts.sockets),
+            gauge=lambda: UsageGauge(self._own_pids, runtime.monotonic),
         )
         methods, topics = self._declarations(context)
         self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
-        self._sources = NoticeSources(serverapp, self._call, settings.owner, settings.notification_events, runtime)
         self._starting: asyncio.Future[None] | None = None
         self._chores: list[asyncio.Task[None]] = []
         self._starts: list[asyncio.Task[None]] = []
-        self._make_endpoints(settings, runtime)
+        self._make_endpoints(serverapp, settings, runtime)
         # The browser half looks for this in the page's configuration to learn that the server half is here.
-        page_config = serverapp.web_app.settings.setdefault("page_config_data", {})
-        page_config["jupyterWsHub"] = __version__
+        serverapp.web_app.settings.setdefault("page_config_data", {})["jupyterWsHub"] = __version__
 
     def _make_transfers(self, serverapp: ServerApp, settings: Settings, runtime: Runtime) -> TransferStore:
         data, root = Path(jupyter_data_dir()) / "ws_hub", str(Path(serverapp.root_dir).resolve())
@@ -145,12 +150,18 @@ class HubApp(HubTraits, ExtensionApp):
             settings=settings.chat,
         )
 
+    def _own_pids(self) -> list[int]:
+        """This process and its helpers, not what users have started."""
+        helper = self._listings.pid
+        return [os.getpid(), *([] if helper is None else [helper])]
+
     def _recheck(self, topic: str) -> None:
         self._hub.topics.recheck(topic)
 
-    def _make_endpoints(self, settings: Settings, runtime: Runtime) -> None:
+    def _make_endpoints(self, serverapp: ServerApp, settings: Settings, runtime: Runtime) -> None:
         """What the handlers are handed, and what lets time pass for them."""
         identity = Identity(runtime.monotonic, settings.identity_check_s / 4)
+        self._sources = NoticeSources(serverapp, self._call, settings.owner, settings.notification_events, runtime)
         self._parts = Parts(
             hub=self._hub,
             transfers=self._transfers,
@@ -195,6 +206,11 @@ class HubApp(HubTraits, ExtensionApp):
             methods.update(its_methods)
             topics.update(its_topics)
         return list(methods.values()), list(topics.values())
+
+    @property
+    def api(self) -> ServerApi:
+        """For other extensions, which find this one in the server's settings by its name."""
+        return self._sources.api
 
     def _serverapp(self) -> ServerApp:
         assert self.serverapp is not None

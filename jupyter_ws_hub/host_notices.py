@@ -23,7 +23,7 @@ from .notifier import beacon as beacons
 from .notifier.beacon import Beacon
 from .notifier.finding import SCHEME
 from .ports import Peer, Runtime
-from .server_api import SETTING, Call, ServerApi
+from .server_api import Call, ServerApi
 
 ANYWHERE: Final = frozenset({"", "*", "0.0.0.0"})
 PASSED_ON: Final = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "Via")
@@ -43,7 +43,6 @@ class NoticeSources:
         self._folder = Path(jupyter_runtime_dir())
         loop: Any = serverapp.io_loop
         self.api = ServerApi(call, self._principal_of, loop.asyncio_loop, runtime.logger)
-        serverapp.web_app.settings[SETTING] = self.api
         events: Any = serverapp.event_logger
         self._events = EventNotices(chosen_events, events, self.api.notify, runtime.monotonic, runtime.logger)
 

@@ -1,4 +1,4 @@
-"""What other extensions of the server use: `settings["jupyter_ws_hub"]`, and `jupyter_ws_hub.notify_from_server`."""
+"""What other extensions of the server use: `jupyter_ws_hub.notify_from_server`, or `settings["jupyter_ws_hub"].api`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .notifier.notify import action_of
 from .ports import Peer
 
 SETTING: Final = "jupyter_ws_hub"
+"""Where a server keeps an extension, by its name."""
 METHOD: Final = "notifications.post"
 SENDER: Final = "server"
 
@@ -86,14 +87,14 @@ class ServerApi:
 def notify_from_server(server: Any, title: str, message: str = "", **how: Any) -> Future[str]:
     """Notify from an extension of the server: `server` is the ServerApp, an ExtensionApp or a handler.
 
-    As `ServerApi.notify`, which `settings["jupyter_ws_hub"]` of the server's web application is.
+    As `ServerApi.notify`; without an import it is `settings["jupyter_ws_hub"].api.notify` of the web application.
 
     Raises:
         LookupError: jupyter_ws_hub is not enabled on this server.
     """
     web_app = getattr(getattr(server, "serverapp", None) or server, "web_app", None)
     settings = web_app.settings if web_app is not None else server.settings
-    api = settings.get(SETTING)
+    api = getattr(settings.get(SETTING), "api", None)
     if not isinstance(api, ServerApi):
         raise LookupError("jupyter_ws_hub is not enabled on this server.")
     return api.notify(title, message, **how)

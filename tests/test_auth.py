@@ -31,6 +31,7 @@ pytestmark = pytest.mark.filterwarnings(
 OPEN_TO_ALL_USERS = {
     "/ws": "each message is asked for its own permission",
     "/ws/chat": "says only that it is gone",
+    "/api/ws-hub/notifications": "takes POST only, with the permission of notifications.post; see test_notices.py",
     r"/ws/file-stream/(\w+)": "an operation is its maker's, who was asked when it was made",
 }
 """Routes without a permission of their own, and why. A new route stands here or has a permission."""
@@ -46,10 +47,24 @@ VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 # What each method would do if it were allowed; a new method is added here.
 EFFECTS: dict[str, list[dict[str, Any]]] = {
+    "assistants.ask": [{"room": "general", "message": "x1", "id": "x2", "ask": {"assistant": "local"}}],
+    "assistants.list": [{}],
+    "assistants.stop": [{"room": "general", "id": "x2"}],
+    "chat.archive": [{"room": "general"}],
     "chat.create": [{"name": "intruders"}],
+    "chat.delete": [{"room": "general", "id": "x1"}],
+    "chat.edit": [{"room": "general", "id": "x1", "text": "I was here", "version": 1}],
+    "chat.export": [{"room": "general"}],
     "chat.history": [{"room": "general"}],
+    "chat.members": [{"room": "general", "add": ["intruder"]}],
+    "chat.message": [{"room": "general", "id": "x1"}],
     "chat.post": [{"room": "general", "text": "I was here", "id": "x1"}],
+    "chat.presence": [{"room": "general", "state": "gone"}],
+    "chat.read": [{"room": "general", "seq": 1}],
+    "chat.remove": [{"room": "general"}],
+    "chat.rename": [{"room": "general", "title": "Intruders"}],
     "chat.rooms": [{}],
+    "chat.search": [{"text": "secret"}],
     "files.checkpoint": [{"path": "a.txt"}],
     "files.checkpoints": [{"path": "a.txt"}],
     "files.copy": [{"path": "a.txt", "to": "b.txt"}],
@@ -84,8 +99,14 @@ EFFECTS: dict[str, list[dict[str, Any]]] = {
 
 # What a user who may only read is not refused: reading, and marking one's own notifications as read.
 READING = {
+    ("assistants.list", 0),
+    ("chat.export", 0),
     ("chat.history", 0),
+    ("chat.message", 0),
+    ("chat.presence", 0),
+    ("chat.read", 0),
     ("chat.rooms", 0),
+    ("chat.search", 0),
     ("files.checkpoints", 0),
     ("files.get", 0),
     ("files.list", 0),
@@ -271,8 +292,10 @@ async def nothing_happened(user: Any, root: Path) -> None:
     assert [file for _, _, files in os.walk(root) for file in files] == ["a.txt"]
     assert (root / "a.txt").read_text() == "a"
     async with HubClient(user("alice")) as client:
-        assert [room["name"] for room in (await client.request("chat.rooms"))["rooms"]] == ["general"]
-        assert (await client.request("chat.history", {"room": "general"}))["items"] == []
+        (state,) = (await client.request("chat.rooms", {"archived": True}))["rooms"]
+        room = {name: state["room"][name] for name in ("name", "title", "private", "members", "archived")}
+        assert room == {"name": "general", "title": "", "private": False, "members": [], "archived": False}
+        assert (await client.request("chat.history", {"room": "general"}))["messages"] == []
         assert (await client.request("notifications.list"))["items"] == []
         assert (await client.request("transfers.list"))["transfers"] == []
 
@@ -383,8 +406,8 @@ async def test_what_was_revoked_is_not_replayed_on_resume(user: Any) -> None:
 async def test_the_author_of_a_message_is_who_asked_and_nobody_else(user: Any) -> None:
     async with HubClient(user("bob")) as bob:
         params = {"room": "general", "text": "hi", "id": "1", "author": {"username": "alice", "display_name": "A"}}
-        item = await bob.request("chat.post", params)
-        assert item["message"]["author"]["username"] == "bob"
+        message = await bob.request("chat.post", params)
+        assert message["author"]["username"] == "bob"
 
 
 def test_no_handler_of_ours_lacks_a_decision_on_authentication(jp_configurable_serverapp: Any) -> None:

@@ -6,6 +6,7 @@ Two tasks: one takes from the assistant, the other one keeps and tells. So an as
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, Protocol
@@ -85,6 +86,7 @@ class Answering:
                 await self._let_go(self._work)
             await self._finish()
         finally:
+            self._work.cancel()
             for timer in (self._gathering, self._watching):
                 if timer is not None:
                     timer.cancel()
@@ -108,7 +110,8 @@ class Answering:
 
     def _news(self) -> None:
         if self._gathering is None:
-            self._gathering = asyncio.get_running_loop().call_later(self._gather_s, self._due)
+            loop = asyncio.get_running_loop()
+            self._gathering = loop.call_at(tick_after(loop.time(), self._gather_s), self._due)
 
     def _due(self) -> None:
         self._gathering = None
@@ -155,6 +158,16 @@ class Answering:
                     raise
             await asyncio.sleep(pause_s)
         return await keep()
+
+
+def tick_after(now_s: float, gather_s: float) -> float:
+    """When what has come now is told: in 3/4 to the whole of `gather_s`.
+
+    Answers are told in groups, so that the store and the clients have fewer turns, and not all in one, which would
+    hold the loop.
+    """
+    tick_s = gather_s / 4
+    return math.ceil(now_s / tick_s + 3) * tick_s if tick_s > 0 else now_s
 
 
 async def _run(stream: Stream, on_news: Callable[[], None], on_end: Callable[[Ending], None]) -> None:

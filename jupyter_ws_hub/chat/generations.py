@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Protocol
@@ -19,18 +18,15 @@ from .ask_limits import AskLimits
 from .assistant import Ask, Assistant, AssistantInfo
 from .context import ContextReader
 from .crew import Crew
+from .elsewhere import Elsewhere, Messages, not_yours, same_answer
 from .messages import Answer, Author, ChatMessage
 from .prompt import History, Prompts
 from .streaming import STOPPED, Ending, Streaming, Timeouts
-from .underway import CLAIM_S, UnderwayNotes
+from .underway import UnderwayNotes
 
 WATCH_S: Final = 1.0
 """How often it is looked at whether another server was asked to stop an answer of this one."""
 
-ELSEWHERE_S: Final = 5.0
-"""How long another server may take for that."""
-
-LOOK_S: Final = 0.1
 CLOSE_S: Final = 0.7
 CLOSED: Final = Ending("failed", "shutdown", "The server stopped. Ask again.")
 Key = tuple[str, str]
@@ -61,12 +57,8 @@ class GenerationSettings(msgspec.Struct, frozen=True):
     )
 
 
-class AnswerTalk(KeepsAnswers, History, Protocol):
+class AnswerTalk(KeepsAnswers, History, Messages, Protocol):
     """What answers need of `talk.Talk`."""
-
-    async def get(self, room: str, id: str) -> ChatMessage:
-        """A message as it is now; `not_found` if there is none."""
-        ...
 
     async def begin_answer(self, message: ChatMessage) -> ChatMessage:
         """Keep an answer that has no text yet; where its id is known, give that message."""
@@ -100,6 +92,7 @@ class Generations:
         self._limits = AskLimits(settings.max_running, settings.max_per_user, settings.asks_per_minute)
         self._prompts = Prompts(talk, context, settings.system_prompt, settings.max_history_characters)
         self._notes = UnderwayNotes(values)
+        self._elsewhere = Elsewhere(talk, self._notes)
         self._running: dict[Key, _Running] = {}
         self._beginning: dict[Key, asyncio.Task[ChatMessage]] = {}
         self._lingering: set[asyncio.Task[None]] = set()
@@ -155,42 +148,34 @@ class Generations:
             task.exception()  # the asker has it, or is gone
 
     async def _begin(self, question: ChatMessage, asked: Asked, peer: Peer, id: str) -> ChatMessage:
-        known = await self._known(question, id)
+        known = await self._elsewhere.known(question, id)
         if known is not None:
             return known
         model = self._model(asked)
         self._limits.begin(peer.principal, self._runtime.monotonic())
-        begun = False
+        claim, begun = None, False
         try:
             claim = await self._notes.claim(question.room, id, peer.principal)
             if claim is None:
-                return await self._elsewhere(question, id)
-            kept = _same(await self._talk.begin_answer(self._message(question, asked, model, peer, id)), question)
+                return await self._elsewhere.begun(question, id)
+            kept = await self._talk.begin_answer(self._message(question, asked, model, peer, id))
+            same_answer(kept, question)
             begun = kept.answer is not None and kept.answer.state == "writing"
         finally:
             if not begun:
                 self._limits.end(peer.principal)
+                await self._release((question.room, id), claim)
         if begun:
             self._write(kept, question, asked.assistant, peer, claim)
         return kept
 
-    async def _elsewhere(self, question: ChatMessage, id: str) -> ChatMessage:
-        """The answer that another server begins just now: it was asked with the same id."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ELSEWHERE_S):
-                while (known := await self._known(question, id)) is None:  # noqa: ASYNC110  # another server tells nobody
-                    await asyncio.sleep(LOOK_S)
-                return known
-        raise HubError(Code.UNAVAILABLE, "This answer was not begun; ask again.", retry_after_ms=int(1000 * CLAIM_S))
-
-    async def _known(self, question: ChatMessage, id: str) -> ChatMessage | None:
-        """The answer of this id, if it was begun before."""
+    async def _release(self, key: Key, claim: int | None) -> None:
+        if claim is None:
+            return
         try:
-            return _same(await self._talk.get(question.room, id), question)
+            await self._notes.release(*key)
         except HubError as error:
-            if error.code is not Code.NOT_FOUND:
-                raise
-            return None
+            self._runtime.logger.warning("What is known of the answer %s stays: %s", key[1], error.message)
 
     def _message(self, question: ChatMessage, asked: Asked, model: str, peer: Peer, id: str) -> ChatMessage:
         return ChatMessage(
@@ -243,10 +228,7 @@ class Generations:
             if writing.lingering is not None:
                 self._leave_behind(writing.lingering, writing.message.author.username)
             await noting
-            try:
-                await self._notes.release(*key)
-            except HubError as error:
-                logger.warning("What is known of the answer %s stays: %s", key[1], error.message)
+            await self._release(key, claim)
 
     async def _note(self, key: Key, principal: str, claim: int) -> None:
         try:
@@ -288,31 +270,11 @@ class Generations:
             await asyncio.wait([beginning])
         running = self._running.get((room, id))
         if running is None:
-            return await self._stop_elsewhere(room, id, peer, moderator)
+            return await self._elsewhere.stop(room, id, peer, moderator=moderator)
         if not moderator and peer.principal != running.principal and peer.username != running.username:
-            raise _not_yours()
+            raise not_yours()
         running.writing.end(STOPPED)
         return await asyncio.shield(running.ended)
-
-    async def _stop_elsewhere(self, room: str, id: str, peer: Peer, moderator: bool) -> ChatMessage:
-        """Have the server stop it that writes it."""
-        message = await self._talk.get(room, id)
-        if message.answer is None:
-            raise HubError(Code.INVALID, "This message is no answer of an assistant.")
-        if message.answer.state != "writing":
-            return message
-        note = await self._notes.get(room, id)
-        its_own = peer.username == message.answer.asked_by or (note is not None and note.principal == peer.principal)
-        if not moderator and not its_own:
-            raise _not_yours()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ELSEWHERE_S):
-                while message.answer is not None and message.answer.state == "writing":
-                    await self._notes.ask_to_stop(room, id)
-                    await asyncio.sleep(LOOK_S)
-                    message = await self._talk.get(room, id)
-                return message
-        raise HubError(Code.UNAVAILABLE, "The server that writes this answer does not react.", retry_after_ms=1000)
 
     async def close(self) -> None:
         """End all answers, as `failed`: the server stops. Within a second."""
@@ -332,17 +294,6 @@ class Generations:
             self._watcher.cancel()
             await asyncio.wait([self._watcher])
         await self._crew.stop()
-
-
-def _not_yours() -> HubError:
-    return HubError(Code.FORBIDDEN, "Only who asked for this answer may stop it, or a moderator.")
-
-
-def _same(message: ChatMessage, question: ChatMessage) -> ChatMessage:
-    """A message if it is an answer to this question; one of another kind may have its id."""
-    if message.answer is None or message.answer.to != question.id:
-        raise HubError(Code.EXISTS, "Another message has this id already; take a new random one.")
-    return message
 
 
 def _retrieve(task: asyncio.Task[ChatMessage]) -> None:

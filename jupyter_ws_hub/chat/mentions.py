@@ -10,9 +10,30 @@ MAX_MENTIONS: Final = 20
 MAX_NAME_CHARACTERS: Final = 64
 
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
-_CODE: Final = re.compile(r"(?<!`)(`+)(?!`)[^`]+(?<!`)\1(?!`)")
+_TICKS: Final = re.compile(r"(`+)")
 _NAME: Final = re.compile(r"(?<![\w@./`-])@(\w(?:[\w.@-]{0,62}\w)?)")
 """A name has letters, digits, and in between also . @ and - as addresses have; what stands before it is none of it."""
+
+
+def _without_code(line: str) -> str:
+    """A line without what stands between two runs of backticks of one length."""
+    parts = _TICKS.split(line)  # each second one is a run
+    runs: dict[int, list[int]] = {}
+    for index in range(len(parts) - 2, 0, -2):
+        runs.setdefault(len(parts[index]), []).append(index)
+    kept: list[str] = []
+    index = 0
+    while index < len(parts):
+        if index % 2:
+            same = runs[len(parts[index])]
+            while same and same[-1] <= index:
+                same.pop()
+            index = same[-1] if same else index
+            kept.append(" ")
+        else:
+            kept.append(parts[index])
+        index += 1
+    return "".join(kept)
 
 
 def _prose(text: str) -> str:
@@ -27,7 +48,7 @@ def _prose(text: str) -> str:
         elif mark is not None:
             fence = mark[1]
         elif not line.lstrip().startswith(">"):
-            lines.append(_CODE.sub(" ", line))
+            lines.append(_without_code(line))
     return "\n".join(lines)
 
 

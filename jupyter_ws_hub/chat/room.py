@@ -13,7 +13,7 @@ ROOM_KEY: Final = "chat/room/"
 MAX_ROOMS: Final = 1000
 MAX_MEMBERS: Final = 500
 
-RoomName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9-]{0,63}$")]
+RoomName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z")]
 """What names a room for ever: lower-case letters, digits and hyphens, at most 64."""
 
 Title = Annotated[str, msgspec.Meta(max_length=100)]
@@ -58,7 +58,7 @@ class RoomsChanged(msgspec.Struct, frozen=True):
 
 
 class Presence(msgspec.Struct, frozen=True):
-    """Somebody who has a room open. `gone` when they have not any more."""
+    """Somebody who has a room open. `gone` when they have closed it."""
 
     username: str
     display_name: str = ""

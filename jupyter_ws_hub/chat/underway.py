@@ -17,7 +17,6 @@ PREFIX: Final = "chat/answering/"
 KEPT_S: Final = 6 * 3600.0
 """How long the value of a server that died may lie there."""
 
-
 CLAIM_S: Final = 10.0
 """The same, where it died before anything had begun."""
 

@@ -29,6 +29,7 @@ EPILOG: Final = """\
   make; jupyter ws-hub notify "make has ended" --message "status $?"
   python train.py | jupyter ws-hub notify Training --follow
   rsync -a --info=progress2 data/ backup/ | jupyter ws-hub notify Backup --follow
+A pipe does not tell how its program has ended: say it with --level, or by another notification with the same --id.
 The server is found by itself: the one whose terminal or kernel this runs in, else the one whose folder this is in.
 Exit status: 0 posted, 1 not posted, 2 wrong usage or the login is refused, 130 Ctrl-C.
 """
@@ -106,9 +107,17 @@ def run(arguments: argparse.Namespace) -> int:
         return follow(arguments, send)
     message = arguments.message
     if message == "-":
-        message = sys.stdin.buffer.read(MAX_MESSAGE_BYTES).decode("utf-8", "replace").rstrip("\n")
+        message = read_message()
     send({**common(arguments), "level": arguments.level or "info", "message": plain(message), "id": arguments.id})
     return 0
+
+
+def read_message() -> str:
+    """What comes on standard input, as far as a message can be so long; the server says if it is too long."""
+    data = b""
+    while len(data) < MAX_MESSAGE_BYTES and (more := os.read(0, READ_BYTES)):
+        data += more
+    return data[:MAX_MESSAGE_BYTES].decode("utf-8", "replace").rstrip("\n")
 
 
 def common(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -160,10 +169,9 @@ def follow(arguments: argparse.Namespace, send: Callable[[dict[str, Any]], None]
                 last = text
                 share = how_far(text)
                 progress.set(None if share is None else share * 100, text)
-        if arguments.level in (None, "success"):
-            progress.finish(last)
-        else:
-            progress.end(arguments.level, last)
+        # A pipe does not say whether the program at its other end was lucky.
+        level = arguments.level or "info"
+        progress.end(level, last, 1.0 if level in ("info", "success") else None)
     if failures:
         raise failures[0]
     return 0

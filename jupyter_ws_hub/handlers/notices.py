@@ -60,6 +60,7 @@ class NotificationsHandler(APIHandler):
         connection.set_max_body_size(DRAINED_BYTES)
         if has_secret(self.request):
             peer = self.parts.sources.by_secret(self.request) if self.check_host() else None
+            self.current_user = self._jupyter_current_user = None
             if peer is None:
                 raise web.HTTPError(403, "This secret is not good here.")
             self.peer = peer
@@ -104,7 +105,7 @@ class NotificationsHandler(APIHandler):
         error = kwargs.get("exc_info", (None, None))[1]
         message = error.log_message if isinstance(error, web.HTTPError) else None
         code = {403: Code.FORBIDDEN, 404: Code.NOT_FOUND, 405: Code.UNSUPPORTED}.get(status_code, Code.INTERNAL)
-        if status_code == 403 and self.current_user is None:
+        if status_code == 403 and getattr(self, "_jupyter_current_user", None) is None:
             code, message = Code.UNAUTHENTICATED, message or "Log in, or give a token."
         told = HubError(code, (message or self._reason).replace("%%", "%"))
         self.finish(msgspec.json.encode(told.info))

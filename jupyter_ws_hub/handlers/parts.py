@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from ..host_notices import NoticeSources
 from ..hub.hub import Hub
@@ -15,10 +15,15 @@ from ..terminals.flow import Flows
 from ..transfers.store import TransferStore
 from ..turns import Turns
 
+SocketKind = Literal["main", "terminal", "file-stream"]
+
 
 class OpenSocket(Protocol):
     """A socket for which time passes, whose user is checked again, and which can be told of the server's end."""
 
+    kind: SocketKind
+    principal: str
+    """Whose it is."""
     login: str | None
     """What all requests of one browser's login have in common; None where there was none."""
     check_due_s: float | None

@@ -27,6 +27,9 @@ MAX_PAGE = 512
 
 PAGE_BYTES = 128 * 1024
 
+KEPT_BYTES = 256 * 1024
+"""So much is kept for a client that is held, of what no log keeps; for more than that a snapshot stands."""
+
 ENVELOPE_BYTES = 200
 """About what an envelope adds to its data."""
 
@@ -76,14 +79,26 @@ class Subscription:
         log: TopicLog,
         on_reset: Callable[[Subscription, str], Awaitable[None]],
         on_failure: Callable[[HubError], None],
+        on_recheck: Callable[[Subscription], None],
     ) -> None:
-        """`on_reset` tells the client of a reset and sets the cursor anew; `on_failure` ends the connection."""
+        """`on_reset` tells the client of a reset and sets the cursor anew; `on_failure` ends the connection.
+
+        `on_recheck` begins to ask whether the client may still follow, and then calls `release` or `stop`.
+        """
         self.state = state
         self.cursor = 0
         self._outbox = outbox
         self._log = log
         self._on_reset = on_reset
         self._on_failure = on_failure
+        self._on_recheck = on_recheck
+        self._free = asyncio.Event()
+        self._free.set()
+        self.unasked = False
+        """Whether it was held since it was last begun to be asked whether the client may follow."""
+        self._kept: list[Batch] = []
+        """What has come without a log while it was held."""
+        self._kept_bytes = 0
         self.stopped = False
         self._live = False
         self._renewed = False
@@ -125,6 +140,40 @@ class Subscription:
         status: Literal["ok", "reset"] = "reset" if reason else "ok"
         self.put(encode(Subscribed(ref, self.state.name, status, reason=reason, snapshot=snapshot)))
 
+    def hold(self) -> None:
+        """See Subscriber."""
+        self.unasked = True
+        self._free.clear()
+
+    def recheck(self) -> None:
+        """See Subscriber."""
+        if not self.stopped:
+            self._on_recheck(self)
+
+    def release(self) -> None:
+        """The client may still follow: it gets what came meanwhile, from the log where there is one."""
+        self._free.set()
+        kept, self._kept = self._kept, []
+        too_much, self._kept_bytes = self._kept_bytes > KEPT_BYTES, 0
+        if self.stopped:
+            return
+        if too_much:
+            self._replay = asyncio.create_task(self._refresh())
+        for batch in kept:
+            self._offer_unlogged(batch)
+        self.catch_up()
+
+    async def free(self) -> None:
+        """Wait until it is not held; what is put in the same step of the event loop is put with permission."""
+        await self._free.wait()
+
+    async def _room(self) -> None:
+        """Wait until something may be sent, in this step of the event loop."""
+        await self._outbox.room()
+        while not self._free.is_set():
+            await self._free.wait()
+            await self._outbox.room()
+
     def stop(self) -> None:
         """Take no more events. Idempotent; a subscription that was stopped cannot start."""
         self.stopped = True
@@ -139,6 +188,8 @@ class Subscription:
             return
         if batch.first is None or batch.last is None:
             self._offer_unlogged(batch)
+        elif not self._free.is_set():
+            pass  # the log gives it later
         elif batch.last > self.cursor:
             if batch.first == self.cursor + 1 and self._outbox.has_room(batch.size):
                 self.cursor = batch.last
@@ -153,7 +204,7 @@ class Subscription:
 
     def catch_up(self) -> None:
         """See Subscriber."""
-        if self._live and self.cursor < self.state.head:
+        if self._live and self._free.is_set() and self.cursor < self.state.head:
             self._begin_replay()
 
     def renew(self) -> None:
@@ -166,13 +217,22 @@ class Subscription:
         """Without room, one snapshot of the latest values later stands for all events until then."""
         if batch.number <= self._seen_batch or (self._replay is not None and not self._replay.done()):
             return
-        if self._outbox.has_room():
+        if not self._free.is_set():
+            self._keep(batch)
+        elif self._outbox.has_room():
             self._put_all(batch)
         else:
             self._replay = asyncio.create_task(self._refresh())
 
+    def _keep(self, batch: Batch) -> None:
+        self._kept_bytes += batch.size
+        if self._kept_bytes <= KEPT_BYTES:
+            self._kept.append(batch)
+        else:
+            self._kept.clear()
+
     async def _refresh(self) -> None:
-        await self._outbox.room()
+        await self._room()
         self._skip_gathered()
         self._send_snapshot(None, "lagging")
 
@@ -183,7 +243,7 @@ class Subscription:
     async def _run(self) -> None:
         try:
             while self._renewed or self.cursor < self.state.head:
-                await self._outbox.room()
+                await self._room()
                 if self._renewed:
                     self._renewed = False
                     await self._on_reset(self, "epoch")
@@ -206,7 +266,7 @@ class Subscription:
         if (not records or records[0].offset != self.cursor + 1) and not await self._cross(records):
             return
         for piece in cut(records, self._piece_bytes):
-            await self._outbox.room()
+            await self._room()
             if self._renewed:
                 return
             self.put(b",".join(self._envelopes(piece)))

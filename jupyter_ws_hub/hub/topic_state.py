@@ -89,6 +89,14 @@ class Subscriber(Protocol):
         """The log is another one now: tell the client of a reset."""
         ...
 
+    def hold(self) -> None:
+        """Give the client nothing more until it is known by `recheck` whether it may still follow."""
+        ...
+
+    def recheck(self) -> None:
+        """Begin to ask whether the client may still follow; after `hold`."""
+        ...
+
 
 class TopicState:
     """One topic's life on this server; `head` is the newest offset this server has heard of."""

@@ -17,11 +17,12 @@ from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.messages import Event
 from ..storage.base import Draft, Head, LogRetention, Record, TopicLog
+from .chores import Chores
 from .declare import Lane, Latest, Topic
 from .followers import Followers
 from .publisher import Publisher
 from .router import Router
-from .topic_state import LatestValue, TopicState
+from .topic_state import AT_A_TIME, LatestValue, Subscriber, TopicState
 
 MAX_EVENT_BYTES: Final = 512 * 1024
 """The largest payload of an event: what is larger belongs into a file."""
@@ -51,6 +52,7 @@ class Topics:
         self._publishers: dict[str, Publisher] = {}
         self._shouts = 0
         self.followers = Followers(runtime.logger)
+        self._rechecks = Chores(self._not_rechecked)
 
     def start(self) -> None:
         """Listen to what other servers add to the same log; on the event loop."""
@@ -169,8 +171,26 @@ class Topics:
         return head
 
     def recheck(self, topic: str) -> None:
-        """Have the permissions of all who follow a topic asked again, soon; who may not any more is told."""
-        raise NotImplementedError
+        """Have the permissions of all who follow a topic asked again, at once; who may not any more is told.
+
+        Nobody gets an event that is published after this was called before it is known that they may; who may loses
+        none. On the event loop.
+        """
+        states = [state for state in self._states.values() if state.name == topic]
+        subscribers = [subscriber for state in states for subscriber in state.subscribers]
+        for subscriber in subscribers:
+            subscriber.hold()
+        if subscribers:
+            self._rechecks.start(self._recheck(subscribers))
+
+    async def _recheck(self, subscribers: Sequence[Subscriber]) -> None:
+        for number, subscriber in enumerate(subscribers, 1):
+            subscriber.recheck()
+            if number % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+
+    def _not_rechecked(self, error: BaseException) -> None:
+        self._runtime.logger.error("Who follows a topic could not be asked again", exc_info=error)
 
     def renew(self) -> None:
         """The store is another one now, with other logs: every subscriber of a log is reset."""
@@ -181,6 +201,8 @@ class Topics:
     async def stop(self) -> None:
         """End what is under way; what is being stored is."""
         await self.followers.stop()
+        for task in self._rechecks.tasks:
+            task.cancel()
         storing = [publisher.task for publisher in self._publishers.values() if publisher.task is not None]
         if storing:
             await asyncio.wait(storing, timeout=STOP_S)

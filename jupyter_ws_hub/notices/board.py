@@ -252,9 +252,13 @@ class Board:
                 await self._publish(ME, "dismissed", Dismissed(id), principal=principal)
         return Dismissed(id)
 
-    async def sweep(self) -> None:
-        """Remove from the logs what has expired and what newer versions have replaced; every few minutes."""
-        for key in await self._storage.log.topics():
+    async def sweep(self, *, everything: bool) -> None:
+        """Remove from the logs what has expired and what newer versions have replaced.
+
+        To be called every minute; with `everything`, which reads the logs of all users, now and then.
+        """
+        logs = await self._storage.log.topics() if everything else list(self._shelves)
+        for key in logs:
             if key != ALL and not key.startswith(f"{ME}//"):
                 continue
             shelf = self._shelves.get(key) or Shelf(key, self._storage)

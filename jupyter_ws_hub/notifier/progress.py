@@ -52,7 +52,8 @@ class Progress:
         self._thread: threading.Thread | None = None
         self._began_s = time.monotonic()
         self._pid = os.getpid()
-        self._unwatch: Callable[[], None] = lambda: None
+        self._unwatch: Callable[[], None] | None = None
+        self._is_left = False
 
     def __enter__(self) -> Self:
         """It begins."""
@@ -68,11 +69,22 @@ class Progress:
         if error is None:
             self.finish()
         elif isinstance(error, GeneratorExit):
-            self.end("info", f"Stopped at {self._count()} after {self._took()}")
+            # A loop that was left lets go of its iterator, and nobody can tell by a break or by an exception; but
+            # when the cell has ended, IPython can.
+            self._is_left = True
+            if self._unwatch is None:
+                self.end("info", f"Stopped at {self._count()} after {self._took()}")
         elif isinstance(error, KeyboardInterrupt):
             self.end("warning", f"Interrupted at {self._count()} after {self._took()}")
         else:
             self.fail(error)
+
+    def cell_ended(self, error: BaseException | None) -> None:
+        """The cell in which it began has ended, perhaps by an error; what goes on in the background goes on."""
+        self._unwatch = None
+        if error is not None or self._is_left:
+            left = error or GeneratorExit()
+            self.__exit__(type(left), left, None)
 
     def update(self, by: float = 1, message: str | None = None) -> None:
         """It has come further by so much; `message` is shown from now on."""
@@ -156,34 +168,28 @@ class Progress:
                 return
             self._is_over = True
             self._change.notify()
-        self._unwatch()
+        if self._unwatch is not None:
+            self._unwatch()
         if self._thread is not None:
             self._thread.join(JOIN_S)  # what it tells now must not come after this
         self._post(self._title, message, level=level, id=self._id, progress=progress, source=self._source)
 
 
-def _watch_cell(progress: Progress) -> Callable[[], None]:
-    """In IPython: a cell that fails has failed this, too. A loop keeps its iterator as long as its traceback is kept.
-
-    Gives what ends the watching.
-    """
+def _watch_cell(progress: Progress) -> Callable[[], None] | None:
+    """In IPython: call `cell_ended` when the cell in which it began has ended. Gives what ends the watching."""
     ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if ipython is None or threading.current_thread() is not threading.main_thread():
-        return lambda: None
+        return None
 
     def on_end(result: Any = None) -> None:
         stop()  # what other cells do has nothing to do with it
-        error = getattr(result, "error_in_exec", None)
-        if isinstance(error, KeyboardInterrupt):
-            progress.__exit__(type(error), error, None)
-        elif error is not None:
-            progress.fail(error)
+        progress.cell_ended(getattr(result, "error_in_exec", None))
 
     def stop() -> None:
         try:
             ipython.events.unregister("post_run_cell", on_end)
         except ValueError:
-            pass  # IPython has let go of it
+            pass  # it was so before
 
     ipython.events.register("post_run_cell", on_end)
     return stop

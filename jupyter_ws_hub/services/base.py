@@ -19,7 +19,7 @@ from ..notices.settings import NoticeSettings
 from ..ports import Peer, Publish, Runtime
 from ..storage.base import Storage
 from ..transfers.store import TransferStore
-from .ports import Contents, Platform
+from .ports import Contents, Gauge, Platform, SocketCounts
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any] | AsyncIterator[Any]])
 
@@ -56,6 +56,10 @@ class ServiceContext:
     """Have the permissions of all who follow a topic asked again, soon; who may not any more is told."""
     survey: Callable[[], Sequence[Health]]
     """How all services of this server are."""
+    sockets: Callable[[], SocketCounts]
+    """The connections that are open now."""
+    gauge: Callable[[], Gauge]
+    """A new gauge for what the server uses."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ READ = ("read", "notifications")
 WRITE = ("write", "notifications")
 MAX_PAGE: Final = 200
 SWEEP_S: Final = 60.0
+EVERYTHING_EVERY: Final = 60
+"""Users who were not here since the start are seen to once an hour."""
 MAX_BUCKETS: Final = 1000
 MIN_RETRY_MS: Final = 100
 
@@ -65,10 +68,10 @@ class NotificationsService(Service):
         await self.board.stop()
 
     async def _sweep(self) -> None:
-        while True:
+        for number in itertools.count(1):
             await asyncio.sleep(SWEEP_S)
             try:
-                await self.board.sweep()
+                await self.board.sweep(everything=number % EVERYTHING_EVERY == 0)
             except HubError as error:
                 self.context.runtime.logger.warning("Notifications cannot be tidied up: %s", error.message)
 

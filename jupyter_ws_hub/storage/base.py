@@ -214,6 +214,18 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     snippet: str
 
 
+class Gathered(msgspec.Struct, frozen=True, gc=False):
+    """What has become of a document, with its text; or that a collection was dropped, where there is no document.
+
+    `number` rises with each change of the store that tells it; 0 where nobody asks.
+    """
+
+    number: int
+    collection: str
+    document: Document | None
+    text: str
+
+
 class Documents(Protocol):
     """Records in collections, each with an id, in the order of their adding; what their texts say can be searched.
 
@@ -255,16 +267,34 @@ class Documents(Protocol):
     async def search(self, words: Sequence[str], collections: Collection[str], limit: int, skip: int = 0) -> list[Hit]:
         """Documents of these collections in which all words stand (or what begins with the last one), newest first.
 
-        Letters count without their case and accents. The first `skip` of what is found are left out.
+        Newest: added last. Letters count without their case and accents. What separates letters and digits separates
+        words: a word with such in it is looked for as several in a row, and one of nothing else is passed over. The
+        first `skip` of what is found are left out.
         """
         ...
 
     async def drop(self, collection: str) -> int:
-        """Remove a collection with all that it has; the number of documents removed."""
+        """Remove a collection with all that it has; the number of documents removed. At once for all who ask."""
         ...
 
     async def collections(self) -> list[str]:
         """All collections that have documents, sorted."""
+        ...
+
+    async def load(self, gathered: Sequence[Gathered]) -> None:
+        """Take over what was gathered in another store, in that order; all or none up to the next drop.
+
+        A document whose id the collection does not have goes to its end, with its version. Of one that it has in
+        another state, the one with the higher version stays, the given one if they are equal; the version is a new one.
+        """
+        ...
+
+
+class GatheringDocuments(Documents, Protocol):
+    """Documents that note what becomes of them, to be moved into another store."""
+
+    async def gathered(self, after: int, limit: int) -> list[Gathered]:
+        """The first `limit` changes with a number above `after`, in order; of each document only the last."""
         ...
 
 
@@ -304,6 +334,15 @@ class Storage(Protocol):
 
     def close(self) -> None:
         """Finish what is under way and let go of files and threads. Blocks for that long; idempotent."""
+        ...
+
+
+class Spare(Storage, Protocol):
+    """A storage that can stand in for another one, to which is moved what it has gathered."""
+
+    @property
+    def documents(self) -> GatheringDocuments:
+        """The records that can be searched."""
         ...
 
 

@@ -143,8 +143,11 @@ class MemoryLog:
 
     async def compact(self, topic: str, offsets: Iterable[int], epoch: str) -> int:
         """See TopicLog."""
+        wanted = [offset for offset in offsets if offset > 0]
+        if not wanted:
+            return 0
         log = self._log(topic)
-        return sum(log.compact(offset) for offset in offsets) if log.epoch == epoch else 0
+        return sum(log.compact(offset) for offset in wanted) if log.epoch == epoch else 0
 
     async def topics(self) -> list[str]:
         """See TopicLog."""

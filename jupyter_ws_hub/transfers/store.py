@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -135,6 +135,10 @@ class TransferStore:
             if await self._ledger.record(op.id) is None and op.state not in ENDED:
                 await self._refresh(op, None)
         return [news for record in records if (news := learn(record, self._operations)) is not None]
+
+    def all(self) -> Collection[Operation]:
+        """What is known here, of all principals."""
+        return self._operations.values()
 
     def running(self) -> int:
         """How many operations move bytes now, of all principals."""

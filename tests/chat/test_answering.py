@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_ws_hub.chat.answering import tick_after
 from jupyter_ws_hub.chat.assistant import Ask, Delta, Done, Piece, Turn
 from jupyter_ws_hub.chat.messages import ChatMessage
 from jupyter_ws_hub.protocol.codes import Code
@@ -59,7 +60,7 @@ def test_whatever_is_said_and_whenever_it_is_stopped_who_follows_has_what_is_kep
 async def test_pieces_that_come_close_together_are_one_delta() -> None:
     room = Room(saying([("x", 0.01)] * 100), gather_s=0.04)
     await room.ended(await room.asks())
-    assert 20 <= len(deltas(room)) <= 30
+    assert 20 <= len(deltas(room)) <= 36
     assert "".join(deltas(room)) == "x" * 100
 
 
@@ -130,3 +131,14 @@ async def test_half_a_character_waits_for_the_other_half() -> None:
     assert ended.text == "a😀b\ufffd"
     assert built(room.talk, ended) == ended.text
     assert deltas(room) == ["a", "😀b", "\ufffd"]
+
+
+@given(st.floats(0, 1e6), st.sampled_from([0.03, 0.04, 0.05, 1.0]))
+def test_answers_are_told_in_groups_and_none_waits_longer_than_it_may(now_s: float, gather_s: float) -> None:
+    due_s = tick_after(now_s, gather_s)
+    assert 0.75 * gather_s - 1e-6 <= due_s - now_s <= gather_s + 1e-6
+    assert len({round(tick_after(n / 1000, 0.04), 6) for n in range(1000)}) <= 101
+
+
+def test_what_is_not_gathered_is_told_at_once() -> None:
+    assert tick_after(5.0, 0.0) == 5.0

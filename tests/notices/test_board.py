@@ -57,7 +57,7 @@ async def test_an_update_keeps_when_it_was_posted_and_takes_all_else_from_the_ne
     now = item.notification
     assert (now.version, now.time, now.progress, now.message, now.source) == (2, began_ms, 0.5, "epoch 2", "")
     assert [one.version for one in await stored(stage)] == [1, 2]
-    await board.sweep()
+    await board.sweep(everything=False)
     assert [one.version for one in await stored(stage)] == [2]
 
 
@@ -108,7 +108,7 @@ async def test_an_update_does_not_make_a_read_one_unread_but_an_error_does() -> 
         (train(None, "out of memory, still", level="error"), 1),
     ]:
         await post(board, stage, params)
-        await board.sweep()
+        await board.sweep(everything=False)
         assert await unread(board) == expected, params
     listed = await board.newest("alice", 50)
     await board.read("alice", ReadMarker(me=listed.items[-1].offset))
@@ -133,7 +133,7 @@ async def test_a_new_server_knows_what_the_old_one_knew() -> None:
     await post(board, stage, train(0.5))
     await post(board, stage, NotifyParams("other", id="o"))
     await board.dismiss("alice", "o")
-    await board.sweep()
+    await board.sweep(everything=False)
     again = Board(stage.storage, stage.hub.topics.publish, stage.runtime)
     assert await again.newest("alice", 50) == await board.newest("alice", 50)
     posted = await again.post(train(0.5), "alice", "Alice")
@@ -152,8 +152,19 @@ async def test_what_has_expired_is_gone_from_list_and_count_and_then_from_the_lo
     assert (await board.newest("alice", 50)).items == []
     assert await unread(board) == 0
     assert len(await stored(stage)) == len(await stored(stage, ALL)) == 1
-    await board.sweep()
+    await board.sweep(everything=False)
     assert await stored(stage) == await stored(stage, ALL) == []
+
+
+async def test_what_has_expired_is_removed_also_of_users_who_do_not_come_back() -> None:
+    board, stage = make()
+    await post(board, stage, NotifyParams("soon over", expires_in_ms=1000))
+    stage.clock.advance(1)
+    again = Board(stage.storage, stage.hub.topics.publish, stage.runtime)
+    await again.sweep(everything=False)
+    assert len(await stored(stage)) == 1
+    await again.sweep(everything=True)
+    assert await stored(stage) == []
 
 
 async def test_what_has_expired_can_be_posted_anew() -> None:
@@ -163,7 +174,7 @@ async def test_what_has_expired_can_be_posted_anew() -> None:
         (item,) = (await board.newest("alice", 50)).items
         assert (item.notification.time, item.read) == (stage.runtime.now_ms(), False)
         await board.read("alice", ReadMarker(me=item.offset))
-        await board.sweep()
+        await board.sweep(everything=False)
 
 
 async def test_what_was_dismissed_stays_so_though_it_is_updated() -> None:

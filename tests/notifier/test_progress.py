@@ -125,7 +125,12 @@ def test_a_total_can_come_later(told: Told) -> None:
 
 def test_threads_may_work_together(told: Told) -> None:
     with Progress(told, "Training", 4000) as progress:
-        threads = [threading.Thread(target=lambda: [progress.update() for _ in range(1000)]) for _ in range(4)]
+
+        def work() -> None:
+            for _ in range(1000):
+                progress.update()
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -196,6 +201,18 @@ def test_other_cells_have_nothing_to_do_with_it(told: Told, cells: Cells) -> Non
     cells.end(ValueError("of another cell"))
     assert not [one for one in told.posts if one.get("level")]
     progress.finish()
+
+
+@pytest.mark.parametrize(("error", "level"), [(ValueError("no luck"), "error"), (None, "info")])
+def test_a_loop_that_was_left_is_told_of_when_it_is_known_why(
+    told: Told, cells: Cells, error: BaseException | None, level: str
+) -> None:
+    with pytest.raises(GeneratorExit), Progress(told, "Training", 3):
+        raise GeneratorExit
+    assert not [one for one in told.posts if one.get("level")]
+    cells.end(error)
+    (last,) = [one for one in told.posts if one.get("level")]
+    assert (last["level"], last["message"].startswith("At " if error else "Stopped at ")) == (level, True)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from typing import Any
 
 from jupyter_ws_hub.chat.assistant import Ask, AssistantError, AssistantInfo, Delta, Done, Piece, Turn, Usage
-from jupyter_ws_hub.services.base import Service
 
 Script = Callable[[Sequence[Turn], Ask], AsyncIterator[Piece]]
 
@@ -58,13 +57,14 @@ class ScriptedAssistant:
 class Puppet:
     """Does what the question says: `words=20 pause=0.01 first=0.5 end=done|bug|error|hang|cut fails=2 stubborn=1`.
 
-    Its answer is "word0 word1 word2 …". How often it was let go of stands in its description, as `closed: n`.
+    Its answer is "word0 word1 word2 …"; with `stamp=1`, when each is said, in milliseconds since 1970. How often it
+    was let go of stands in its description, as `closed: n`.
     """
 
     name = "puppet"
 
-    def __init__(self) -> None:
-        """Nothing was asked."""
+    def __init__(self, parent: object = None) -> None:
+        """Nothing was asked. `parent` has the configuration, of which there is none."""
         self._closed = 0
         self._failed: dict[str, int] = {}
 
@@ -94,7 +94,7 @@ class Puppet:
             raise AssistantError("The provider is busy.", retry_after_ms=50)
         await self._wait(float(orders.get("first", 0)), orders)
         for n in range(int(orders.get("words", 3))):
-            yield Delta(f"word{n} ")
+            yield Delta(f"{time.time_ns() // 1_000_000} " if "stamp" in orders else f"word{n} ")
             await self._wait(float(orders.get("pause", 0)), orders)
         await self._end(orders.get("end", "done"))
         yield Usage(10, int(orders.get("words", 3)))
@@ -115,14 +115,3 @@ class Puppet:
             raise AssistantError("The provider refused: Bearer sk-secret1234567, see /home/somebody/model.py.")
         if how == "hang":
             await asyncio.Event().wait()
-
-
-class PuppetService(Service):
-    """Brings a puppet into a server process."""
-
-    name = "puppets"
-
-    async def start(self) -> None:
-        """Let it be asked."""
-        assistants: Any = self.context.chat.generations._crew._assistants
-        assistants[Puppet.name] = Puppet()

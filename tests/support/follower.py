@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .client import HubClient, Message
+from .client import WAIT_S, HubClient, Message
 
 
 class Follower:
@@ -41,6 +41,11 @@ class Follower:
                 message = event.data["message"]
                 self.ended[message["id"]] = message
 
+    def begun(self) -> list[str]:
+        """The ids of all answers that have begun."""
+        self.take()
+        return list(self.texts)
+
     def text(self, id: str) -> str:
         """What there is of an answer."""
         self.take()
@@ -50,12 +55,21 @@ class Follower:
         """Wait until so much of an answer has come."""
         await self.client.wait_for(lambda: len(self.text(id)) >= characters, f"{characters} characters")
 
-    async def until_ended(self, id: str) -> dict[str, Any]:
+    async def until_ended(self, id: str, timeout_s: float = WAIT_S) -> dict[str, Any]:
         """Wait for the end of an answer; what it has become."""
 
         def ended() -> dict[str, Any] | None:
             self.take()
             return self.ended.get(id)
 
-        found: dict[str, Any] = await self.client.wait_for(ended, "the end of the answer")
+        found: dict[str, Any] = await self.client.wait_for(ended, "the end of the answer", timeout_s)
         return found
+
+    async def until_all_ended(self, number: int, timeout_s: float) -> None:
+        """Wait until so many answers have ended."""
+
+        def ended() -> bool:
+            self.take()
+            return len(self.ended) >= number
+
+        await self.client.wait_for(ended, f"the end of {number} answers", timeout_s)

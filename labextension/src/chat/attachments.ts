@@ -11,6 +11,7 @@ import { ITranslator } from '@jupyterlab/translation';
 
 import { Attachment } from '../protocol/generated';
 import { TRANSLATION_DOMAIN } from '../server';
+import { attachment } from './composer';
 
 /** A kind of thing that can be attached now. */
 export type Attachable = 'selection' | 'cell' | 'notebook' | 'file';
@@ -176,11 +177,3 @@ function cellLanguage(panel: NotebookPanel, cell: Cell): string {
 
 const languageOf = (mimeType: string) =>
   mimeType.replace(/^text\/(x-)?/, '').slice(0, 40);
-
-/** An attachment with what matters to it. */
-export function attachment(
-  kind: Attachment['kind'],
-  more: Partial<Attachment>
-): Attachment {
-  return { kind, path: '', cell: '', text: '', language: '', ...more };
-}

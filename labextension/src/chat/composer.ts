@@ -137,3 +137,11 @@ export class Composer {
   private _purpose: Purpose = NEW;
   private _attachments: readonly Attachment[] = [];
 }
+
+/** An attachment with what matters to it. */
+export function attachment(
+  kind: Attachment['kind'],
+  more: Partial<Attachment>
+): Attachment {
+  return { kind, path: '', cell: '', text: '', language: '', ...more };
+}

@@ -15,12 +15,12 @@ export function RoomList(): JSX.Element {
   return (
     <div className="jp-WsHub-rooms">
       {rooms.error !== null && (
-        <p className="jp-WsHub-notice" role="alert">
+        <p className="jp-WsHub-chatNotice" role="alert">
           {rooms.error}
         </p>
       )}
       {!rooms.isReady && rooms.error === null && (
-        <p className="jp-WsHub-notice">{trans.__('Loading…')}</p>
+        <p className="jp-WsHub-chatNotice">{trans.__('Loading…')}</p>
       )}
       <ul aria-label={trans.__('Rooms')}>
         {rooms.rooms.map(state => (

@@ -30,7 +30,7 @@ export function RoomView({ open }: { open: IOpenRoom }): JSX.Element {
   const parts = React.useMemo(() => partsOf(open, services), [model]);
   const archived = chat.rooms.get(model.room)?.room.archived ?? false;
   if (model.error !== null && !model.isReady) {
-    return <p className="jp-WsHub-notice">{model.error}</p>;
+    return <p className="jp-WsHub-chatNotice">{model.error}</p>;
   }
   return (
     <div
@@ -40,10 +40,10 @@ export function RoomView({ open }: { open: IOpenRoom }): JSX.Element {
       ref={holder}
     >
       {!model.isReady && (
-        <p className="jp-WsHub-notice">{trans.__('Loading…')}</p>
+        <p className="jp-WsHub-chatNotice">{trans.__('Loading…')}</p>
       )}
       {model.isReady && model.messages.length + model.outgoing.length === 0 && (
-        <p className="jp-WsHub-notice">
+        <p className="jp-WsHub-chatNotice">
           {trans.__('Nothing was said here yet.')}
         </p>
       )}

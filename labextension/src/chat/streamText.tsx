@@ -36,7 +36,7 @@ export class GrowingText {
 
   dispose(): void {
     this._disposed = true;
-    this._shown.splice(0).forEach(({ renderer }) => renderer.dispose());
+    this._shown.splice(0).forEach(({ renderer }) => letGo(renderer));
   }
 
   /** Draw until what is drawn is what is wanted: never two at once, so the newest is the last. */
@@ -59,17 +59,16 @@ export class GrowingText {
         const renderer = await this._render(block);
         if (shown) {
           shown.renderer.node.replaceWith(renderer.node);
-          shown.renderer.dispose();
+          letGo(shown.renderer);
         } else {
           this._node.append(renderer.node);
         }
         this._shown[index] = { block, renderer };
       }
     }
-    this._shown.splice(blocks.length).forEach(({ renderer }) => {
-      renderer.node.remove();
-      renderer.dispose();
-    });
+    this._shown
+      .splice(blocks.length)
+      .forEach(({ renderer }) => letGo(renderer));
   }
 
   private async _render(block: string): Promise<IRenderMime.IRenderer> {
@@ -89,6 +88,14 @@ export class GrowingText {
   private _drawn = '';
   private _busy = false;
   private _disposed = false;
+}
+
+/** Dispose a renderer that was told that it is attached, and is not by its own means. */
+function letGo(renderer: IRenderMime.IRenderer): void {
+  MessageLoop.sendMessage(renderer, Widget.Msg.BeforeDetach);
+  renderer.node.remove();
+  MessageLoop.sendMessage(renderer, Widget.Msg.AfterDetach);
+  renderer.dispose();
 }
 
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));

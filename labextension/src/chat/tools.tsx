@@ -84,7 +84,7 @@ function Chooser(props: { room: string }): JSX.Element | null {
       value={keyOf(chosen)}
       onChange={event => choose(event.target.value)}
     >
-      <option value={NOBODY}>{trans.__('Nobody asked')}</option>
+      <option value={NOBODY}>{trans.__('Ask nobody')}</option>
       {assistants.all.map(info => (
         <optgroup
           key={info.name}

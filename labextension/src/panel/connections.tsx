@@ -70,12 +70,21 @@ function Row(
     name: string;
     status: IConnectionStatus;
     child?: boolean;
+    /** Whether each of its connections has a row of its own. */
+    isHeading?: boolean;
     children?: React.ReactNode;
   }
 ): JSX.Element {
-  const { name, status, model, trans, child, children } = props;
+  const { name, status, model, trans, child, isHeading, children } = props;
   const { service, id, state } = status;
-  const details = statusDetails(status, trans);
+  const hasButton = HURRIED.has(state) && !isHeading;
+  const stateText = stateName(state, trans);
+  const details = [
+    hasButton ? stateText : '',
+    isHeading ? '' : statusDetails(status, trans)
+  ]
+    .filter(part => part !== '')
+    .join(' · ');
   return (
     <li
       className={`jp-WsHub-connection${child ? ' jp-mod-child' : ''}`}
@@ -84,14 +93,7 @@ function Row(
     >
       <span className="jp-WsHub-dot" aria-hidden="true" />
       <span className="jp-WsHub-name">{name}</span>
-      <span className="jp-WsHub-state">{stateName(state, trans)}</span>
-      {(details !== '' || !child) && (
-        <div className="jp-WsHub-details" title={details}>
-          {details}
-        </div>
-      )}
-      {children}
-      {HURRIED.has(state) && (
+      {hasButton ? (
         <button
           className="jp-Button jp-mod-styled jp-WsHub-reconnect"
           aria-label={trans.__('Reconnect now: %1', name)}
@@ -99,7 +101,15 @@ function Row(
         >
           {trans.__('Reconnect now')}
         </button>
+      ) : (
+        <span className="jp-WsHub-state">{stateText}</span>
       )}
+      {details !== '' && (
+        <div className="jp-WsHub-details" title={details}>
+          {details}
+        </div>
+      )}
+      {children}
     </li>
   );
 }
@@ -117,6 +127,7 @@ export function Connections(props: IProps & { plots: Plots }): JSX.Element {
             <Row
               name={serviceName(service, trans)}
               status={model.status(service)}
+              isHeading={service === 'terminal'}
               {...props}
             >
               <Plot {...props} plots={plots} status={model.status(service)} />

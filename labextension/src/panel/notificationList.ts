@@ -23,6 +23,16 @@ export const MOST = 100;
 const LONGEST_MS = 2 ** 31 - 1;
 const NEVER = Infinity;
 
+/** What the log's older events do not have. */
+const DEFAULTS = {
+  version: 1,
+  source: '',
+  actions: [],
+  progress: null,
+  expires: null,
+  since: 0
+};
+
 export interface IEntry {
   /** Another one's is never the same. */
   readonly key: string;
@@ -34,7 +44,7 @@ export interface IEntry {
 
 /** Whether what it tells of is under way. */
 export function isGoing({ progress }: Notification): boolean {
-  return progress !== null && progress < 1;
+  return (progress ?? 1) < 1;
 }
 
 export class NotificationList implements IDisposable {
@@ -208,17 +218,20 @@ export class NotificationList implements IDisposable {
     }
   }
 
-  /** An update of what was read is no news while it is under way; its end is. */
   private _entry(
     topic: NotificationTopic,
     offset: number,
-    notification: Notification
+    given: Notification
   ): IEntry {
+    const notification = { ...DEFAULTS, ...given };
     const key = `${topic}/${notification.id}`;
-    const isRead =
-      offset <= this._marker[FIELD[topic]] ||
-      (isGoing(notification) && this._all.get(key)?.isRead === true);
-    return { key, topic, offset, isRead, notification };
+    const entry = { key, topic, offset, isRead: false, notification };
+    return { ...entry, isRead: this._isRead(entry) };
+  }
+
+  /** An update says where what it updates was posted: it is no news to who has read that. */
+  private _isRead({ topic, offset, notification }: IEntry): boolean {
+    return (notification.since || offset) <= this._marker[FIELD[topic]];
   }
 
   /** Whether it is the newest that is known of it. */
@@ -226,7 +239,6 @@ export class NotificationList implements IDisposable {
     const known = this._all.get(entry.key);
     if (
       this._gone.has(entry.notification.id) ||
-      (known && known.notification.version > entry.notification.version) ||
       (known && known.offset > entry.offset)
     ) {
       return false;
@@ -247,7 +259,7 @@ export class NotificationList implements IDisposable {
       all: Math.max(this._marker.all, marker.all)
     };
     for (const [key, entry] of this._all) {
-      if (!entry.isRead && entry.offset <= this._marker[FIELD[entry.topic]]) {
+      if (!entry.isRead && this._isRead(entry)) {
         this._all.set(key, { ...entry, isRead: true });
       }
     }

@@ -36,14 +36,21 @@ export function shortTime(time: number, now: number): string {
     : at.toLocaleDateString();
 }
 
-/** Who or what it comes from. */
+/** What servers call a user whom nobody has given a name. */
+const NAMELESS = /^[0-9a-f]{32}$/;
+
+/** Which program it comes from; of what goes to everybody, also who has sent it. Empty where there is nothing to say. */
 export function origin(
   { source, sender }: Notification,
   isForAll: boolean,
   trans: TranslationBundle
 ): string {
-  const from = source || sender;
-  return isForAll ? trans.__('%1, to everybody', from) : from;
+  const who = isForAll && !NAMELESS.test(sender) ? sender : '';
+  const from = [source, who].filter(part => part !== '').join(', ');
+  if (!isForAll) {
+    return from;
+  }
+  return from ? trans.__('%1, to everybody', from) : trans.__('to everybody');
 }
 
 /** How many are unread; null if none are. */

@@ -67,6 +67,7 @@ function Row(props: IRowProps): JSX.Element {
   const { level, title, message, time } = notification;
   const Icon = LEVEL_ICONS[level];
   const at = new Date(time);
+  const from = origin(notification, topic === 'notifications/all', trans);
   return (
     <li
       className="jp-WsHub-notice"
@@ -99,9 +100,7 @@ function Row(props: IRowProps): JSX.Element {
       <div className="jp-WsHub-noticeBody">
         {message && <p>{message}</p>}
         <Progress {...props} />
-        <div className="jp-WsHub-details">
-          {origin(notification, topic === 'notifications/all', trans)}
-        </div>
+        {from && <div className="jp-WsHub-details">{from}</div>}
         <Buttons {...props} />
       </div>
     </li>

@@ -88,13 +88,16 @@ export class Popups implements IDisposable {
     const unread = new Set(
       list.entries.filter(({ isRead }) => !isRead).map(({ key }) => key)
     );
-    for (const [key, id] of this._open) {
-      if (!unread.has(key)) {
+    const there = new Set(list.entries.map(({ key }) => key));
+    for (const [key, { id, wasRead }] of this._open) {
+      if (!there.has(key) || (!wasRead && !unread.has(key))) {
         this._open.delete(key);
         toasts.dismiss(id);
       }
     }
-    const phases = new Set(list.entries.map(phase));
+    const phases = new Set(
+      list.entries.flatMap(one => [phase(one, true), phase(one, false)])
+    );
     this._told = new Set([...this._told].filter(one => phases.has(one)));
     if (unread.size === 0) {
       this._closeSummary();
@@ -111,13 +114,10 @@ export class Popups implements IDisposable {
     if (newest > seen.get()) {
       seen.set(newest);
     }
-    const unread = entries.filter(({ isRead }) => !isRead);
-    unread
+    entries
       .filter(({ key }) => this._open.has(key))
       .forEach(entry => this._update(entry));
-    const fresh = unread
-      .filter(one => !this._open.has(one.key) && !this._told.has(phase(one)))
-      .reverse();
+    const fresh = entries.filter(entry => this._isFresh(entry)).reverse();
     if (!isEnabled()) {
       return;
     }
@@ -129,15 +129,23 @@ export class Popups implements IDisposable {
     }
   }
 
+  /** What is unread; and the end of what was told while it was under way, also to who has read that. */
+  private _isFresh(entry: IEntry): boolean {
+    const isTold = this._told.has(phase(entry));
+    const wasGoing = this._told.has(phase(entry, true));
+    return !this._open.has(entry.key) && !isTold && (!entry.isRead || wasGoing);
+  }
+
   private _show(entry: IEntry): void {
     const { text, type, options } = this._content(entry);
-    this._open.set(entry.key, this._options.toasts.emit(text, type, options));
+    const id = this._options.toasts.emit(text, type, options);
+    this._open.set(entry.key, { id, wasRead: entry.isRead });
   }
 
   /** A pop-up that its user has closed comes back only when what it was about has ended. */
   private _update(entry: IEntry): void {
     const { toasts } = this._options;
-    const id = this._open.get(entry.key)!;
+    const { id } = this._open.get(entry.key)!;
     const { text, type, options } = this._content(entry);
     const isClosed = type === 'in-progress' && !toasts.isShown(id);
     const autoClose = isClosed ? SILENT_MS : options.autoClose;
@@ -196,7 +204,7 @@ export class Popups implements IDisposable {
   }
 
   /** JupyterLab's ids, by ours. */
-  private readonly _open = new Map<string, string>();
+  private readonly _open = new Map<string, { id: string; wasRead: boolean }>();
   /** What had its pop-up, or was counted in one. */
   private _told = new Set<string>();
   private readonly _waiting = new Set<string>();
@@ -207,8 +215,8 @@ export class Popups implements IDisposable {
 }
 
 /** What is under way, and that it has ended, are told once each. */
-function phase({ key, notification }: IEntry): string {
-  return `${key} ${isGoing(notification)}`;
+function phase(entry: IEntry, going = isGoing(entry.notification)): string {
+  return `${entry.key} ${going}`;
 }
 
 /** Keeps what this browser has seen of a server. */

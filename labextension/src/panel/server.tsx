@@ -62,7 +62,8 @@ function Services({ model, trans }: IProps): JSX.Element {
       {troubled.length > 0 && list(troubled)}
       <details className="jp-WsHub-services">
         <summary>
-          {trans.__('Services: %1', servicesText(services, trans))}
+          <span className="jp-WsHub-term">{trans.__('Services')}</span>{' '}
+          {servicesText(services, trans)}
         </summary>
         {list(well)}
       </details>
@@ -81,14 +82,14 @@ function Figure(props: {
   const known =
     plot?.history.values.filter((one): one is number => one !== null) ?? [];
   return (
-    <div className="jp-WsHub-figure" title={title}>
+    <div
+      className={`jp-WsHub-figure${plot ? ' jp-mod-plotted' : ''}`}
+      title={title}
+    >
       <dt>{name}</dt>
-      <dd>
-        {value}
-        {more && <span className="jp-WsHub-more">{more}</span>}
-      </dd>
+      <dd>{value}</dd>
       {plot && (
-        <dd className="jp-WsHub-figurePlot">
+        <dd>
           <Sparkline
             history={plot.history}
             step={plot.step}
@@ -96,6 +97,7 @@ function Figure(props: {
           />
         </dd>
       )}
+      {more && <dd className="jp-WsHub-more">{more}</dd>}
     </div>
   );
 }

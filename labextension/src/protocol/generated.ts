@@ -695,7 +695,7 @@ export type Posted = {
   id: string;
 };
 
-/** Somebody who has a room open. `gone` when they have not any more. */
+/** Somebody who has a room open. `gone` when they have closed it. */
 export type Presence = {
   username: string;
   display_name: string;
