@@ -17,7 +17,7 @@ from ..ports import Peer, Publish, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..storage.base import Storage, VersionConflict
-from .kept import topic_of
+from .kept import topic_of, was_deleted
 from .names import clean_title, looks_like
 from .room import (
     DEFAULT_ROOM,
@@ -83,8 +83,7 @@ class RoomStore:
 
     async def was_deleted(self, name: str) -> bool:
         """Whether somebody has deleted the room. One that only cannot be found may be there again later."""
-        values = self._storage.values
-        return await values.get(f"{ROOM_KEY}{name}") is None and await values.get(f"{GONE_KEY}{name}") is not None
+        return await was_deleted(self._storage, name)
 
     async def is_to_be_emptied(self, name: str) -> bool:
         """Whether the room was deleted, and what was said in it perhaps not yet: its server may have died."""

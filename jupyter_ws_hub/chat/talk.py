@@ -19,9 +19,8 @@ from ..protocol.errors import HubError
 from ..storage.base import Document, Storage, VersionConflict
 from .answers import Answers
 from .begun import Begun, Mark
-from .kept import PREFIX, data_of, message_of, messages_of, searched, topic_of
+from .kept import PREFIX, data_of, message_of, messages_of, searched, topic_of, was_deleted
 from .messages import ChatMessage
-from .room import GONE_KEY, ROOM_KEY
 from .teller import Teller, events_of
 from .whole import Whole
 
@@ -72,16 +71,11 @@ class Talk:
         """Tell of what a server that died had kept and not told; answers that it left unfinished have failed."""
         for collection in await self._storage.documents.collections():
             room = collection.removeprefix(PREFIX)
-            if collection.startswith(PREFIX) and room not in rooms and await self._was_deleted(room):
+            if collection.startswith(PREFIX) and room not in rooms and await was_deleted(self._storage, room):
                 await self.delete_room(room)
         await self._settle_all()
         for room in rooms:
             await self._tell_newest(room)
-
-    async def _was_deleted(self, room: str) -> bool:
-        """Whether somebody wanted it gone: that it is not there would be too little to remove what was said."""
-        values = self._storage.values
-        return await values.get(f"{ROOM_KEY}{room}") is None and await values.get(f"{GONE_KEY}{room}") is not None
 
     async def _tell_newest(self, room: str) -> None:
         topic = topic_of(room)
