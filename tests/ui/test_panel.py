@@ -107,6 +107,8 @@ async def test_nothing_keeps_people_from_using_it(
     await window.screenshot(f"panel-{theme}")
     assert await serious_violations(window.page, PANEL) == []
     assert await serious_violations(window.page, ".jp-WsHub-statusButton") == []
+    buttons = "[...document.querySelectorAll('#jupyter-ws-hub-panel button')].map(one => getComputedStyle(one).opacity)"
+    assert set(await window.page.evaluate(buttons)) == {"1"}
     assert window.errors == []
     window.proxy.fault = Fault(up=Way(cut_after=0))
     window.proxy.cut_all()
@@ -185,14 +187,15 @@ async def test_all_of_it_is_used_by_keyboard_and_shows_where_one_is(lab: RealSer
     await page.focus(f"{PANEL} h2 button")
     seen: list[str] = []
     for _ in range(30):
-        label, outline = await page.evaluate(
+        label, outline, opacity = await page.evaluate(
             """() => { const one = document.activeElement; return [
                  one.closest('#jupyter-ws-hub-panel') ? one.ariaLabel ?? one.innerText.trim() : null,
-                 getComputedStyle(one).outlineStyle]; }"""
+                 getComputedStyle(one).outlineStyle, getComputedStyle(one).opacity]; }"""
         )
         if label is None:
             break
         assert outline != "none", f"nothing shows that the focus is on {label!r}"
+        assert opacity == "1", f"{label!r} cannot be seen"
         seen.append(label)
         await page.keyboard.press("Tab")
     expected = [
