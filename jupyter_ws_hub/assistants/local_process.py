@@ -132,7 +132,9 @@ class LocalProcess:
         self._logger, self._setup = logger, setup
         self._keep_s, self._max_waiting = keep_s, max_waiting
         self.state: tuple[State, str] = ("starting", "")
+        self._newest: Process | None = None
         self._process: Process | None = None
+        """The one that can be asked."""
         self._running: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
         self._changed: asyncio.Future[None] | None = None
@@ -161,6 +163,9 @@ class LocalProcess:
         if running is not None:
             running.cancel()
             await asyncio.wait([running])
+        if self._newest is not None:  # it may just be ending
+            self._newest.kill()
+            await asyncio.wait([self._newest.ended])
         self._tell("down", "The server stops.")
         if self._settling:
             await asyncio.wait(self._settling, timeout=STOP_S)
@@ -186,7 +191,7 @@ class LocalProcess:
                 await asyncio.sleep(min(2.0 ** (self._failures - 2), MAX_PAUSE_S))
 
     async def _live(self) -> None:
-        process = Process(await self._launch())
+        process = self._newest = Process(await self._launch())
         try:
             await process.load(self._setup)
             self._process = process
