@@ -22,6 +22,7 @@ from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.messages import Position
 from tests.support.client import Address, FileClient, HubClient, Message
+from tests.support.effects import EFFECTS, READING
 
 # The stock terminals' own socket has no such decorator; ours must have it: see the last test.
 pytestmark = pytest.mark.filterwarnings(
@@ -44,86 +45,6 @@ OVER_HTTP = {
 """Routes that are no sockets, and why a page from elsewhere may ask them: it cannot read what they answer."""
 
 VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-
-# What each method would do if it were allowed; a new method is added here.
-EFFECTS: dict[str, list[dict[str, Any]]] = {
-    "assistants.ask": [{"room": "general", "message": "x1", "id": "x2", "ask": {"assistant": "local"}}],
-    "assistants.list": [{}],
-    "assistants.stop": [{"room": "general", "id": "x2"}],
-    "chat.archive": [{"room": "general"}],
-    "chat.create": [{"name": "intruders"}],
-    "chat.delete": [{"room": "general", "id": "x1"}],
-    "chat.edit": [{"room": "general", "id": "x1", "text": "I was here", "version": 1}],
-    "chat.export": [{"room": "general"}],
-    "chat.history": [{"room": "general"}],
-    "chat.members": [{"room": "general", "add": ["intruder"]}],
-    "chat.message": [{"room": "general", "id": "x1"}],
-    "chat.post": [{"room": "general", "text": "I was here", "id": "x1"}],
-    "chat.presence": [{"room": "general", "state": "gone"}],
-    "chat.read": [{"room": "general", "seq": 1}],
-    "chat.remove": [{"room": "general"}],
-    "chat.rename": [{"room": "general", "title": "Intruders"}],
-    "chat.rooms": [{}],
-    "chat.search": [{"text": "secret"}],
-    "files.checkpoint": [{"path": "a.txt"}],
-    "files.checkpoints": [{"path": "a.txt"}],
-    "files.copy": [{"path": "a.txt", "to": "b.txt"}],
-    "files.create": [{"path": "new.txt"}, {"path": "new", "type": "directory"}],
-    "files.delete": [{"path": "a.txt"}],
-    "files.delete_checkpoint": [{"path": "a.txt", "id": "checkpoint"}],
-    "files.get": [{"path": "a.txt"}],
-    "files.list": [{"path": ""}],
-    "files.mkdir": [{"path": "new"}, {"path": "new/newer", "parents": True}],
-    "files.move": [{"path": "a.txt", "to": "b.txt"}],
-    "files.page": [{"path": "", "first": 0, "limit": 10}],
-    "files.rename": [{"path": "a.txt", "to": "b.txt"}],
-    "files.restore": [{"path": "a.txt", "id": "checkpoint"}],
-    "files.save": [{"path": "a.txt", "content": "changed"}],
-    "files.stat": [{"path": "a.txt"}],
-    "notifications.dismiss": [{"id": "none"}],
-    "notifications.list": [{}],
-    "notifications.post": [{"title": "t"}, {"title": "t", "to": "all"}],
-    "notifications.read": [{"all": 1}],
-    "status.get": [{}],
-    "transfers.cancel": [{"op": "none"}],
-    "transfers.check": [{"path": "", "names": ["a.txt"]}],
-    "transfers.create": [
-        {"direction": "upload", "path": "a.txt", "size": 1, "if_exists": "overwrite"},
-        {"direction": "download", "path": "a.txt"},
-    ],
-    "transfers.forget": [{"op": "none"}],
-    "transfers.list": [{}],
-    "transfers.pause": [{"op": "none"}],
-    "transfers.resume": [{"op": "none"}],
-}
-
-# What a user who may only read is not refused: reading, and marking one's own notifications as read.
-READING = {
-    ("assistants.list", 0),
-    ("chat.export", 0),
-    ("chat.history", 0),
-    ("chat.message", 0),
-    ("chat.presence", 0),
-    ("chat.read", 0),
-    ("chat.rooms", 0),
-    ("chat.search", 0),
-    ("files.checkpoints", 0),
-    ("files.get", 0),
-    ("files.list", 0),
-    ("files.page", 0),
-    ("files.stat", 0),
-    ("notifications.dismiss", 0),
-    ("notifications.list", 0),
-    ("notifications.read", 0),
-    ("status.get", 0),
-    ("transfers.cancel", 0),
-    ("transfers.check", 0),
-    ("transfers.create", 1),
-    ("transfers.forget", 0),
-    ("transfers.list", 0),
-    ("transfers.pause", 0),
-    ("transfers.resume", 0),
-}
 
 
 def member(pattern: str) -> str:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from ..ports import Runtime
 from ..protocol.errors import HubError
+from .gathering import MAX_PIECE_CHARACTERS
 from .messages import ChatMessage
 from .streaming import Ending, Streaming
 
@@ -131,7 +132,10 @@ class Answering:
             work.cancel()
 
     async def _tell(self, *, last: bool = False) -> None:
-        while text := self._streaming.gathered.take(last=last):
+        """Tell what was gathered; what comes while it is being kept is gathered anew, unless it is the `last`."""
+        more = True
+        while more and (text := self._streaming.gathered.take(last=last)):
+            more = last or len(text) == MAX_PIECE_CHARACTERS
             try:
                 self.message = await self._insist(partial(self._talk.add_to_answer, self.message, text))
             except HubError:

@@ -65,6 +65,24 @@ async def test_pieces_that_come_close_together_are_one_delta() -> None:
 
 
 @at_once
+async def test_what_comes_while_a_piece_is_being_kept_is_gathered_too() -> None:
+    room = Room(saying([("x", 0.01)] * 100), gather_s=0.04)
+    loop, begun, kept = asyncio.get_running_loop(), list[float](), list[float]()
+
+    async def slow(operation: str) -> None:
+        if operation == "add":
+            begun.append(loop.time())
+            await asyncio.sleep(0.0137)
+            kept.append(loop.time())
+
+    room.talk.before = slow
+    await room.ended(await room.asks())
+    assert "".join(deltas(room)) == "x" * 100
+    # The last one waits for nothing.
+    assert all(begin > end for begin, end in zip(begun[1:-1], kept[:-2], strict=True))
+
+
+@at_once
 async def test_a_piece_waits_no_longer_than_it_is_gathered_and_the_end_waits_for_nothing() -> None:
     room = Room(saying([("first", 10), ("last", 0)]), gather_s=0.04)
     answer = await room.asks()

@@ -35,7 +35,8 @@ class Moderated(ByName):
 
 c.ServerApp.authorizer_class = Moderated
 """
-LIMITS = "c.HubApp.max_answers_per_user = 3\nc.HubApp.asks_per_minute = 0\nc.HubApp.idle_timeout_s = 2\n"
+ONLY = "c.HubApp.assistants = ['puppet']\n"
+LIMITS = ONLY + "c.HubApp.max_answers_per_user = 3\nc.HubApp.asks_per_minute = 0\nc.HubApp.idle_timeout_s = 2\n"
 STOP_S = 0.2
 DEAD_S = 45.0
 """A server counts as dead 20 s after its last word, which is looked for every 10 s."""

@@ -22,9 +22,9 @@ ROOMS = 10
 IN_EACH = 5
 FOLLOWERS = 3
 TOKENS_PER_S = 50
-MEASURED_S = 5
+MEASURED_S = 3
 LAG_MS = 10.0
-ROUNDS = 3
+ROUNDS = 6
 CONFIG = NO_LAB + "c.HubApp.max_answers_per_user = c.HubApp.asks_per_minute = 0\n"
 
 

@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from ..support.address import Address
 from ..support.assistants import Puppet
+from ..support.client import HubClient
 from ..support.plugin import installed
 from ..support.server import RealServer
 from .axe import serious_violations, set_theme
 from .conftest import Opener, Window, quiet_lab
 
+pytestmark = [pytest.mark.ui, pytest.mark.timeout(240)]
+
 CHAT = "jupyter-ws-hub-chat"
+MANY = 10_000
+NO_LIMITS = "c.HubApp.chat_posts_per_minute = 0\nc.HubApp.messages_per_s = 0"
 TEXTS = """() => [...document.querySelectorAll('.jp-WsHub-chat .jp-chat-message')].map(message => (
   message.querySelector('.jp-WsHub-stream') ?? message.querySelector('.jp-chat-rendered-message')
 )?.innerText.trim())"""
@@ -52,8 +58,9 @@ the end"""
 def lab(start_server: Callable[..., RealServer], tmp_path: Path) -> Iterator[RealServer]:
     """A real JupyterLab with a puppet that answers."""
     with installed(tmp_path / "plugin", assistants={Puppet.name: Puppet}):
-        config = "c.HubApp.keep_messages = False\nc.LabApp.expose_app_in_browser = True"
-        yield start_server(program="lab", prepare=quiet_lab, config=config)
+        yield start_server(
+            program="lab", prepare=quiet_lab, config=f"c.LabApp.expose_app_in_browser = True\n{NO_LIMITS}"
+        )
 
 
 async def enter(window: Window) -> None:
@@ -206,3 +213,80 @@ async def test_a_piece_of_an_answer_is_soon_in_the_page(lab: RealServer, open_wi
     late: list[float] = await alice.page.evaluate("window.seenAt")
     assert len(late) > 100
     print(f"delta to DOM: p50 {statistics.median(late):.0f} ms, p95 {statistics.quantiles(late, n=20)[18]:.0f} ms")
+
+
+async def fill(server: RealServer, count: int) -> None:
+    """Let somebody say so much."""
+    async with HubClient(Address.of(server)) as client:
+        for start in range(0, count, 100):
+            said = [
+                {"room": "general", "id": f"m{n}", "text": f"message {n}\n\nwith *two* lines"}
+                for n in range(start, min(start + 100, count))
+            ]
+            await asyncio.gather(*(client.request("chat.post", params, timeout_s=60) for params in said))
+
+
+OPENED = """() => {
+  window.openedAt = [];
+  const began = performance.now();
+  const look = () => {
+    const messages = document.querySelectorAll('.jp-WsHub-chat .jp-chat-rendered-message p');
+    if (messages.length >= 100 && window.openedAt.length === 0) {
+      window.openedAt.push(performance.now() - began);
+    }
+  };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+  document.querySelector('.jp-SideBar .lm-TabBar-tab[data-id="jupyter-ws-hub-chat"]').dispatchEvent(
+    new MouseEvent('mousedown', { bubbles: true, button: 0 })
+  );
+}"""
+PLACE = """() => {
+  const node = document.querySelector('.jp-WsHub-room [role=log]');
+  const top = node.getBoundingClientRect().top;
+  const first = [...document.querySelectorAll('.jp-chat-message')].find(
+    message => message.getBoundingClientRect().bottom > top
+  );
+  return [first.innerText, Math.round(first.getBoundingClientRect().top - top)];
+}"""
+LOG = ".jp-WsHub-room [role=log]"
+REST = "n.scrollHeight - n.clientHeight - n.scrollTop"
+
+
+async def test_a_room_of_ten_thousand_opens_at_its_end_and_what_is_read_stays_in_place(
+    lab: RealServer, open_window: Opener
+) -> None:
+    await fill(lab, MANY)
+    alice = await open_window(lab)
+    page = alice.page
+    await page.wait_for_selector(f".lm-TabBar-tab[data-id={CHAT}].jp-WsHub-unreadTab")
+    await page.evaluate(OPENED)
+    await page.wait_for_function("() => window.openedAt.length > 0")
+    print(f"a room of {MANY} messages was open after {(await page.evaluate('window.openedAt'))[0]:.0f} ms")
+    assert await page.locator(".jp-chat-message").count() == 50
+    end = f"() => {{ const n = document.querySelector('{LOG}'); return {REST} < 2; }}"
+    await page.wait_for_function(end)
+    assert (await texts(alice))[-1].startswith(f"message {MANY - 1}")
+    await page.wait_for_selector(f".lm-TabBar-tab[data-id={CHAT}]:not(.jp-WsHub-unreadTab)")
+    await page.hover(LOG)
+    await page.mouse.wheel(0, -2500)
+    await page.wait_for_selector(".jp-WsHub-toEnd")
+    await page.wait_for_timeout(300)
+    before = await page.evaluate(PLACE)
+    await fill_more(lab)
+    await page.wait_for_function("() => document.querySelectorAll('.jp-chat-message').length >= 52")
+    await page.wait_for_timeout(300)
+    assert await page.evaluate(PLACE) == before
+    await page.evaluate(f"() => {{ document.querySelector('{LOG}').scrollTop = 100; }}")
+    await page.wait_for_function("() => document.querySelectorAll('.jp-chat-message').length >= 100")
+    await page.wait_for_timeout(300)
+    assert await page.evaluate(f"() => document.querySelector('{LOG}').scrollTop") > 1000
+    await page.locator(".jp-WsHub-toEnd").click()
+    await page.wait_for_function(end)
+    assert alice.errors == []
+
+
+async def fill_more(server: RealServer) -> None:
+    """Let somebody say two things more."""
+    async with HubClient(Address.of(server)) as client:
+        for n in range(2):
+            await client.request("chat.post", {"room": "general", "id": f"more{n}", "text": f"more {n}"})

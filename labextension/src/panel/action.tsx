@@ -12,7 +12,7 @@ export function Action(props: {
   const { icon, label, onClick } = props;
   return (
     <button
-      className="jp-WsHub-action"
+      className="jp-WsHub-iconButton"
       aria-label={label}
       title={label}
       onClick={onClick}

@@ -27,8 +27,8 @@ interface IProps {
   trans: TranslationBundle;
 }
 
-/** The smallest scales of the plots: half a core, 256 MB, 20 ms. */
-const STEPS = { cpu: 0.5, memory: 256e6, lag: 20 };
+/** The smallest scales of the plots: half a core, 256 MB, 20 ms, 1 MB/s. */
+const STEPS = { cpu: 0.5, memory: 256e6, lag: 20, throughput: 1e6 };
 
 function Service(props: {
   health: Health;
@@ -178,6 +178,12 @@ export function Server({ model, trans }: IProps): JSX.Element {
           <Figure
             name={trans.__('Transfers')}
             value={transfersText(transfers, trans)}
+            plot={{
+              history: model.throughput,
+              step: STEPS.throughput,
+              text: value =>
+                trans.__('at most %1', trans.__('%1/s', bytes(value)))
+            }}
           />
         )}
         {model.process && (

@@ -74,6 +74,8 @@ export class ServerModel implements IDisposable {
   readonly memory = new History();
   /** Milliseconds. */
   readonly lag = new History();
+  /** Bytes per second of all users' transfers. */
+  readonly throughput = new History();
 
   /** Follow the server, or leave it alone: it does this work for those who look. */
   watch(isWatched: boolean): void {
@@ -127,6 +129,7 @@ export class ServerModel implements IDisposable {
       this.cpu.push(cpu);
       this.memory.push(memory);
       this.lag.push(loop_lag_ms);
+      this.throughput.push(this.transfers?.bytes_per_s ?? 0);
     }
   }
 

@@ -1,5 +1,5 @@
 import { Sanitizer } from '@jupyterlab/apputils';
-import { RenderMimeRegistry } from '@jupyterlab/rendermime';
+import { IRenderMime, RenderMimeRegistry } from '@jupyterlab/rendermime';
 import { marked } from 'marked';
 
 import { disarmDiagrams, guardImages } from '../imageGuard';
@@ -10,6 +10,11 @@ const words = {
   image: (alt: string, host: string) => `[image ${alt} ${host}]`
 };
 const guard = (html: string) => guardImages(html, words);
+
+/** What was drawn last. */
+let drawn: IRenderMime.IRenderer | null = null;
+
+afterAll(() => drawn?.dispose());
 
 /** A message as it is put into the page. */
 async function rendered(markdown: string): Promise<HTMLElement> {
@@ -26,10 +31,11 @@ async function rendered(markdown: string): Promise<HTMLElement> {
         title: code
       })
   });
-  const renderer = chat.createRenderer('text/markdown');
+  drawn?.dispose();
+  drawn = chat.createRenderer('text/markdown');
   const data = { 'text/markdown': markdown };
-  await renderer.renderModel(chat.createModel({ data, trusted: true }));
-  return renderer.node;
+  await drawn.renderModel(chat.createModel({ data, trusted: true }));
+  return drawn.node;
 }
 
 /** All that a browser would ask for in a piece of a page. */

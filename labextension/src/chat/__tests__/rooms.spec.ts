@@ -135,11 +135,12 @@ describe('What was not read', () => {
 describe('What is done with rooms', () => {
   it('is asked of the server, and seen in the list', async () => {
     await listed(roomOf('lab-notes'));
-    const made = rooms.create('Lab Notes', true, ['bob']);
+    const title = 'Lab Notes';
+    const made = rooms.create(title, true, ['bob']);
     expect(connections.asked('chat.create')).toEqual([
       {
         name: 'lab-notes-2',
-        title: 'Lab Notes',
+        title,
         private: true,
         members: ['bob']
       }

@@ -138,7 +138,13 @@ describe('Messages with a real server', () => {
     expect(frames).toContainEqual({
       type: 'reply',
       ref: 5,
-      result: { rooms: [expect.objectContaining({ name: 'general' })] }
+      result: {
+        rooms: [
+          expect.objectContaining({
+            room: expect.objectContaining({ name: 'general' })
+          })
+        ]
+      }
     });
     expect(frames).toContainEqual(
       expect.objectContaining({ type: 'subscribed', ref: 6 })
