@@ -147,8 +147,9 @@ describe('Many notifications', () => {
     expect([texts(), seen]).toEqual([['4 new notifications'], 1004]);
     popups.dispose();
     shown.clear();
+    rig = new NoticeRig();
     begin();
-    rig.list.loaded.emit();
+    await rig.answer(listed);
     flush();
     expect(texts()).toEqual([]);
   });
