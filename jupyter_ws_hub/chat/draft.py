@@ -9,7 +9,7 @@ import msgspec
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..storage.base import Storage, VersionConflict
-from .kept import data_of, message_of, searched, topic_of
+from .kept import data_of, message_of, searched, topic_of, was_deleted
 from .messages import ChatMessage, utf16_length
 from .teller import Teller
 
@@ -67,7 +67,7 @@ class AnswerDraft:
                 message = msgspec.structs.replace(self.ending, **place)
                 version = await self._put(message)
                 if not self.lost:
-                    self.message = msgspec.structs.replace(message, version=version)
+                    self.message = msgspec.structs.replace(message, seq=self.message.seq, version=version)
             return self.message
 
     def _is_open(self) -> bool:
@@ -82,9 +82,19 @@ class AnswerDraft:
                 collection, message.id, data, searched(message), expect=expect
             )
         except VersionConflict:
-            self.lost = True
             found = await self._storage.documents.get(collection, message.id)
+            if found is None and not self.lost and not await was_deleted(self._storage, message.room):
+                return await self._add(message)
+            self.lost = True
             if found is not None:
                 self.message = message_of(found)
             return self.message.version
         return changed.version
+
+    async def _add(self, message: ChatMessage) -> int:
+        """The store is another one by now, which does not have it: it goes on there."""
+        added, _ = await self._storage.documents.add(
+            topic_of(message.room), message.id, message.time, data_of(message), searched(message)
+        )
+        self.message = msgspec.structs.replace(self.message, seq=added.seq)
+        return added.version

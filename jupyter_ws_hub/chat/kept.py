@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 
-from ..storage.base import Document
+from ..storage.base import Document, Storage
 from .messages import ChatMessage
+from .room import GONE_KEY, ROOM_KEY
 
 PREFIX: Final = "chat/"
 BREATHE_BYTES: Final = 64 * 1024
@@ -32,6 +33,12 @@ def data_of(message: ChatMessage) -> bytes:
 def searched(message: ChatMessage) -> str:
     """By what it is found; a deleted message by nothing."""
     return "" if message.deleted else message.text
+
+
+async def was_deleted(storage: Storage, room: str) -> bool:
+    """Whether somebody has deleted a room. That it cannot be found is not enough to remove what was said in it."""
+    values = storage.values
+    return await values.get(f"{ROOM_KEY}{room}") is None and await values.get(f"{GONE_KEY}{room}") is not None
 
 
 def message_of(document: Document) -> ChatMessage:

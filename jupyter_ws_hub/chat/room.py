@@ -10,6 +10,8 @@ DEFAULT_ROOM: Final = "general"
 RESERVED_ROOMS: Final = frozenset({"me", "all", "rooms"})
 ROOM_KEY: Final = "chat/room/"
 """Rooms are kept as values under this and their name."""
+GONE_KEY: Final = "chat/gone/"
+"""That a room was deleted: what was said in it may be removed. Under this and its name, for a week."""
 MAX_ROOMS: Final = 1000
 MAX_MEMBERS: Final = 500
 

@@ -17,10 +17,11 @@ from ..ports import Peer, Publish, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..storage.base import Storage, VersionConflict
-from .kept import topic_of
+from .kept import topic_of, was_deleted
 from .names import clean_title, looks_like
 from .room import (
     DEFAULT_ROOM,
+    GONE_KEY,
     MAX_MEMBERS,
     MAX_ROOMS,
     RESERVED_ROOMS,
@@ -32,6 +33,7 @@ from .room import (
 )
 
 READ_KEY: Final = "chat/read/"
+GONE_TTL_S: Final = 7 * 86400.0
 BREATHE_EVERY: Final = 50
 """After so many rooms others get their turn."""
 
@@ -79,9 +81,18 @@ class RoomStore:
         """All rooms there are, private ones too: for the server itself."""
         return [key.removeprefix(ROOM_KEY) for key in await self._storage.values.scan(ROOM_KEY)]
 
-    async def exists(self, name: str) -> bool:
-        """Whether there is such a room, for whomever."""
-        return await self._storage.values.get(f"{ROOM_KEY}{name}") is not None
+    async def was_deleted(self, name: str) -> bool:
+        """Whether somebody has deleted the room. One that only cannot be found may be there again later."""
+        return await was_deleted(self._storage, name)
+
+    async def is_to_be_emptied(self, name: str) -> bool:
+        """Whether the room was deleted, and what was said in it perhaps not yet: its server may have died."""
+        stored = await self._storage.values.get(f"{GONE_KEY}{name}")
+        return stored is not None and not stored.value and await self.was_deleted(name)
+
+    async def emptied(self, name: str) -> None:
+        """What was said in a deleted room is gone, too."""
+        await self._storage.values.put(f"{GONE_KEY}{name}", b"empty", ttl_s=GONE_TTL_S)
 
     async def get(self, name: str, peer: Peer) -> Room:
         """A room that the peer may read; `not_found` for others, private ones too, in the same words."""
@@ -174,6 +185,7 @@ class RoomStore:
             await self._storage.values.put(f"{ROOM_KEY}{kept.name}", msgspec.json.encode(kept), expect=0)
         except VersionConflict:
             return False
+        await self._storage.values.delete(f"{GONE_KEY}{kept.name}")
         await self._tell()
         return True
 
@@ -245,6 +257,7 @@ class RoomStore:
         """Remove it; by a moderator of it. What was said in it is to be removed then, by `Talk.delete_room`."""
         _check_not_default(name)
         await self._change(name, peer, lambda kept: kept)
+        await self._storage.values.put(f"{GONE_KEY}{name}", b"", ttl_s=GONE_TTL_S)
         await self._storage.values.delete(f"{ROOM_KEY}{name}")
         for key in await self._storage.values.scan(READ_KEY):
             if key.endswith(f"/{name}"):

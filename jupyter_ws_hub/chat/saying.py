@@ -107,7 +107,7 @@ class Saying:
             attachments=said.attachments,
         )
         message, _ = await self._talk.post(message)
-        if not await self._rooms.exists(said.room):
+        if await self._rooms.was_deleted(said.room):
             await self._talk.delete_room(said.room)
             raise HubError(Code.NOT_FOUND, "The room was deleted meanwhile.")
         if is_author(message, peer) and not message.deleted:

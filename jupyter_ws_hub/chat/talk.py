@@ -19,9 +19,8 @@ from ..protocol.errors import HubError
 from ..storage.base import Document, Storage, VersionConflict
 from .answers import Answers
 from .begun import Begun, Mark
-from .kept import PREFIX, data_of, message_of, messages_of, searched, topic_of
+from .kept import PREFIX, data_of, message_of, messages_of, searched, topic_of, was_deleted
 from .messages import ChatMessage
-from .room import ROOM_KEY
 from .teller import Teller, events_of
 from .whole import Whole
 
@@ -72,8 +71,7 @@ class Talk:
         """Tell of what a server that died had kept and not told; answers that it left unfinished have failed."""
         for collection in await self._storage.documents.collections():
             room = collection.removeprefix(PREFIX)
-            gone = collection.startswith(PREFIX) and room not in rooms
-            if gone and await self._storage.values.get(f"{ROOM_KEY}{room}") is None:
+            if collection.startswith(PREFIX) and room not in rooms and await was_deleted(self._storage, room):
                 await self.delete_room(room)
         await self._settle_all()
         for room in rooms:

@@ -57,7 +57,7 @@ class Notification(msgspec.Struct, frozen=True):
 
 
 class Dismissed(msgspec.Struct, frozen=True):
-    """A user does not want to see a notification any more."""
+    """A user has seen enough of a notification."""
 
     id: str
 

@@ -36,7 +36,7 @@ WRITE = ("write", "chat")
 PAGE: Final = 50
 MAX_PAGE: Final = 200
 PRESENCE_SWEEP_S: Final = 2.0
-TALK_SWEEP_S: Final = 10.0
+TALK_SWEEP_S: Final = 2.0
 MAX_WORDS: Final = 20
 Username = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
@@ -259,6 +259,8 @@ class ChatService(Service):
     async def create(self, params: CreateRoomParams, peer: Peer) -> Room:
         """Make a room; where it exists already, that one is given."""
         self._changes.take(peer.principal)
+        if await self._chat.rooms.is_to_be_emptied(params.name):
+            await self._chat.talk.delete_room(params.name)
         room = Room(params.name, 0, "", params.title, params.private, params.members)
         return await self._chat.rooms.create(room, peer)
 
@@ -288,6 +290,7 @@ class ChatService(Service):
         self._changes.take(peer.principal)
         await self._chat.rooms.delete(params.room, peer)
         await self._chat.talk.delete_room(params.room)
+        await self._chat.rooms.emptied(params.room)
         await self._chat.presences.close(params.room)
         return Nothing()
 

@@ -67,14 +67,19 @@ async def test_pieces_that_come_close_together_are_one_delta() -> None:
 @at_once
 async def test_what_comes_while_a_piece_is_being_kept_is_gathered_too() -> None:
     room = Room(saying([("x", 0.01)] * 100), gather_s=0.04)
+    loop, begun, kept = asyncio.get_running_loop(), list[float](), list[float]()
 
     async def slow(operation: str) -> None:
-        await asyncio.sleep(0.015 if operation == "add" else 0)
+        if operation == "add":
+            begun.append(loop.time())
+            await asyncio.sleep(0.0137)
+            kept.append(loop.time())
 
     room.talk.before = slow
     await room.ended(await room.asks())
-    assert len(deltas(room)) <= 30
     assert "".join(deltas(room)) == "x" * 100
+    # The last one waits for nothing.
+    assert all(begin > end for begin, end in zip(begun[1:-1], kept[:-2], strict=True))
 
 
 @at_once

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 
 from jupyter_ws_hub.chat.answers import SERVER_ENDED
 from jupyter_ws_hub.chat.begun import PULSE_TTL_S
 from jupyter_ws_hub.chat.messages import ChatMessage
 from jupyter_ws_hub.protocol.codes import Code
+from jupyter_ws_hub.storage.memory_documents import MemoryDocuments
 
 from .test_talk import deleted, refused
-from .world import ROOM, TOPIC, World, answer, ended, said
+from .world import ROOM, TOPIC, Gated, World, answer, ended, said
 
 
 async def test_an_answer_grows_by_pieces_and_ends() -> None:
@@ -104,6 +107,25 @@ async def test_an_answer_that_another_server_deletes_ends_here_and_leaves_nothin
     assert b"secret" not in await world.everything()
     assert world.reader().messages["a1"].deleted
     await here.stop()
+
+
+async def test_an_answer_goes_on_in_another_store_that_takes_the_place_of_the_first() -> None:
+    world = World()
+    server = world.server()
+    message = await server.talk.begin_answer(answer())
+    message = await server.talk.add_to_answer(message, "before ")
+    cast(Gated, server.storage.documents)._inner = MemoryDocuments()
+    await server.talk.post(said("m1"))
+    message = await server.talk.add_to_answer(message, "and after")
+    await server.talk._answers.keep()
+    message = await server.talk.add_to_answer(message, "!")
+    done = await server.talk.finish_answer(ended(message))
+    assert (done.text, done.seq, done.version) == ("before and after!", 2, 2)
+    assert (await server.talk.history(ROOM, None, 5))[-1] == done == world.reader().messages["a1"]
+    message = await server.talk.begin_answer(answer("a2"))
+    cast(Gated, server.storage.documents)._inner = MemoryDocuments()
+    done = await server.talk.finish_answer(ended(msgspec.structs.replace(message, text="all")))
+    assert (await server.talk.history(ROOM, None, 5)) == [done] and (done.text, done.seq) == ("all", 1)
 
 
 async def left_behind(world: World, *pieces: str) -> ChatMessage:

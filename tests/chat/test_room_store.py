@@ -203,9 +203,13 @@ async def test_a_room_that_is_deleted_takes_its_markers_along() -> None:
     await place.server.talk.post(said("m1", room="room"))
     await place.rooms.read("room", 1, Peer("a/b", "bob", "Bob", BOB.authorize))
     await place.rooms.delete("room", ALICE)
-    assert await place.world.storage.values.scan("chat/") == {}
+    assert list(await place.world.storage.values.scan("chat/")) == ["chat/gone/room"]
+    assert await place.rooms.was_deleted("room") and not await place.rooms.was_deleted("nowhere")
     assert place.rechecked == ["chat/room", "presence/room"]
     assert await refused(place.rooms.get("room", ALICE)) is Code.NOT_FOUND
+    await place.rooms.create(Room("room", 0, ""), BOB)
+    assert not await place.rooms.was_deleted("room")
+    assert await place.world.storage.values.get("chat/gone/room") is None
 
 
 async def test_two_who_change_a_room_at_once_both_do() -> None:

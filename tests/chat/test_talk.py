@@ -195,8 +195,11 @@ async def test_a_room_that_is_deleted_leaves_nothing() -> None:
 
 async def test_what_is_left_of_a_room_that_is_gone_is_removed_at_the_start() -> None:
     world = World()
-    await world.server().talk.post(said("m1", "secret", room="gone"))
+    for room in ("gone", "lost"):
+        await world.server().talk.post(said("m1", "secret", room=room))
+    await world.storage.values.put("chat/gone/gone", b"")
     talk = world.server().talk
     await talk.start([ROOM])
     assert await talk.history("gone", None, 10) == []
     assert await world.everything("gone") == b""
+    assert len(await talk.history("lost", None, 10)) == 1, "nobody has deleted it"

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from jupyter_ws_hub.chat.room_store import RoomStore
 from jupyter_ws_hub.chat.settings import ChatSettings
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
@@ -257,3 +258,16 @@ async def test_an_export_comes_in_pieces_that_fit() -> None:
     reply: Reply = await client.ask(1, "chat.export", {"room": ROOM, "format": "json"})
     assert reply.error is None
     assert max(map(len, client.frames)) <= 32 * 1024
+
+
+async def test_a_room_whose_deletion_was_cut_off_does_not_come_back_with_what_was_said() -> None:
+    place = await begin()
+    await place.team()
+    await place.service.post(PostParams("team", "secret", "m1"), ALICE)
+    await RoomStore(place.stage.storage, place.stage.hub.topics.publish, place.stage.runtime, print).delete(
+        "team", ALICE
+    )
+    assert await place.stage.storage.documents.collections() == ["chat/team"]
+    await place.service.create(CreateRoomParams("team"), BOB)
+    assert (await place.service.history(HistoryParams("team"), BOB)).messages == []
+    assert await place.stage.log.read("chat/team", 0, 10) == []

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.ui, pytest.mark.timeout(240)]
 
 CHAT = "jupyter-ws-hub-chat"
 MANY = 10_000
+AT_ONCE = 50
 NO_LIMITS = "c.HubApp.chat_posts_per_minute = 0\nc.HubApp.messages_per_s = 0"
 TEXTS = """() => [...document.querySelectorAll('.jp-WsHub-chat .jp-chat-message')].map(message => (
   message.querySelector('.jp-WsHub-stream') ?? message.querySelector('.jp-chat-rendered-message')
@@ -64,7 +65,9 @@ def lab(start_server: Callable[..., RealServer], tmp_path: Path) -> Iterator[Rea
 
 
 async def enter(window: Window) -> None:
-    """Show the chat."""
+    """Show the chat, once the window is as it was left."""
+    await window.page.wait_for_function("() => window.jupyterapp !== undefined")
+    await window.page.evaluate("async () => { await window.jupyterapp.restored; }")
     await window.open_sidebar(CHAT)
     await window.page.wait_for_selector('.jp-WsHub-room[data-ready="true"] .jp-WsHub-input textarea')
 
@@ -218,10 +221,10 @@ async def test_a_piece_of_an_answer_is_soon_in_the_page(lab: RealServer, open_wi
 async def fill(server: RealServer, count: int) -> None:
     """Let somebody say so much."""
     async with HubClient(Address.of(server)) as client:
-        for start in range(0, count, 100):
+        for start in range(0, count, AT_ONCE):
             said = [
                 {"room": "general", "id": f"m{n}", "text": f"message {n}\n\nwith *two* lines"}
-                for n in range(start, min(start + 100, count))
+                for n in range(start, min(start + AT_ONCE, count))
             ]
             await asyncio.gather(*(client.request("chat.post", params, timeout_s=60) for params in said))
 
@@ -236,9 +239,7 @@ OPENED = """() => {
     }
   };
   new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
-  document.querySelector('.jp-SideBar .lm-TabBar-tab[data-id="jupyter-ws-hub-chat"]').dispatchEvent(
-    new MouseEvent('mousedown', { bubbles: true, button: 0 })
-  );
+  window.jupyterapp.shell.activateById('jupyter-ws-hub-chat');
 }"""
 PLACE = """() => {
   const node = document.querySelector('.jp-WsHub-room [role=log]');

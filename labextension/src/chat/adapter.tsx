@@ -248,18 +248,31 @@ function Body(props: { chat: IRoomChat; model: HubChatModel }): JSX.Element {
     }),
     [model, registries]
   );
+  const themed = useThemed();
   return (
     <JlThemeProvider themeManager={chat.themes}>
-      <ChatReactContext.Provider value={context}>
-        <ChatMessages />
-        {chat.strip}
-        <div className="jp-WsHub-input" onKeyDownCapture={leaveComposition}>
-          <ChatInput model={model.input} />
-        </div>
-        <WritingIndicator writers={writers} sx={{ paddingLeft: 4 }} />
-      </ChatReactContext.Provider>
+      {themed && (
+        <ChatReactContext.Provider value={context}>
+          <ChatMessages />
+          {chat.strip}
+          <div className="jp-WsHub-input" onKeyDownCapture={leaveComposition}>
+            <ChatInput model={model.input} />
+          </div>
+          <WritingIndicator writers={writers} sx={{ paddingLeft: 4 }} />
+        </ChatReactContext.Provider>
+      )}
     </JlThemeProvider>
   );
+}
+
+/** Whether the theme is there: with it the library makes all that it has drawn before anew. */
+function useThemed(): boolean {
+  const [themed, setThemed] = React.useState(false);
+  React.useEffect(() => {
+    const timer = setTimeout(() => setThemed(true));
+    return () => clearTimeout(timer);
+  }, []);
+  return themed;
 }
 
 /** The key that ends a word in an input method sends nothing. */

@@ -122,13 +122,21 @@ export class ChatModel implements IDisposable {
     this.show('room');
   }
 
-  /** Whether the user can see the sidebar. The first time, the room of the settings is opened. */
-  setVisible(visible: boolean): void {
-    this._visible = visible;
-    if (visible && !this._open) {
+  /** Open the room of the settings, so that it is there when the user wants to see it. */
+  prepare(): void {
+    if (!this._open) {
       this.enter(this._options.room);
     }
+  }
+
+  /** Whether the user can see the sidebar. */
+  setVisible(visible: boolean): void {
+    this._visible = visible;
+    if (visible && this._view === 'room') {
+      this.prepare();
+    }
     this._showPresence();
+    this._changed.emit();
   }
 
   /** The user has seen the room that is open up to a message. */

@@ -91,6 +91,7 @@ export const chat: JupyterFrontEndPlugin<void> = {
     });
     app.shell.add(sidebar, 'right', { rank: 600 });
     restorer?.add(sidebar, sidebar.id);
+    void app.restored.then(() => model.prepare());
   }
 };
 

@@ -113,7 +113,8 @@ function useScroll(
         '.jp-chat-messages-container'
       );
       const node = list?.parentElement?.parentElement;
-      if (list && node && !keeper.current) {
+      if (list && node && !keeper.current?.keeps(list)) {
+        keeper.current?.dispose();
         labelList(node, trans.__('Messages in %1', roomTitle(model.room)));
         keeper.current = new ScrollKeeper(node, list, {
           onTop: () => void model.loadOlder(),

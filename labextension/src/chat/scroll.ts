@@ -9,6 +9,10 @@ const END_PX = 24;
 /** Pixels from the top at which older messages are wanted. */
 const TOP_PX = 300;
 
+/** What a person does to scroll, and for how long after it scrolling is theirs. */
+const TOUCHES = ['wheel', 'touchmove', 'keydown', 'pointerdown'] as const;
+const TOUCHED_MS = 1000;
+
 export interface IScrollEvents {
   /** Older messages are wanted. */
   onTop(): void;
@@ -29,12 +33,21 @@ export class ScrollKeeper implements IDisposable {
     this._children = new MutationObserver(() => this._keep());
     this._children.observe(_list, { childList: true });
     _node.addEventListener('scroll', this._onScroll, { passive: true });
+    TOUCHES.forEach(type =>
+      _node.addEventListener(type, this._onTouch, { passive: true })
+    );
+    window.addEventListener('pointerup', this._onTouch);
     this._keep();
   }
 
   /** Whether the newest message is in view. */
   get atEnd(): boolean {
     return this._atEnd;
+  }
+
+  /** Whether it keeps the place in this list. */
+  keeps(list: HTMLElement): boolean {
+    return list === this._list;
   }
 
   get isDisposed(): boolean {
@@ -52,14 +65,20 @@ export class ScrollKeeper implements IDisposable {
     this._sizes.disconnect();
     this._children.disconnect();
     this._node.removeEventListener('scroll', this._onScroll);
+    TOUCHES.forEach(type =>
+      this._node.removeEventListener(type, this._onTouch)
+    );
+    window.removeEventListener('pointerup', this._onTouch);
   }
 
   private readonly _onScroll = (): void => {
     const { scrollTop, scrollHeight, clientHeight } = this._node;
     const moved = scrollTop - this._top;
     this._top = scrollTop;
-    if (moved < -1 && scrollHeight >= this._height) {
-      // Only a reader scrolls upwards where nothing has become shorter.
+    if (moved < -1 && this._atEnd && !this._isReader()) {
+      // The list has become shorter, or somebody else has scrolled: only a reader leaves the end.
+      this._keep();
+    } else if (moved < -1) {
       this._setAtEnd(false);
       this._anchor = this._findAnchor();
     } else if (moved > 1) {
@@ -69,6 +88,16 @@ export class ScrollKeeper implements IDisposable {
     if (scrollTop < TOP_PX) {
       this._events.onTop();
     }
+  };
+
+  /** Whether a person may have scrolled just now. */
+  private _isReader(): boolean {
+    return this._held || performance.now() - this._touched < TOUCHED_MS;
+  }
+
+  private readonly _onTouch = ({ type }: Event): void => {
+    this._touched = performance.now();
+    this._held = type === 'pointerdown';
   };
 
   private _keep(): void {
@@ -82,7 +111,6 @@ export class ScrollKeeper implements IDisposable {
         node.scrollTop += moved;
       }
     }
-    this._height = node.scrollHeight;
     this._top = node.scrollTop;
   }
 
@@ -113,7 +141,8 @@ export class ScrollKeeper implements IDisposable {
   private readonly _children: MutationObserver;
   private _anchor: { message: Element; offset: number } | null = null;
   private _atEnd = true;
-  private _height = 0;
+  private _touched = -Infinity;
+  private _held = false;
   private _top = 0;
   private _disposed = false;
 }

@@ -29,9 +29,10 @@ export const connectionLost: JupyterFrontEndPlugin<IConnectionLost> = {
   optional: [ITranslator],
   activate: (
     app: JupyterFrontEnd,
-    { urls }: JupyterFrontEnd.IPaths,
+    paths: JupyterFrontEnd.IPaths,
     translator: ITranslator | null
   ): IConnectionLost => {
+    const { urls } = paths;
     if (urls.hubPrefix) {
       const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
       return offerRestart(app, trans, urls.base);

@@ -287,7 +287,7 @@ export type DirectoryChanged = {
   gone: boolean;
 };
 
-/** A user does not want to see a notification any more. */
+/** A user has seen enough of a notification. */
 export type Dismissed = {
   id: string;
 };
