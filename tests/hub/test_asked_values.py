@@ -97,6 +97,7 @@ async def test_what_is_published_while_the_service_is_asked_counts_and_comes_onc
         (answer,) = only(Subscribed, client.messages)
         assert listed(answer) == [Value("b", 2), Value("c", 1)]
         assert told(client) == []
+    assert hub.topics.state(MINE, "alice").snapshot() == [], "it is the service that has them"
 
 
 async def test_nothing_is_kept_when_nobody_is_answered(shelf: Shelf) -> None:
