@@ -63,6 +63,13 @@ class Known:
         source = operation.path if operation.direction == "download" else None
         self._waiting[id] = Line(sys.intern(operation.principal), operation.touched_s, source)
 
+    def update(self, operation: Operation) -> bool:
+        """The same for one that is known; False if it is gone."""
+        if self._held.get(operation.id) is not operation:
+            return False
+        self.put(operation)
+        return True
+
     def whole(self) -> list[Operation]:
         """What moves here, and what has ended."""
         return list(self._whole.values())
@@ -100,14 +107,20 @@ class Known:
 
     async def find(self, id: str) -> Operation | None:
         """An operation as it is here or, where nobody moves it, as the journal has it; raises what the disk says."""
-        if (operation := self._whole.get(id)) is not None:
+        if (operation := self._ours(id)) is not None:
             return operation
         record = await self._ledger.record(id)
         if record is not None:
             return self._learned(record, is_news=True)
-        if id in self._waiting:
+        if self._ours(id) is None and id in self._waiting:
             await self.gone(id)
-        return self._whole.get(id)
+        return self._ours(id)
+
+    def _ours(self, id: str) -> Operation | None:
+        """One of which the journal has no news: it moves here, or ends just now, or has ended."""
+        operation = self._held.get(id)
+        is_ours = operation is not None and (operation.stream is not None or operation.state in ENDED)
+        return operation if is_ours else None
 
     async def each(self) -> AsyncIterator[tuple[Operation, bool]]:
         """All operations, and whether another server has brought news of this one; raises what the disk says.
@@ -122,7 +135,7 @@ class Known:
                 is_news = self._is_news(record)
                 yield self._learned(record, is_news), is_news
         for id in waiting:
-            if id in self._waiting and await self._ledger.record(id) is None and id in self._waiting:
+            if await self._ledger.record(id) is None and self._ours(id) is None and id in self._waiting:
                 await self.gone(id)
         for operation in whole:
             if self._held.get(operation.id) is operation:
@@ -130,11 +143,11 @@ class Known:
 
     def _is_news(self, record: Record) -> bool:
         line = self._waiting.get(record.id)
-        return record.id not in self._whole and (line is None or record.touched_s > line.touched_s)
+        return self._ours(record.id) is None and (line is None or record.touched_s > line.touched_s)
 
     def _learned(self, record: Record, is_news: bool) -> Operation:
         """The operation of a record that was read just now."""
-        if (operation := self._whole.get(record.id)) is not None:
+        if (operation := self._ours(record.id)) is not None:
             return operation
         operation = self._held.get(record.id)
         if operation is None:

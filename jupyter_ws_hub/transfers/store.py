@@ -111,6 +111,7 @@ class TransferStore:
         operation.name = operation.name or operation.path.rpartition("/")[2]
         operation.created_s = operation.touched_s = self.runtime.clock()
         await self.ledger.add(operation)
+        self._known.put(operation)
         await self.changed(operation, force=True)
         return operation
 
@@ -169,7 +170,7 @@ class TransferStore:
                 Code.BUSY, f"{len(mine)} transfers are under way; this one waits for one to end.", retry_after_ms=1000
             )
         before, operation.stream = operation.stream, stream
-        self._known.put(operation)
+        self._known.update(operation)
         if before is not None and before is not stream:
             await before.give_up(HubError(Code.SUPERSEDED, "A newer stream goes on with this transfer."))
 
@@ -308,7 +309,7 @@ class TransferStore:
     async def _take_away(self, operation: Operation, error: HubError) -> None:
         stream, operation.stream = operation.stream, None
         if stream is not None:
-            self._known.put(operation)
+            self._known.update(operation)
             await stream.give_up(error)
 
     async def discard(self, operation: Operation) -> None:
@@ -323,8 +324,8 @@ class TransferStore:
 
     async def changed(self, operation: Operation, *, force: bool = False) -> None:
         """Tell of an operation's progress, not too often unless forced."""
-        if force:
-            self._known.put(operation)
+        if force and not self._known.update(operation):
+            return  # that it is gone was told
         now_s = self.runtime.monotonic()
         if not force and now_s - operation.told_s < self.settings.progress_interval_s:
             return

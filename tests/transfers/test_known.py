@@ -151,6 +151,29 @@ async def test_one_that_begins_to_move_while_its_record_is_read_stays_as_it_is(
     assert operation.byte_offset == 8
 
 
+async def test_one_that_ends_just_now_is_not_taken_for_gone(place: Place) -> None:
+    operation = place.write("id1")
+    place.known.put(operation)
+    place.journal.remove("id1")
+    operation.state = "cancelled"  # what it has left is still being removed
+    assert await place.known.find("id1") is operation
+    await place.each()
+    assert place.gone == []
+    assert place.known.update(operation)
+    assert place.known.ended("alice") == [operation]
+
+
+async def test_what_is_gone_does_not_come_back_with_the_end_of_its_stream(place: Place) -> None:
+    operation = place.write("id1")
+    place.known.put(operation)
+    operation.stream = FakeStream()
+    assert place.known.update(operation)
+    await place.known.gone("id1")
+    operation.stream = None
+    assert not place.known.update(operation)
+    assert (place.known.unended("alice"), place.known.whole(), len(place.gone)) == (0, [], 1)
+
+
 async def test_many_are_read_in_pages_and_all_are_seen(place: Place) -> None:
     many = 2 * PAGE + 1
     for number in range(many):

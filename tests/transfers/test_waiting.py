@@ -23,10 +23,10 @@ from .uploader import DATA, Uploader, begun, upload
 __all__ = ["clock", "files", "make_store", "store"]  # the fixtures
 
 
-def in_memory(id: str) -> bool:
-    """Whether there is an object of this operation anywhere."""
+def in_memory(store: TransferStore, id: str) -> bool:
+    """Whether anybody holds this operation."""
     gc.collect()
-    return any(isinstance(one, Operation) and one.id == id for one in gc.get_objects())
+    return id in store._known._held
 
 
 async def left(store: TransferStore, data: bytes = DATA[:4]) -> str:
@@ -48,7 +48,7 @@ async def left_download(store: TransferStore, sent: int) -> str:
 
 async def test_one_that_was_left_is_listed_as_it_was_and_goes_on(store: TransferStore, files: FakeFiles) -> None:
     id = await left(store)
-    assert not in_memory(id)
+    assert not in_memory(store, id)
     (op,) = await listed(store, "alice")
     assert (op.id, op.state, op.byte_offset, op.path, op.size) == (id, "paused", 4, "a.bin", len(DATA))
     del op
@@ -65,7 +65,7 @@ async def test_one_that_was_paused_says_so_until_it_is_resumed(store: TransferSt
 
     store.on_change = tell
     await store.pause(await store.find(id, "alice"))
-    assert not in_memory(id)
+    assert not in_memory(store, id)
     (op,) = await listed(store, "alice")
     assert op.error is not None and (op.state, op.error.code) == ("paused", Code.PAUSED)
     refused = await Uploader(store, op).hello()
@@ -73,7 +73,7 @@ async def test_one_that_was_paused_says_so_until_it_is_resumed(store: TransferSt
     await refused.stream.closed()
     del op, refused
     await store.resume(await store.find(id, "alice"))
-    assert not in_memory(id)
+    assert not in_memory(store, id)
     assert isinstance(await Uploader(store, await store.find(id, "alice")).whole(DATA), Done)
     assert told[:3] == [("paused", 4), ("paused", 4), ("waiting", 4)], "the second is of the stream that was refused"
 
@@ -103,13 +103,13 @@ async def test_one_that_nobody_holds_expires(make_store: Make, clock: FakeClock,
     assert (told, files.names()) == (["failed"], [])
     clock.advance(601)
     await store.sweep()
-    assert (told, store.journal.ids(), in_memory(id)) == (["failed", "failed"], set(), False)
+    assert (told, store.journal.ids(), in_memory(store, id)) == (["failed", "failed"], set(), False)
 
 
 async def test_one_that_waits_counts_for_its_user(make_store: Make) -> None:
     store = make_store(max_operations=2)
     ids = [(await upload(store)).op.id for _ in range(2)]
-    assert not in_memory(ids[0])
+    assert not in_memory(store, ids[0])
     assert (await refusal(store.create_upload(ALICE, "c", 1, ANY))).code is Code.BUSY
     after = make_store(max_operations=2)
     assert {op.id for op in await listed(after, "alice")} == {*ids}
@@ -127,10 +127,32 @@ async def test_two_who_open_one_that_waits_are_not_both_its_owner(store: Transfe
     assert store.running() == 1
 
 
+async def test_one_that_another_server_has_cancelled_is_told_to_be_gone_and_nothing_after_that(
+    make_store: Make,
+) -> None:
+    one, two, told = make_store(), make_store(), list[str]()
+    id = await left(one)
+
+    async def change(op: Operation) -> None:
+        told.append(op.state)
+
+    async def gone(op: Operation) -> None:
+        told.append(f"{op.id} is gone")
+
+    op = await one.find(id, "alice")
+    one.on_change, one.on_forget = change, gone
+    await two.cancel(await two.find(id, "alice"))
+    late = await Uploader(one, op).hello()
+    assert late.error.code == "not_found"
+    await late.stream.closed()
+    assert told == [f"{id} is gone"]
+    assert await listed(one, "alice") == []
+
+
 async def test_how_far_a_download_has_come_is_known_when_it_waits(store: TransferStore, files: FakeFiles) -> None:
     files.write("big.bin", bytes(2 * BLOCK_BYTES))
     id = await left_download(store, BLOCK_BYTES)
-    assert not in_memory(id)
+    assert not in_memory(store, id)
     (op,) = await listed(store, "alice")
     assert op.state == "paused" and BLOCK_BYTES <= op.byte_offset <= 2 * BLOCK_BYTES
 
