@@ -13,7 +13,8 @@ const actions = new NotificationActions({
 
 const run = (kind: Action['kind'], target: string) => {
   done = [];
-  actions.run({ label: 'x', kind, target });
+  const label = 'x';
+  actions.run({ label, kind, target });
   return done;
 };
 

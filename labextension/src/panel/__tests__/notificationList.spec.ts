@@ -38,7 +38,8 @@ describe('The list of notifications', () => {
   });
 
   it('puts an update in the place of the older one, also when the answer is older', async () => {
-    rig.tell(noticeOf('a', { title: 'new', version: 2 }), 5);
+    const title = 'new';
+    rig.tell(noticeOf('a', { title, version: 2 }), 5);
     await rig.answer([{ notification: noticeOf('a'), offset: 1 }]);
     expect(rig.list.entries.map(one => one.notification.title)).toEqual([
       'new'

@@ -163,7 +163,8 @@ describe('A notification in the panel', () => {
   });
 
   it('has its level in words, its progress, and buttons that do what they say', async () => {
-    const action: Action = { label: 'Open', kind: 'path', target: 'a' };
+    const label = 'Open';
+    const action: Action = { label, kind: 'path', target: 'a' };
     tell('a', { level: 'warning', progress: 0.349, actions: [action] });
     await drawn(() => find('.jp-WsHub-notice').length === 1);
     const [notice] = find('.jp-WsHub-notice');
@@ -182,7 +183,8 @@ describe('A notification in the panel', () => {
   });
 
   it('is text, whatever stands in it', async () => {
-    tell('a', { title: '<img src=x>', message: '<script>x</script>' });
+    const title = '<img src=x>';
+    tell('a', { title, message: '<script>x</script>' });
     await drawn(() => find('.jp-WsHub-notice').length === 1);
     expect(find('.jp-WsHub-notice img, .jp-WsHub-notice script')).toEqual([]);
   });

@@ -73,7 +73,8 @@ afterEach(() => {
 
 describe('A notification', () => {
   it('pops up, with its message and level', () => {
-    rig.tell(noticeOf('a', { title: 'T', message: 'M', level: 'warning' }), 1);
+    const title = 'T';
+    rig.tell(noticeOf('a', { title, message: 'M', level: 'warning' }), 1);
     flush();
     expect([...shown.values()]).toEqual([
       { message: 'T\nM', type: 'warning', autoClose: 8000, labels: [] }
