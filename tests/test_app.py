@@ -27,6 +27,7 @@ from tests.support.assistants import Puppet, ScriptedAssistant
 from tests.support.client import Address, HubClient, until
 from tests.support.fakes import fake_runtime
 from tests.support.follower import Follower
+from tests.transfers.test_store import FakeStream
 
 
 @pytest.fixture
@@ -332,11 +333,11 @@ async def test_a_transfer_under_way_keeps_the_server_from_being_stopped_as_idle(
     async with HubClient(address) as client:
         op = (await client.request("transfers.create", {"direction": "upload", "path": "a", "size": 1}))["op"]
         assert app.current_activity() is None
-        (operation,) = app._transfers.list("owner")
-        operation.stream = object()
+        operation = await app._transfers.find(op, "owner")
+        await app._transfers.claim(operation, stream := FakeStream())
         assert app.current_activity() == {"transfers": 1}
-        operation.stream = None
-        assert operation.id == op
+        await app._transfers.released(operation, stream)
+        assert app.current_activity() is None
 
 
 async def test_an_answer_keeps_the_server_from_being_stopped_as_idle_and_ends_before_the_database_closes(

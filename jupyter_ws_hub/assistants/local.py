@@ -97,11 +97,9 @@ class LocalAssistant(BaseAssistant):
         )
 
     async def start(self) -> None:
-        """Start the process, in the background: loading the model takes a second."""
+        """Nothing yet: its process takes memory, and starts within a second or two when somebody asks."""
         if self._problem:
             self.log.error("The assistant %r cannot be asked. %s", self.name, self._problem)
-        else:
-            await self._process.start()
 
     async def stop(self) -> None:
         """End the process."""

@@ -131,7 +131,7 @@ class LocalProcess:
         """
         self._logger, self._setup = logger, setup
         self._keep_s, self._max_waiting = keep_s, max_waiting
-        self.state: tuple[State, str] = ("starting", "")
+        self.state: tuple[State, str] = ("ok", "")
         self._newest: Process | None = None
         self._process: Process | None = None
         """The one that can be asked."""
@@ -180,6 +180,8 @@ class LocalProcess:
         """One life after the other."""
         while True:
             await self._wanted.wait()
+            if self.state[0] == "ok":
+                self._tell("starting", "Its model is being loaded.")
             try:
                 await self._live()
             except CannotLoad as error:
@@ -191,7 +193,14 @@ class LocalProcess:
                 await asyncio.sleep(min(2.0 ** (self._failures - 2), MAX_PAUSE_S))
 
     async def _live(self) -> None:
-        process = self._newest = Process(await self._launch())
+        launch = asyncio.create_task(self._launch())
+        try:
+            await asyncio.shield(launch)
+        except asyncio.CancelledError:  # asyncio may wait for ever for a process whose start is cancelled
+            with suppress(CannotLoad):
+                self._newest = Process(await launch)  # `stop` ends it
+            raise
+        process = self._newest = Process(launch.result())
         try:
             await process.load(self._setup)
             self._process = process

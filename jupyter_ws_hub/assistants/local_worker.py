@@ -112,7 +112,7 @@ class Answering:
         """Answer; without the oldest turns where all of them are too long."""
         turns, self._room = self.question.turns, server.room(self.question)
         while True:
-            self._tokens, self._can_shorten = 0, len(turns) > 1
+            self._tokens, self._can_shorten = 0, len(turns) > kept(turns)
             server.ask(self.question, turns, self._take)
             is_too_long = self._tokens > self._room and not self.dropped
             fewer = shortened(turns, self._room, self._tokens) if is_too_long else turns
@@ -149,9 +149,14 @@ class Answering:
         return False
 
 
+def kept(turns: Sequence[Turn]) -> int:
+    """How many turns stay in any case: the question itself, and what the system says."""
+    return 2 if turns[0].role == "system" else 1
+
+
 def shortened(turns: Sequence[Turn], room: int, tokens: int) -> list[Turn]:
-    """Without as many of the oldest turns as it takes; what the system says and the question itself stay."""
-    first = 1 if turns[0].role == "system" else 0
+    """Without as many of the oldest turns as it takes."""
+    first = kept(turns) - 1
     characters = sum(len(turn.text) for turn in turns)
     too_many = characters * (tokens - room) / tokens
     at = first

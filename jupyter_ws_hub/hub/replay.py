@@ -8,7 +8,8 @@ and becomes live in the same step of the event loop in which that is seen: no ev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Literal
 
 import msgspec
@@ -19,7 +20,7 @@ from ..protocol.errors import HubError
 from ..protocol.messages import Lagging, Live, Position, PositionMoved, Subscribed
 from ..storage.base import Head, Record, TopicLog
 from .outbox import Outbox, OutboxFull
-from .topic_state import PIECE_BYTES, Batch, TopicState
+from .topic_state import PIECE_BYTES, Batch, LatestValue, TopicState
 
 PAGE = 16
 MAX_PAGE = 512
@@ -122,21 +123,24 @@ class Subscription:
             self.cursor = cursor
             self._begin_replay()
 
-    def start_unlogged(self, ref: int | None) -> None:
-        """Begin with the latest values, on a topic without a log, and go on with what comes now."""
-        if not self.stopped:
-            self._skip_gathered()
-            self._send_snapshot(ref, None)
-            self.put(encode(Live(self.state.name)))
-            self._live = True
+    async def start_unlogged(self, ref: int | None) -> None:
+        """Begin with the latest values, on a topic without a log, and go on with what comes now.
 
-    def _skip_gathered(self) -> None:
-        """What a snapshot has in it is not to come again."""
+        Raises:
+            HubError: as the service says that is asked for the values.
+        """
+        async with self.state.looked_up() as snapshot:
+            await self.free()
+            if not self.stopped:
+                self._send_snapshot(ref, None, snapshot())
+                self.put(encode(Live(self.state.name)))
+                self._live = True
+
+    def _send_snapshot(self, ref: int | None, reason: str | None, values: Sequence[LatestValue]) -> None:
+        """Send the values of now; what was gathered until then is in them, and not to come again."""
         self.state.flush()
         self._seen_batch = self.state.batches
-
-    def _send_snapshot(self, ref: int | None, reason: str | None) -> None:
-        snapshot = msgspec.Raw(msgspec.json.encode(self.state.snapshot()))
+        snapshot = msgspec.Raw(msgspec.json.encode(values))
         status: Literal["ok", "reset"] = "reset" if reason else "ok"
         self.put(encode(Subscribed(ref, self.state.name, status, reason=reason, snapshot=snapshot)))
 
@@ -232,16 +236,18 @@ class Subscription:
             self._kept.clear()
 
     async def _refresh(self) -> None:
-        await self._room()
-        self._skip_gathered()
-        self._send_snapshot(None, "lagging")
+        async with self._failing():
+            await self._room()
+            async with self.state.looked_up() as snapshot:
+                await self._room()
+                self._send_snapshot(None, "lagging", snapshot())
 
     def _begin_replay(self) -> None:
         self._live = False
         self._replay = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        try:
+        async with self._failing():
             while self._renewed or self.cursor < self.state.head:
                 await self._room()
                 if self._renewed:
@@ -252,6 +258,12 @@ class Subscription:
             self.state.flush()  # the others take what this one has from the log
             self._live = True
             self.put(encode(Live(self.state.name)))
+
+    @asynccontextmanager
+    async def _failing(self) -> AsyncIterator[None]:
+        """What fails ends the connection."""
+        try:
+            yield
         except HubError as error:
             self._on_failure(error)
         except Exception as bug:  # noqa: BLE001  without an end the subscriber would wait for ever

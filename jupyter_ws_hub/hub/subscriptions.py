@@ -170,8 +170,7 @@ class Subscriptions:
         if isinstance(spec.retain, LogRetention):
             await self._start_logged(ref, subscription, since)
         else:
-            await subscription.free()
-            subscription.start_unlogged(ref)
+            await subscription.start_unlogged(ref)
 
     async def _start_logged(self, ref: int | None, subscription: Subscription, since: Position | str) -> None:
         state = subscription.state

@@ -18,11 +18,11 @@ from ..protocol.errors import HubError
 from ..protocol.messages import Event
 from ..storage.base import Draft, Head, LogRetention, Record, TopicLog
 from .chores import Chores
-from .declare import Lane, Latest, Topic
+from .declare import Lane, Latest
 from .followers import Followers
 from .publisher import Publisher
 from .router import Router
-from .topic_state import AT_A_TIME, LatestValue, Subscriber, TopicState
+from .topic_state import AT_A_TIME, Subscriber, TopicState
 
 MAX_EVENT_BYTES: Final = 512 * 1024
 """The largest payload of an event: what is larger belongs into a file."""
@@ -61,17 +61,15 @@ class Topics:
     def state(self, topic: str, principal: str) -> TopicState:
         """The state of a topic as `principal` sees it; made if there is none."""
         spec = self._router.topic(topic)
-        return self._state(spec.key(topic, principal), topic, spec)
-
-    def _state(self, key: str, topic: str, spec: Topic) -> TopicState:
+        key = spec.key(topic, principal)
         state = self._states.get(key)
         if state is None:
-            state = self._states[key] = TopicState(key, topic, spec)
+            state = self._states[key] = TopicState(key, topic, spec, principal if spec.personal else None)
         return state
 
     def release(self, state: TopicState) -> None:
         """Forget a topic that nobody listens to and that has no values of its own."""
-        if not state.subscribers and not state.latest:
+        if not state.is_needed:
             self._states.pop(state.key, None)
 
     async def publish(
@@ -98,11 +96,11 @@ class Topics:
         draft = Draft(id or self._event_id(now_ms), kind, now_ms, data)
         if isinstance(spec.retain, LogRetention):
             return await self._publisher(key, spec.retain).publish(draft)
-        if isinstance(spec.retain, Latest):
-            self._keep_latest(self._state(key, topic, spec), spec.retain, payload, draft)
-        state = self._states.get(key)
-        if state is not None and state.subscribers:
-            state.shout(Event(topic, None, draft.id, kind, draft.time_ms, msgspec.Raw(data)))
+        event = Event(topic, None, draft.id, kind, draft.time_ms, msgspec.Raw(data))
+        if isinstance(spec.retain, Latest) and (spec.retain.values is None or key in self._states):
+            self.state(topic, principal or "").keep(spec.retain, event, payload)
+        if (state := self._states.get(key)) is not None and state.subscribers:
+            state.shout(event)
         self._shouts += 1
         if self._shouts % BREATHE_EVERY == 0:
             await asyncio.sleep(0)
@@ -133,13 +131,6 @@ class Topics:
         state = self._states.get(key)
         if state is not None:
             state.announce(records)
-
-    def _keep_latest(self, state: TopicState, retain: Latest, payload: msgspec.Struct, draft: Draft) -> None:
-        key = f"{draft.kind}/{getattr(payload, retain.key)}"
-        if getattr(payload, retain.gone, False):
-            state.latest.pop(key, None)
-        else:
-            state.latest[key] = LatestValue(draft.kind, draft.time_ms, msgspec.Raw(draft.data))
 
     def _on_foreign(self, key: str) -> None:
         if key not in self._states:

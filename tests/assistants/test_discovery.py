@@ -12,6 +12,7 @@ import pytest
 from traitlets.config import Config, Configurable
 
 from jupyter_ws_hub.assistants.discovery import ENTRY_POINTS, discover
+from jupyter_ws_hub.assistants.local import LocalAssistant
 from jupyter_ws_hub.assistants.openai import OpenAIAssistant
 
 LOGGER = logging.getLogger("test.discover")
@@ -55,10 +56,16 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
             del sys.modules[name]
 
 
+@pytest.fixture(autouse=True)
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be one here, or not."""
+    monkeypatch.setattr(LocalAssistant, "make", lambda parent: [])
+
+
 def parent(**classes: Any) -> Configurable:
-    """Has a configuration in which OpenAI is set up, and LocalAssistant is off."""
+    """Has a configuration in which OpenAI is set up."""
     openai = {"base_url": "http://x/v1", "endpoints": [{"name": "lab", "base_url": "http://lab/v1"}]}
-    return Configurable(config=Config({"OpenAIAssistant": openai, "LocalAssistant": {"model": ""}, **classes}))
+    return Configurable(config=Config({"OpenAIAssistant": openai, **classes}))
 
 
 def names(*wanted: str) -> list[str]:

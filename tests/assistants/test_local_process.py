@@ -21,7 +21,7 @@ from jupyter_ws_hub.protocol.codes import Code
 from tests.support.fakes import until
 
 FAKE = """
-import os, select, signal, sys
+import os, select, signal, sys, time
 sys.path[:] = sys.argv[1:]
 import msgspec
 from jupyter_ws_hub.assistants.local_messages import *
@@ -57,7 +57,9 @@ for data in iter(lambda: os.read(0, 65536), b""):
                 tell(Ended(order.id, error="x", too_long=True))
                 continue
             tell(Text(order.id, order.turns[-1].text))
-            while does in ("endless", "stubborn") and (does == "stubborn" or not dropped()):
+            while does == "stubborn":
+                time.sleep(1)
+            while does == "endless" and not dropped():
                 tell(Text(order.id, "."))
             tell(Ended(order.id, "stop", 3, 4))
 """
@@ -99,11 +101,12 @@ async def test_it_starts_at_the_first_question_and_answers_again_and_again() -> 
         assert process.pid == pid is not None
 
 
-async def test_it_starts_in_the_background() -> None:
+async def test_it_may_start_before() -> None:
     async with running() as process:
+        assert process.state == ("ok", "")
         await process.start()
         await process.start()
-        assert process.state[0] == "starting"
+        await until(lambda: process.state[0] == "starting")
         await until(lambda: process.state == ("ok", ""))
         assert process.pid is not None
 
@@ -266,3 +269,12 @@ async def test_after_the_end_nothing_starts_again_and_who_waits_is_told() -> Non
         assert all(isinstance(task.exception(), AssistantError) for task in tasks)
         assert "stops" in (await failure(process)).message
         assert process.pid is None
+
+
+@pytest.mark.parametrize("turns", range(0, 60, 3))
+async def test_it_may_be_stopped_while_it_starts(turns: int) -> None:
+    async with running() as process:
+        await process.start()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    assert process._newest is None or process._newest.ended.done()

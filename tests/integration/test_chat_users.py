@@ -165,11 +165,11 @@ async def test_a_guest_reads_and_does_not_write(server: RealServer) -> None:
 
 
 async def test_a_flood_is_refused_with_a_time_and_others_notice_nothing(server: RealServer) -> None:
-    async with user(server, "mallory") as mallory, user(server, "bob") as bob:
+    async with user(server, "flooder") as flooder, user(server, "bob") as bob:
         await bob.request("chat.create", {"name": "flooded"})
         results: list[Any] = []
         for batch in range(POSTS_PER_MINUTE // 30):
-            posts = (say(mallory, "flooded", "x" * 20_000, f"f{batch}-{n}") for n in range(30))
+            posts = (say(flooder, "flooded", "x" * 20_000, f"f{batch}-{n}") for n in range(30))
             results += await asyncio.gather(*posts, return_exceptions=True)
         refusals = [result for result in results if isinstance(result, HubError)]
         assert POSTS_PER_MINUTE / 2 <= len(results) - len(refusals) < POSTS_PER_MINUTE
@@ -177,7 +177,7 @@ async def test_a_flood_is_refused_with_a_time_and_others_notice_nothing(server: 
         assert all(refusal.retry_after_ms for refusal in refusals)
         message = await asyncio.wait_for(say(bob, "flooded", "I can still talk", "b1"), 2)
         assert message["seq"] == len(results) - len(refusals) + 1
-        assert await code(say(mallory, "flooded", "x" * 20_001, "long")) is Code.TOO_BIG
+        assert await code(say(flooder, "flooded", "x" * 20_001, "long")) is Code.TOO_BIG
 
 
 async def test_a_room_is_exported_as_it_is_to_read(server: RealServer) -> None:

@@ -71,6 +71,7 @@ class RealServer:
             "c.ServerApp.allow_unauthenticated_access = False",
             "c.HubApp.chat_posts_per_minute = 0",  # tests post faster than people
         ]
+        lines.append("c.HubApp.assistants = ['puppet']")  # whatever models this machine has
         lines.append("c.ServerApp.terminado_settings = {'shell_command': ['/bin/sh']}")  # a person's may do anything
         self._config_file.write_text("\n".join([*lines, config, ""]))
 
