@@ -225,6 +225,8 @@ function registriesOf(chat: IRoomChat) {
   };
 }
 
+const LOOK_MS = 100;
+
 /** Who types, as the library knows it. */
 function useWriters(model: HubChatModel): IChatModel.IWriter[] {
   const [writers, setWriters] = React.useState(model.writers);
@@ -269,7 +271,15 @@ function Body(props: { chat: IRoomChat; model: HubChatModel }): JSX.Element {
 function useThemed(): boolean {
   const [themed, setThemed] = React.useState(false);
   React.useEffect(() => {
-    const timer = setTimeout(() => setThemed(true));
+    // The library's own look is at the same moments; it has looked when this timer ends.
+    const look = () => {
+      if (document.body.hasAttribute('data-jp-theme-light')) {
+        setThemed(true);
+      } else {
+        timer = setTimeout(look, LOOK_MS);
+      }
+    };
+    let timer = setTimeout(look);
     return () => clearTimeout(timer);
   }, []);
   return themed;
