@@ -91,7 +91,7 @@ async def rich_panel(window: Window, server: RealServer) -> None:
     await window.page.wait_for_selector('.jp-WsHub-transfer[data-state="done"]')
     await post(server, *NOTICES)
     await has_titles(window, *(notice["title"] for notice in reversed(NOTICES)))
-    await window.page.wait_for_selector(".jp-WsHub-figure .jp-WsHub-plotLine")
+    await window.page.wait_for_selector(".jp-WsHub-figure .jp-WsHub-plotLine", state="attached")
 
 
 @pytest.mark.parametrize("theme", THEMES)
