@@ -269,20 +269,20 @@ class LocalProcess:
         finally:
             self._waiting -= 1
         process: Process | None = None
-        id, is_over = next(self._ids), False
+        id, has_begun, is_over = next(self._ids), False, False
         try:
             process = await self._loaded()
             process.send(Question(id, list(turns), ask.max_output_tokens, temperature, ask.seed))
             while not is_over:
                 news = await process.news.get()
-                is_over = not isinstance(news, Text)
+                has_begun, is_over = True, not isinstance(news, Text)
                 for piece in self._pieces(news):
                     yield piece
         finally:
             if process is None or is_over:
                 self._turn.release()
             else:
-                task = asyncio.create_task(self._settle(process, id))
+                task = asyncio.create_task(self._settle(process, id, has_begun))
                 self._settling.add(task)
                 task.add_done_callback(self._settling.discard)
                 await asyncio.shield(task)
@@ -299,18 +299,23 @@ class LocalProcess:
         self._failures = 0
         return [Usage(news.input_tokens, news.output_tokens), Done(news.reason or "stop")]
 
-    async def _settle(self, process: Process, id: int) -> None:
-        """Wait until nothing is computed any more for an answer that was dropped; the next one may begin then."""
-        process.send(Drop(id))
-        try:
-            async with asyncio.timeout(SETTLE_S):
-                while isinstance(await process.news.get(), Text):
-                    pass
-        except TimeoutError:
+    async def _settle(self, process: Process, id: int, has_begun: bool) -> None:
+        """Have nothing computed any more for an answer that was dropped; the next one may begin then.
+
+        While it reads the conversation it listens too seldom to end in time: then it is killed at once.
+        """
+        is_quiet = False
+        if has_begun:
+            process.send(Drop(id))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_S):
+                    while isinstance(await process.news.get(), Text):
+                        pass
+                    is_quiet = True
+        if not is_quiet:
             process.kill()
-            await asyncio.wait([process.ended])
-        finally:
-            self._turn.release()
+            self._process = None  # nobody is to ask it while it ends
+        self._turn.release()
 
 
 def _how(status: int) -> str:

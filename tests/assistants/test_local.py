@@ -111,10 +111,10 @@ async def test_stop_ends_the_computation_at_once_and_the_next_question_is_answer
         await asyncio.wait([task])
         assert time.monotonic() - began_s < 0.2
         assert len(seen) < 4000
-        if is_there(pid):
-            rest_s = used_s(pid)
-            await asyncio.sleep(0.5)
-            assert not is_there(pid) or used_s(pid) - rest_s < 0.1
+        await asyncio.sleep(0.1)  # a word may just have been under way
+        rest_s = used_s(pid) if is_there(pid) else 0
+        await asyncio.sleep(0.5)
+        assert not is_there(pid) or (after and used_s(pid) - rest_s < 0.05)
         assert text(await ask(assistant, limit=3))
 
 
