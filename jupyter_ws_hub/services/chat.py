@@ -182,11 +182,6 @@ class Present(msgspec.Struct, frozen=True):
     people: list[Presence]
 
 
-def _words(text: str) -> list[str]:
-    """What is looked for: runs of letters and digits."""
-    return "".join(c if c.isalnum() else " " for c in text).split()[:MAX_WORDS]
-
-
 class ChatService(Service):
     """Rooms, messages and history."""
 
@@ -332,7 +327,7 @@ class ChatService(Service):
         rooms = self._chat.rooms
         names = [(await rooms.get(params.room, peer)).name] if params.room else await rooms.readable(peer)
         self._searches.take(peer.principal)
-        hits = await self._chat.talk.search(_words(params.text), names, params.limit + 1, params.skip)
+        hits = await self._chat.talk.search(params.text.split()[:MAX_WORDS], names, params.limit + 1, params.skip)
         return Found(hits[: params.limit], len(hits) > params.limit)
 
     @method("chat.export", permission=READ, idempotent=True)
