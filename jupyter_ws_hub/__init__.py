@@ -1,15 +1,19 @@
 """Jupyter that holds up: terminals, transfers and messages over WebSockets that resume.
 
-Importing this package costs nothing: helper processes, which must start at once, import it too.
+Importing this package costs nothing: helper processes, which must start at once, import it too, and so do kernels, for
+`notify`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "notify", "notify_from_server"]
 
 if TYPE_CHECKING:
+    from .notifier.notify import notify
+    from .server_api import notify_from_server
+
     __version__: str
 
 
@@ -26,9 +30,17 @@ def _version() -> str:
         return str(package["version"])
 
 
-def __getattr__(name: str) -> str:
+def __getattr__(name: str) -> Any:
     if name == "__version__":
         return _version()
+    if name == "notify":
+        from .notifier.notify import notify
+
+        return notify
+    if name == "notify_from_server":
+        from .server_api import notify_from_server
+
+        return notify_from_server
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import hashlib
+import os
 import secrets
 import threading
 import time
@@ -20,18 +21,30 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 
 from . import __version__
+from .assistants.discovery import OWN as OWN_ASSISTANTS
+from .assistants.discovery import discover as discover_assistants
+from .chat.chat import Chat
+from .chat.context import ContextReader
+from .chat.generations import Generations
+from .chat.presences import Presences
+from .chat.room_store import RoomStore
+from .chat.talk import Talk
 from .config import HubTraits, Settings
+from .handlers.census import count_sockets
 from .handlers.logout import logout_routes
 from .handlers.parts import Parts
 from .handlers.routes import routes
 from .handlers.ticker import Checks, Ticker
 from .host import Activity, ContentsAdapter, PlatformAdapter
 from .host_files import FilesAdapter
+from .host_notices import NoticeSources
+from .host_usage import UsageGauge
 from .hub.declare import Method, Topic
 from .hub.hub import Hub
 from .identity import Identity
 from .listing.helper import ListingHelper
-from .ports import Runtime
+from .ports import Peer, Runtime
+from .server_api import ServerApi
 from .services import discover
 from .services.base import Health, Service, ServiceContext
 from .storage.base import Storage
@@ -67,6 +80,7 @@ class HubApp(HubTraits, ExtensionApp):
 
     name = "jupyter_ws_hub"
     load_other_extensions = True
+    classes = [ServerApp, *OWN_ASSISTANTS]  # noqa: RUF012  # as its base class has it
 
     def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Also give the server our terminal manager; it makes its own only when all extensions are linked."""
@@ -87,6 +101,7 @@ class HubApp(HubTraits, ExtensionApp):
         self._storage = self._open_storage(settings, runtime)
         contents = ContentsAdapter(serverapp)
         self._transfers = self._make_transfers(serverapp, settings, runtime)
+        self._listings = ListingHelper(self.log, settings.listing)
         self._services = discover(self.log, settings.disabled_services)
         self._down: dict[str, str] = {}
         self._sick: set[str] = set()
@@ -97,18 +112,22 @@ class HubApp(HubTraits, ExtensionApp):
             contents=contents,
             platform=PlatformAdapter(serverapp),
             transfers=self._transfers,
-            listings=ListingHelper(self.log, settings.listing),
+            listings=self._listings,
+            chat=self._make_chat(settings, runtime, contents),
+            notices=settings.notices,
+            recheck=self._recheck,
             survey=self._survey,
+            sockets=lambda: count_sockets(self._parts.sockets),
+            gauge=lambda: UsageGauge(self._own_pids, runtime.monotonic),
         )
         methods, topics = self._declarations(context)
         self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
         self._starting: asyncio.Future[None] | None = None
         self._chores: list[asyncio.Task[None]] = []
         self._starts: list[asyncio.Task[None]] = []
-        self._make_endpoints(settings, runtime)
+        self._make_endpoints(serverapp, settings, runtime)
         # The browser half looks for this in the page's configuration to learn that the server half is here.
-        page_config = serverapp.web_app.settings.setdefault("page_config_data", {})
-        page_config["jupyterWsHub"] = __version__
+        serverapp.web_app.settings.setdefault("page_config_data", {})["jupyterWsHub"] = __version__
 
     def _make_transfers(self, serverapp: ServerApp, settings: Settings, runtime: Runtime) -> TransferStore:
         data, root = Path(jupyter_data_dir()) / "ws_hub", str(Path(serverapp.root_dir).resolve())
@@ -117,9 +136,32 @@ class HubApp(HubTraits, ExtensionApp):
         self._sweep_spool = partial(spool.sweep, keep_s=settings.transfers.keep_idle_s, ids=journal.ids)
         return TransferStore(FilesAdapter(serverapp, spool, self.log), runtime, settings.transfers, journal)
 
-    def _make_endpoints(self, settings: Settings, runtime: Runtime) -> None:
+    def _make_chat(self, settings: Settings, runtime: Runtime, contents: ContentsAdapter) -> Chat:
+        self._assistants = discover_assistants(self, self.log, settings.assistants)
+        talk = Talk(self._storage, self._publish, runtime)
+        reader = ContextReader(contents.get, settings.generations.max_attachment_characters)
+        values = self._storage.values
+        self._generations = Generations(talk, self._assistants, reader, settings.generations, runtime, values)
+        return Chat(
+            rooms=RoomStore(self._storage, self._publish, runtime, self._recheck),
+            talk=talk,
+            presences=Presences(self._publish, runtime),
+            generations=self._generations,
+            settings=settings.chat,
+        )
+
+    def _own_pids(self) -> list[int]:
+        """This process and its helpers, not what users have started."""
+        helper = self._listings.pid
+        return [os.getpid(), *([] if helper is None else [helper])]
+
+    def _recheck(self, topic: str) -> None:
+        self._hub.topics.recheck(topic)
+
+    def _make_endpoints(self, serverapp: ServerApp, settings: Settings, runtime: Runtime) -> None:
         """What the handlers are handed, and what lets time pass for them."""
         identity = Identity(runtime.monotonic, settings.identity_check_s / 4)
+        self._sources = NoticeSources(serverapp, self._call, settings.owner, settings.notification_events, runtime)
         self._parts = Parts(
             hub=self._hub,
             transfers=self._transfers,
@@ -128,10 +170,17 @@ class HubApp(HubTraits, ExtensionApp):
             active=runtime.active,
             may_watch=settings.allow_watching_terminals,
             identity=identity,
+            call=self._call,
+            sources=self._sources,
         )
         self._tune_gc = settings.tune_gc
         self._monitor = StallMonitor(settings.report_stalls_ms, self.log) if settings.report_stalls_ms else None
         self._ticker = Ticker(self._parts.sockets, Checks(settings.identity_check_s, runtime), runtime)
+
+    async def _call(self, method: str, params: bytes, peer: Peer) -> bytes:
+        """Call a method that a client on /ws could call; see server_api.Call."""
+        await self.start_services()
+        return await self._hub.router.call(self._hub.router.method(method), msgspec.Raw(params), peer)
 
     async def _publish(
         self, topic: str, kind: str, payload: msgspec.Struct, *, principal: str | None = None, id: str | None = None
@@ -157,6 +206,11 @@ class HubApp(HubTraits, ExtensionApp):
             methods.update(its_methods)
             topics.update(its_topics)
         return list(methods.values()), list(topics.values())
+
+    @property
+    def api(self) -> ServerApi:
+        """For other extensions, which find this one in the server's settings by its name."""
+        return self._sources.api
 
     def _serverapp(self) -> ServerApp:
         assert self.serverapp is not None
@@ -201,6 +255,7 @@ class HubApp(HubTraits, ExtensionApp):
         of_which_kind(self._serverapp().web_app.settings.get("terminal_manager"), self.log)
         self._hub.start()
         self._storage.on_switched(self._hub.topics.renew)
+        await self._generations.start()
         self._ticker.start()
         if self._monitor is not None:
             self._monitor.start()
@@ -209,6 +264,7 @@ class HubApp(HubTraits, ExtensionApp):
         ]
         if self._starts:
             await asyncio.wait(self._starts, timeout=START_S)
+        self._sources.start()
         if self._tune_gc:
             gc.freeze()
             gc.set_threshold(*GC_THRESHOLD)
@@ -265,6 +321,7 @@ class HubApp(HubTraits, ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Say goodbye to all clients and let go of everything. Never raises; ends within a few seconds."""
+        self._sources.stop()
         try:
             async with asyncio.timeout(STOP_S):
                 await self._stop_all()
@@ -295,6 +352,7 @@ class HubApp(HubTraits, ExtensionApp):
             self.log.warning("The hub's database did not close within %s s.", CLOSE_S)
 
     async def _stop_all(self) -> None:
+        await self._generations.close()  # while there is still somebody to be told of their end
         await self._hub.stop(RETRY_AFTER_MS)
         await self._transfers.stop()
         for socket in tuple(self._parts.sockets):
@@ -315,9 +373,9 @@ class HubApp(HubTraits, ExtensionApp):
             self.log.error("The service %r cannot stop.", service.name, exc_info=error)
 
     def current_activity(self) -> dict[str, Any] | None:
-        """Transfers under way, so that the server is not stopped as idle in the midst of one."""
-        running = self._transfers.running()
-        return {"transfers": running} if running else None
+        """Transfers and answers under way, so that the server is not stopped as idle in the midst of one."""
+        running = {"transfers": self._transfers.running(), "answers": self._generations.running}
+        return {what: number for what, number in running.items() if number} or None
 
 
 main: Callable[[], None] = HubApp.launch_instance

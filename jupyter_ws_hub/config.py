@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
+from traitlets import Bool, Dict, Float, HasTraits, Integer, List, Unicode
 
+from .chat.generations import GenerationSettings
+from .chat.settings import ChatSettings
 from .hub.limits import LimitSettings, Rate
 from .hub.settings import HubSettings
 from .listing.helper import ListingSettings
+from .notices.settings import NoticeSettings
 from .protocol.session import Timing
 from .transfers.settings import TransferSettings
 
@@ -21,8 +25,13 @@ class Settings(msgspec.Struct, frozen=True):
     transfers: TransferSettings
     transfers_dir: Path | None
     listing: ListingSettings
+    generations: GenerationSettings
+    chat: ChatSettings
+    notices: NoticeSettings
+    notification_events: dict[str, Any]
     owner: str
     disabled_services: tuple[str, ...]
+    assistants: tuple[str, ...]
     database_path: Path | None
     keep_messages: bool
     full_sync: bool
@@ -45,7 +54,16 @@ def _burst(default: int, what: str) -> Integer[int, int]:
     )
 
 
+def _per_minute(default: float, what: str) -> Float[float, float]:
+    return Float(
+        default, min=0, help=f"{what} per minute of one user; half of it may come at once after a rest. 0: no limit."
+    ).tag(config=True)
+
+
 _LIMITS = LimitSettings()
+_GENERATIONS = GenerationSettings()
+_CHAT = ChatSettings()
+_NOTICES = NoticeSettings()
 
 
 class HubTraits(HasTraits):
@@ -153,12 +171,75 @@ class HubTraits(HasTraits):
         help="""Directories whose changes are told to those who show them, however many these are; the system limits
         watches too, on Linux by fs.inotify.max_user_watches.""",
     ).tag(config=True)
+    max_answers = Integer(
+        _GENERATIONS.max_running, min=0, help="Answers of assistants that are written at the same time; 0: no limit."
+    ).tag(config=True)
+    max_answers_per_user = Integer(
+        _GENERATIONS.max_per_user, min=0, help="Answers of assistants to one user at the same time; 0: no limit."
+    ).tag(config=True)
+    asks_per_minute = Float(
+        _GENERATIONS.asks_per_minute, min=0, help="How often a minute one user may ask assistants; 0: no limit."
+    ).tag(config=True)
+    max_output_tokens = Integer(
+        _GENERATIONS.max_output_tokens, min=1, help="Tokens that an answer of an assistant may have."
+    ).tag(config=True)
+    max_history_characters = Integer(
+        _GENERATIONS.max_history_characters,
+        min=0,
+        help="Characters of a room's newest messages that an assistant is sent with a question.",
+    ).tag(config=True)
+    max_attachment_characters = Integer(
+        _GENERATIONS.max_attachment_characters,
+        min=0,
+        help="Characters of what is attached to a question that an assistant is sent; what is beyond is cut.",
+    ).tag(config=True)
+    first_token_timeout_s = Float(
+        _GENERATIONS.first_token_timeout_s,
+        min=0,
+        help="Seconds within which an assistant must begin to answer; its start, where that takes long, counts too.",
+    ).tag(config=True)
+    idle_timeout_s = Float(
+        _GENERATIONS.idle_timeout_s,
+        min=0,
+        help="Seconds of silence after which an answer that has begun is ended as failed.",
+    ).tag(config=True)
+    gather_s = Float(
+        _GENERATIONS.gather_s,
+        min=0,
+        help="Seconds for which the pieces of an answer are gathered before they are sent on.",
+    ).tag(config=True)
+    system_prompt = Unicode(
+        _GENERATIONS.system_prompt, help="What all assistants are told of how they are to answer, before anything else."
+    ).tag(config=True)
+    chat_posts_per_minute = _per_minute(_CHAT.posts_per_minute, "Chat messages, edits and deletions")
+    chat_searches_per_minute = _per_minute(_CHAT.searches_per_minute, "Searches in chats, and exports of rooms,")
+    chat_changes_per_minute = _per_minute(_CHAT.changes_per_minute, "Chat rooms made and changed")
+    chat_presences_per_minute = _per_minute(_CHAT.presences_per_minute, "Changes of who is in a chat room and types,")
     owner = Unicode(
         "owner",
         help="""To whom sessions, transfers and notifications belong where the server has one token or password and so
         no names: every such request comes from the same person, whatever random name Jupyter gave it.""",
     ).tag(config=True)
+    notifications_per_s = Float(
+        _NOTICES.per_s,
+        min=0,
+        help="Notifications, updates too, per second that may be posted to one user on average; 0: no limit.",
+    ).tag(config=True)
+    notifications_burst = Integer(
+        int(_NOTICES.burst), min=0, help="Notifications that may be posted to one user at once after a rest."
+    ).tag(config=True)
+    notification_events = Dict(
+        help="""Events of the server that become notifications: a schema's id -> a title, or a dictionary with title,
+        message, level, to ("me", "all"), id (of the notification that such events update) and when (fields and the
+        values that they must have). {field} stands for what an event says, as in "Kernel {action}: {kernel_name}".""",
+    ).tag(config=True)
     disabled_services = List(Unicode(), help="Names of services that are not to be served.").tag(config=True)
+    assistants = List(
+        Unicode(),
+        ["*"],
+        help="""Names of the assistants that may be asked in chats, the default one first; "*" stands for all others
+        that are configured. Empty: none.""",
+    ).tag(config=True)
     keep_messages = Bool(
         True, help="Keep messages in a file, so that they outlive the server; otherwise in memory."
     ).tag(config=True)
@@ -200,8 +281,13 @@ class HubTraits(HasTraits):
             transfers=self._transfer_settings(),
             transfers_dir=Path(self.transfers_dir) if self.transfers_dir else None,
             listing=ListingSettings(self.max_listings, self.max_watched_directories),
+            generations=self._generation_settings(),
+            chat=self._chat_settings(),
+            notices=NoticeSettings(self.notifications_per_s, self.notifications_burst),
+            notification_events=dict(self.notification_events),
             owner=self.owner,
             disabled_services=tuple(self.disabled_services),
+            assistants=tuple(self.assistants),
             database_path=Path(self.database) if self.database else default_database,
             keep_messages=self.keep_messages,
             full_sync=self.full_sync,
@@ -222,6 +308,28 @@ class HubTraits(HasTraits):
             keep_idle_s=self.keep_transfers_s,
             threads=self.transfer_threads,
             max_entries=self.max_download_entries,
+        )
+
+    def _generation_settings(self) -> GenerationSettings:
+        return GenerationSettings(
+            max_running=self.max_answers,
+            max_per_user=self.max_answers_per_user,
+            asks_per_minute=self.asks_per_minute,
+            max_output_tokens=self.max_output_tokens,
+            max_history_characters=self.max_history_characters,
+            max_attachment_characters=self.max_attachment_characters,
+            first_token_timeout_s=self.first_token_timeout_s,
+            idle_timeout_s=self.idle_timeout_s,
+            gather_s=self.gather_s,
+            system_prompt=self.system_prompt,
+        )
+
+    def _chat_settings(self) -> ChatSettings:
+        return ChatSettings(
+            posts_per_minute=self.chat_posts_per_minute,
+            searches_per_minute=self.chat_searches_per_minute,
+            changes_per_minute=self.chat_changes_per_minute,
+            presences_per_minute=self.chat_presences_per_minute,
         )
 
     def _limits(self) -> LimitSettings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_server.base.handlers import JupyterHandler
@@ -21,9 +21,13 @@ from .protocol.errors import HubError
 HUB_TIMEOUT_S = 20.0
 
 
-def _hub_auth(handler: JupyterHandler) -> Any:
+def hub_auth_of(provider: object, settings: Mapping[str, Any]) -> Any:
     """The `HubOAuth` where a Hub runs this server, else None. Older ways to run it keep it in the settings."""
-    return getattr(handler.identity_provider, "hub_auth", None) or handler.settings.get("hub_auth")
+    return getattr(provider, "hub_auth", None) or settings.get("hub_auth")
+
+
+def _hub_auth(handler: JupyterHandler) -> Any:
+    return hub_auth_of(handler.identity_provider, handler.settings)
 
 
 def _hub_token(hub_auth: Any, handler: JupyterHandler) -> str:

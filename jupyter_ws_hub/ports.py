@@ -6,6 +6,9 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from logging import Logger
+from typing import Protocol
+
+import msgspec
 
 from .protocol.codes import Code
 from .protocol.errors import HubError
@@ -49,3 +52,13 @@ class Runtime:
     def now_ms(self) -> int:
         """Milliseconds since 1970-01-01 UTC."""
         return int(self.clock() * 1000)
+
+
+class Publish(Protocol):
+    """Publishes an event, as `hub.topics.Topics.publish` says: told to others only after the topic's log has it."""
+
+    async def __call__(
+        self, topic: str, kind: str, payload: msgspec.Struct, *, principal: str | None = None, id: str | None = None
+    ) -> int | None:
+        """Give the event's offset, None where the topic keeps no log."""
+        ...

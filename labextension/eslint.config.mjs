@@ -66,6 +66,17 @@ export default defineConfig([
     group: ['**/connections/*', '**/index'],
     message: 'Views import tokens, not connections.'
   }),
+  forbid(
+    ['src/chat/*.ts', 'src/chat/!(adapter).tsx'],
+    {
+      group: ['**/connections/*', '**/index'],
+      message: 'Views import tokens, not connections.'
+    },
+    {
+      group: ['@jupyter/chat'],
+      message: 'Only the adapter knows the library.'
+    }
+  ),
   forbid(['src/connections/*', 'src/terminals/*'], {
     group: ['**/panel/*', '**/chat/*', '**/index'],
     message: 'Only index.ts puts things together.'

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from jupyter_ws_hub import __version__, services
@@ -22,8 +23,11 @@ from jupyter_ws_hub.services.base import Health, Service
 from jupyter_ws_hub.services.chat import ChatService
 from jupyter_ws_hub.services.notifications import NotificationsService
 from jupyter_ws_hub.storage.base import Draft
+from tests.support.assistants import Puppet, ScriptedAssistant
 from tests.support.client import Address, HubClient, until
 from tests.support.fakes import fake_runtime
+from tests.support.follower import Follower
+from tests.transfers.test_store import FakeStream
 
 
 @pytest.fixture
@@ -77,7 +81,7 @@ async def test_a_database_that_cannot_be_used_is_told_and_memory_serves(
             assert reason is not None
             assert "memory" in reason
         await client.request("chat.post", {"room": "general", "text": "hi", "id": "1"})
-        assert len((await client.request("chat.history", {"room": "general"}))["items"]) == 1
+        assert len((await client.request("chat.history", {"room": "general"}))["messages"]) == 1
 
 
 @traits({"database": "TMP/garbage"})
@@ -329,11 +333,46 @@ async def test_a_transfer_under_way_keeps_the_server_from_being_stopped_as_idle(
     async with HubClient(address) as client:
         op = (await client.request("transfers.create", {"direction": "upload", "path": "a", "size": 1}))["op"]
         assert app.current_activity() is None
-        (operation,) = app._transfers.list("owner")
-        operation.stream = object()
+        operation = await app._transfers.find(op, "owner")
+        await app._transfers.claim(operation, stream := FakeStream())
         assert app.current_activity() == {"transfers": 1}
-        operation.stream = None
-        assert operation.id == op
+        await app._transfers.released(operation, stream)
+        assert app.current_activity() is None
+
+
+async def test_an_answer_keeps_the_server_from_being_stopped_as_idle_and_ends_before_the_database_closes(
+    address: Address, app: Any
+) -> None:
+    puppet = app._assistants["puppet"] = Puppet()
+    async with HubClient(address) as client:
+        await client.request("chat.create", {"name": "room"})
+        await client.subscribe("chat/room")
+        await client.request("chat.post", {"room": "room", "id": "1", "text": "@puppet words=9999 pause=0.01"})
+        assert app.current_activity() == {"answers": 1}
+        follower = Follower(client, "room")
+        (id,) = await client.wait_for(lambda: follower.begun(), "its beginning")
+        await follower.until_text(id, 20)
+        began_s = time.monotonic()
+        await app._generations.close()
+        assert time.monotonic() - began_s < 1
+        ended = await follower.until_ended(id)
+        assert (ended["answer"]["state"], ended["text"]) == ("failed", follower.text(id))
+        assert ended["answer"]["error"] == "The server stopped. Ask again."
+        assert puppet.info().description == "closed: 1"
+        assert app.current_activity() is None
+
+
+async def test_an_assistant_that_cannot_start_makes_its_service_degraded_and_nothing_else(
+    address: Address, app: Any
+) -> None:
+    broken = app._assistants["robot"] = ScriptedAssistant()
+    broken.state = msgspec.structs.replace(broken.state, state="down", reason="The key is missing.")
+    async with HubClient(address) as client:
+        assert (await states(client))["assistants"] == ("degraded", "Robot: The key is missing.")
+        assert {state for name, (state, _) in (await states(client)).items() if name != "assistants"} == {"ok"}
+        with pytest.raises(HubError) as refused:
+            await client.request("chat.post", {"room": "general", "id": "1", "text": "@robot hi"})
+        assert refused.value.code is Code.UNAVAILABLE
 
 
 def test_the_page_learns_that_the_server_half_is_here(jp_serverapp: Any) -> None:

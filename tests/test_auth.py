@@ -22,6 +22,7 @@ from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.messages import Position
 from tests.support.client import Address, FileClient, HubClient, Message
+from tests.support.effects import EFFECTS, READING
 
 # The stock terminals' own socket has no such decorator; ours must have it: see the last test.
 pytestmark = pytest.mark.filterwarnings(
@@ -31,75 +32,19 @@ pytestmark = pytest.mark.filterwarnings(
 OPEN_TO_ALL_USERS = {
     "/ws": "each message is asked for its own permission",
     "/ws/chat": "says only that it is gone",
+    "/api/ws-hub/notifications": "takes POST only, with the permission of notifications.post; see test_notices.py",
     r"/ws/file-stream/(\w+)": "an operation is its maker's, who was asked when it was made",
 }
 """Routes without a permission of their own, and why. A new route stands here or has a permission."""
 
 OVER_HTTP = {
     "/ws/chat": "says only that it is gone",
+    "/api/ws-hub/notifications": "asks for a token, or for a cookie with Jupyter's own XSRF check; see test_notices.py",
     r"/ws/file-stream/(\w+)/content": "as the operation; who may not read files is refused before it is looked for",
 }
 """Routes that are no sockets, and why a page from elsewhere may ask them: it cannot read what they answer."""
 
 VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-
-# What each method would do if it were allowed; a new method is added here.
-EFFECTS: dict[str, list[dict[str, Any]]] = {
-    "chat.create": [{"name": "intruders"}],
-    "chat.history": [{"room": "general"}],
-    "chat.post": [{"room": "general", "text": "I was here", "id": "x1"}],
-    "chat.rooms": [{}],
-    "files.checkpoint": [{"path": "a.txt"}],
-    "files.checkpoints": [{"path": "a.txt"}],
-    "files.copy": [{"path": "a.txt", "to": "b.txt"}],
-    "files.create": [{"path": "new.txt"}, {"path": "new", "type": "directory"}],
-    "files.delete": [{"path": "a.txt"}],
-    "files.delete_checkpoint": [{"path": "a.txt", "id": "checkpoint"}],
-    "files.get": [{"path": "a.txt"}],
-    "files.list": [{"path": ""}],
-    "files.mkdir": [{"path": "new"}, {"path": "new/newer", "parents": True}],
-    "files.move": [{"path": "a.txt", "to": "b.txt"}],
-    "files.page": [{"path": "", "first": 0, "limit": 10}],
-    "files.rename": [{"path": "a.txt", "to": "b.txt"}],
-    "files.restore": [{"path": "a.txt", "id": "checkpoint"}],
-    "files.save": [{"path": "a.txt", "content": "changed"}],
-    "files.stat": [{"path": "a.txt"}],
-    "notifications.list": [{}],
-    "notifications.post": [{"title": "t"}, {"title": "t", "to": "all"}],
-    "notifications.read": [{"all": 1}],
-    "status.get": [{}],
-    "transfers.cancel": [{"op": "none"}],
-    "transfers.check": [{"path": "", "names": ["a.txt"]}],
-    "transfers.create": [
-        {"direction": "upload", "path": "a.txt", "size": 1, "if_exists": "overwrite"},
-        {"direction": "download", "path": "a.txt"},
-    ],
-    "transfers.forget": [{"op": "none"}],
-    "transfers.list": [{}],
-    "transfers.pause": [{"op": "none"}],
-    "transfers.resume": [{"op": "none"}],
-}
-
-# What a user who may only read is not refused: reading, and marking one's own notifications as read.
-READING = {
-    ("chat.history", 0),
-    ("chat.rooms", 0),
-    ("files.checkpoints", 0),
-    ("files.get", 0),
-    ("files.list", 0),
-    ("files.page", 0),
-    ("files.stat", 0),
-    ("notifications.list", 0),
-    ("notifications.read", 0),
-    ("status.get", 0),
-    ("transfers.cancel", 0),
-    ("transfers.check", 0),
-    ("transfers.create", 1),
-    ("transfers.forget", 0),
-    ("transfers.list", 0),
-    ("transfers.pause", 0),
-    ("transfers.resume", 0),
-}
 
 
 def member(pattern: str) -> str:
@@ -268,8 +213,10 @@ async def nothing_happened(user: Any, root: Path) -> None:
     assert [file for _, _, files in os.walk(root) for file in files] == ["a.txt"]
     assert (root / "a.txt").read_text() == "a"
     async with HubClient(user("alice")) as client:
-        assert [room["name"] for room in (await client.request("chat.rooms"))["rooms"]] == ["general"]
-        assert (await client.request("chat.history", {"room": "general"}))["items"] == []
+        (state,) = (await client.request("chat.rooms", {"archived": True}))["rooms"]
+        room = {name: state["room"][name] for name in ("name", "title", "private", "members", "archived")}
+        assert room == {"name": "general", "title": "", "private": False, "members": [], "archived": False}
+        assert (await client.request("chat.history", {"room": "general"}))["messages"] == []
         assert (await client.request("notifications.list"))["items"] == []
         assert (await client.request("transfers.list"))["transfers"] == []
 
@@ -380,8 +327,8 @@ async def test_what_was_revoked_is_not_replayed_on_resume(user: Any) -> None:
 async def test_the_author_of_a_message_is_who_asked_and_nobody_else(user: Any) -> None:
     async with HubClient(user("bob")) as bob:
         params = {"room": "general", "text": "hi", "id": "1", "author": {"username": "alice", "display_name": "A"}}
-        item = await bob.request("chat.post", params)
-        assert item["message"]["author"]["username"] == "bob"
+        message = await bob.request("chat.post", params)
+        assert message["author"]["username"] == "bob"
 
 
 def test_no_handler_of_ours_lacks_a_decision_on_authentication(jp_configurable_serverapp: Any) -> None:

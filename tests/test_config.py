@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from traitlets import Bool, Float, Integer, List, Unicode
+from traitlets import Bool, Dict, Float, Integer, List, Unicode
 from traitlets.config import Configurable
 
 from jupyter_ws_hub.app import HubApp
@@ -16,7 +16,14 @@ from jupyter_ws_hub.protocol.codec import INBOUND_FRAME_BYTES
 
 DEFAULT = Path("/default/hub.sqlite")
 TRAITS = sorted(set(HubTraits.class_own_traits()))
-OTHER_VALUES: dict[type, Any] = {Float: 77.5, Integer: 77, Bool: None, Unicode: "/other", List: ["chat"]}
+OTHER_VALUES: dict[type, Any] = {
+    Float: 77.5,
+    Integer: 77,
+    Bool: None,
+    Unicode: "/other",
+    List: ["chat"],
+    Dict: {"id": "title"},
+}
 
 
 def freeze(**values: Any) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from .. import __version__
-from . import download, terminal, upload
+from . import download, notify, terminal, upload
 from .servers import CommandError
 
-COMMANDS: Final = (terminal, upload, download)
+COMMANDS: Final = (terminal, upload, download, notify)
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells have it."""
 

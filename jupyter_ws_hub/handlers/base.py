@@ -24,7 +24,7 @@ from ..ports import Peer
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from .framing import binary_messages, text_message
-from .parts import Parts
+from .parts import Parts, SocketKind
 
 MAX_REASON_BYTES = 123
 """A close frame carries at most this much reason (RFC 6455, 5.5)."""
@@ -41,7 +41,9 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     permission: tuple[str, str] | None = None
     """Action and resource without which the upgrade itself is refused."""
 
+    kind: SocketKind
     auth_resource = "ws_hub"
+    principal = ""
     login: str | None = None
     check_due_s: float | None = None
 
@@ -61,10 +63,7 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """No native pings."""
         return 0
 
-    @property
-    def ping_timeout(self) -> float:
-        """No native pings."""
-        return 0
+    ping_timeout = ping_interval
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Ours, if the client offers it."""
@@ -94,7 +93,7 @@ class HubSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def open(self, *args: str) -> None:
         """The socket is open: small frames go out at once, and the protocol begins if both sides speak it."""
         self.set_nodelay(True)
-        self.login = login_of(self)
+        self.login, self.principal = login_of(self), self.peer.principal
         self.parts.sockets.add(self)
         if self.subprotocol is not None and self.selected_subprotocol is None:
             self.end(int(Code.VERSION_UNSUPPORTED), f"This endpoint speaks {self.subprotocol}.")

@@ -18,11 +18,13 @@ from ..transfers.streams import stream_of
 from .base import HubSocket
 from .bulk import write_from
 from .direct import directly
+from .parts import SocketKind
 
 
 class FileStreamHandler(HubSocket):
     """The bytes of one upload or download."""
 
+    kind: SocketKind = "file-stream"
     subprotocol = FILE_STREAM_SUBPROTOCOL
     operation: Operation | None = None
     transfer: TransferStream | None = None

@@ -22,6 +22,7 @@ GRACE_S = 2.0
 class HubHandler(HubSocket):
     """The unified connection."""
 
+    kind = "main"
     subprotocol = HUB_SUBPROTOCOL
     connection: HubConnection | None = None
     _writer: FrameWriter

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
+from ..host_notices import NoticeSources
 from ..hub.hub import Hub
 from ..identity import Identity
 from ..protocol.errors import HubError
+from ..server_api import Call
 from ..terminals.flow import Flows
 from ..transfers.store import TransferStore
 from ..turns import Turns
+
+SocketKind = Literal["main", "terminal", "file-stream"]
 
 
 class OpenSocket(Protocol):
     """A socket for which time passes, whose user is checked again, and which can be told of the server's end."""
 
+    kind: SocketKind
+    principal: str
+    """Whose it is."""
     login: str | None
     """What all requests of one browser's login have in common; None where there was none."""
     check_due_s: float | None
@@ -53,6 +60,10 @@ class Parts:
     """Tell the server of a person's activity."""
     may_watch: bool
     """Whether users who may read terminals, but not use them, may look on."""
+    call: Call
+    """Calls a method of a service by its name."""
+    sources: NoticeSources
+    """Knows this user's programs."""
     identity: Identity
     """Who the users of open sockets are, asked again."""
     flows: Flows = field(default_factory=Flows)

@@ -8,6 +8,7 @@ from .file_download import FileDownloadHandler
 from .file_stream import FileStreamHandler
 from .http import ChatGoneHandler
 from .hub import HubHandler
+from .notices import NotificationsHandler
 from .parts import Parts
 from .terminal import TerminalHandler
 
@@ -20,5 +21,6 @@ def routes(parts: Parts) -> list[tuple[str, type, dict[str, Any]]]:
         (r"/ws/terminal/(\w+)", TerminalHandler),
         (r"/ws/file-stream/(\w+)", FileStreamHandler),
         (r"/ws/file-stream/(\w+)/content", FileDownloadHandler),
+        (r"/api/ws-hub/notifications", NotificationsHandler),
     ]
     return [(pattern, handler, {"parts": parts}) for pattern, handler in table]

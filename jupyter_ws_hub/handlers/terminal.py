@@ -5,7 +5,6 @@ With our subprotocol the binary protocol, without one terminado's. Over a manage
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
@@ -28,6 +27,7 @@ from .terminal_activity import TerminalActivity
 class TerminalHandler(HubSocket):
     """One client of one terminal."""
 
+    kind = "terminal"
     permission = ("execute", "terminals")
     client: JsonClient | BinaryClient | None = None
     terminal: Any = None
@@ -76,9 +76,9 @@ class TerminalHandler(HubSocket):
                 self.client.start()
             else:
                 given = {name: last.decode("latin-1") for name, (*_, last) in self.request.arguments.items()}
-                opening, principal = parse_opening(given), self.peer.principal
+                opening = parse_opening(given)
                 self._join(named(self.manager, args[0], opening.epoch))
-                self.client = self.terminal.attach(principal, opening, self._write_out, self.end, self._read_only)
+                self.client = self.terminal.attach(self.principal, opening, self._write_out, self.end, self._read_only)
         except HubError as error:
             self.refuse(error)
 
@@ -112,7 +112,7 @@ class TerminalHandler(HubSocket):
     def tick(self) -> None:
         """Let time pass."""
         if self.client is not None:
-            self.client.tick(time.monotonic())
+            self.client.tick(self.parts.hub.runtime.monotonic())
 
     def ended(self) -> None:
         """Leave the terminal."""

@@ -6,10 +6,10 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -30,6 +30,14 @@ class Lane(IntEnum):
     BULK = 3
 
 
+class Newest(NamedTuple):
+    """One of the newest values that a service knows: as an event that was published then."""
+
+    kind: str
+    time_ms: int
+    payload: msgspec.Struct
+
+
 @dataclass(frozen=True)
 class Latest:
     """Keep no log, only the newest event for each value of the payload's field `key`.
@@ -39,6 +47,8 @@ class Latest:
 
     key: str
     gone: str = "gone"
+    values: Callable[[str], AsyncIterator[Newest]] | None = None
+    """Gives a principal's newest values, for a topic of theirs: the hub keeps none, and asks when somebody begins."""
 
 
 Retention: TypeAlias = LogRetention | Latest | None
@@ -61,14 +71,19 @@ class Topic:
     permission: Permission
     retain: Retention = None
     lane: Lane = Lane.NORMAL
-    check: Callable[[str], Awaitable[None]] | None = None
-    """Raises `not_found` for a topic of the family that does not exist."""
+    check: Callable[[Peer, str], Awaitable[None]] | None = None
+    """Raises `not_found` for a topic of the family that does not exist, or that this peer may not know of."""
     watched: Callable[[str, bool], Awaitable[None]] | None = None
     """Awaited with a topic's name and True before its first subscriber is answered, which it may refuse by an error;
     and with False after the last one has left. Never twice at a time for one topic; may be cancelled."""
     snapshot: Snapshot | None = None
     snapshot_type: type[msgspec.Struct] | None = None
     """What `snapshot` gives, for the generated types."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be asked for: who follows a topic of all is not one principal."""
+        if isinstance(self.retain, Latest) and self.retain.values is not None and not self.personal:
+            raise ValueError(f"{self.pattern}: only a topic that is personal can have its values from its service")
 
     def matches(self, topic: str) -> bool:
         """Whether `topic` is this one, or one of this family."""

@@ -8,7 +8,8 @@ and becomes live in the same step of the event loop in which that is seen: no ev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Literal
 
 import msgspec
@@ -19,13 +20,16 @@ from ..protocol.errors import HubError
 from ..protocol.messages import Lagging, Live, Position, PositionMoved, Subscribed
 from ..storage.base import Head, Record, TopicLog
 from .outbox import Outbox, OutboxFull
-from .topic_state import PIECE_BYTES, Batch, TopicState
+from .topic_state import PIECE_BYTES, Batch, LatestValue, TopicState
 
 PAGE = 16
 MAX_PAGE = 512
 """Messages read from the log at a time: at first, and at most."""
 
 PAGE_BYTES = 128 * 1024
+
+KEPT_BYTES = 256 * 1024
+"""So much is kept for a client that is held, of what no log keeps; for more than that a snapshot stands."""
 
 ENVELOPE_BYTES = 200
 """About what an envelope adds to its data."""
@@ -76,14 +80,26 @@ class Subscription:
         log: TopicLog,
         on_reset: Callable[[Subscription, str], Awaitable[None]],
         on_failure: Callable[[HubError], None],
+        on_recheck: Callable[[Subscription], None],
     ) -> None:
-        """`on_reset` tells the client of a reset and sets the cursor anew; `on_failure` ends the connection."""
+        """`on_reset` tells the client of a reset and sets the cursor anew; `on_failure` ends the connection.
+
+        `on_recheck` begins to ask whether the client may still follow, and then calls `release` or `stop`.
+        """
         self.state = state
         self.cursor = 0
         self._outbox = outbox
         self._log = log
         self._on_reset = on_reset
         self._on_failure = on_failure
+        self._on_recheck = on_recheck
+        self._free = asyncio.Event()
+        self._free.set()
+        self.unasked = False
+        """Whether it was held since it was last begun to be asked whether the client may follow."""
+        self._kept: list[Batch] = []
+        """What has come without a log while it was held."""
+        self._kept_bytes = 0
         self.stopped = False
         self._live = False
         self._renewed = False
@@ -107,23 +123,60 @@ class Subscription:
             self.cursor = cursor
             self._begin_replay()
 
-    def start_unlogged(self, ref: int | None) -> None:
-        """Begin with the latest values, on a topic without a log, and go on with what comes now."""
-        if not self.stopped:
-            self._skip_gathered()
-            self._send_snapshot(ref, None)
-            self.put(encode(Live(self.state.name)))
-            self._live = True
+    async def start_unlogged(self, ref: int | None) -> None:
+        """Begin with the latest values, on a topic without a log, and go on with what comes now.
 
-    def _skip_gathered(self) -> None:
-        """What a snapshot has in it is not to come again."""
+        Raises:
+            HubError: as the service says that is asked for the values.
+        """
+        async with self.state.looked_up() as snapshot:
+            await self.free()
+            if not self.stopped:
+                self._send_snapshot(ref, None, snapshot())
+                self.put(encode(Live(self.state.name)))
+                self._live = True
+
+    def _send_snapshot(self, ref: int | None, reason: str | None, values: Sequence[LatestValue]) -> None:
+        """Send the values of now; what was gathered until then is in them, and not to come again."""
         self.state.flush()
         self._seen_batch = self.state.batches
-
-    def _send_snapshot(self, ref: int | None, reason: str | None) -> None:
-        snapshot = msgspec.Raw(msgspec.json.encode(self.state.snapshot()))
+        snapshot = msgspec.Raw(msgspec.json.encode(values))
         status: Literal["ok", "reset"] = "reset" if reason else "ok"
         self.put(encode(Subscribed(ref, self.state.name, status, reason=reason, snapshot=snapshot)))
+
+    def hold(self) -> None:
+        """See Subscriber."""
+        self.unasked = True
+        self._free.clear()
+
+    def recheck(self) -> None:
+        """See Subscriber."""
+        if not self.stopped:
+            self._on_recheck(self)
+
+    def release(self) -> None:
+        """The client may still follow: it gets what came meanwhile, from the log where there is one."""
+        self._free.set()
+        kept, self._kept = self._kept, []
+        too_much, self._kept_bytes = self._kept_bytes > KEPT_BYTES, 0
+        if self.stopped:
+            return
+        if too_much:
+            self._replay = asyncio.create_task(self._refresh())
+        for batch in kept:
+            self._offer_unlogged(batch)
+        self.catch_up()
+
+    async def free(self) -> None:
+        """Wait until it is not held; what is put in the same step of the event loop is put with permission."""
+        await self._free.wait()
+
+    async def _room(self) -> None:
+        """Wait until something may be sent, in this step of the event loop."""
+        await self._outbox.room()
+        while not self._free.is_set():
+            await self._free.wait()
+            await self._outbox.room()
 
     def stop(self) -> None:
         """Take no more events. Idempotent; a subscription that was stopped cannot start."""
@@ -139,6 +192,8 @@ class Subscription:
             return
         if batch.first is None or batch.last is None:
             self._offer_unlogged(batch)
+        elif not self._free.is_set():
+            pass  # the log gives it later
         elif batch.last > self.cursor:
             if batch.first == self.cursor + 1 and self._outbox.has_room(batch.size):
                 self.cursor = batch.last
@@ -153,7 +208,7 @@ class Subscription:
 
     def catch_up(self) -> None:
         """See Subscriber."""
-        if self._live and self.cursor < self.state.head:
+        if self._live and self._free.is_set() and self.cursor < self.state.head:
             self._begin_replay()
 
     def renew(self) -> None:
@@ -166,24 +221,35 @@ class Subscription:
         """Without room, one snapshot of the latest values later stands for all events until then."""
         if batch.number <= self._seen_batch or (self._replay is not None and not self._replay.done()):
             return
-        if self._outbox.has_room():
+        if not self._free.is_set():
+            self._keep(batch)
+        elif self._outbox.has_room():
             self._put_all(batch)
         else:
             self._replay = asyncio.create_task(self._refresh())
 
+    def _keep(self, batch: Batch) -> None:
+        self._kept_bytes += batch.size
+        if self._kept_bytes <= KEPT_BYTES:
+            self._kept.append(batch)
+        else:
+            self._kept.clear()
+
     async def _refresh(self) -> None:
-        await self._outbox.room()
-        self._skip_gathered()
-        self._send_snapshot(None, "lagging")
+        async with self._failing():
+            await self._room()
+            async with self.state.looked_up() as snapshot:
+                await self._room()
+                self._send_snapshot(None, "lagging", snapshot())
 
     def _begin_replay(self) -> None:
         self._live = False
         self._replay = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        try:
+        async with self._failing():
             while self._renewed or self.cursor < self.state.head:
-                await self._outbox.room()
+                await self._room()
                 if self._renewed:
                     self._renewed = False
                     await self._on_reset(self, "epoch")
@@ -192,6 +258,12 @@ class Subscription:
             self.state.flush()  # the others take what this one has from the log
             self._live = True
             self.put(encode(Live(self.state.name)))
+
+    @asynccontextmanager
+    async def _failing(self) -> AsyncIterator[None]:
+        """What fails ends the connection."""
+        try:
+            yield
         except HubError as error:
             self._on_failure(error)
         except Exception as bug:  # noqa: BLE001  without an end the subscriber would wait for ever
@@ -206,7 +278,7 @@ class Subscription:
         if (not records or records[0].offset != self.cursor + 1) and not await self._cross(records):
             return
         for piece in cut(records, self._piece_bytes):
-            await self._outbox.room()
+            await self._room()
             if self._renewed:
                 return
             self.put(b",".join(self._envelopes(piece)))

@@ -100,5 +100,5 @@ class Router:
     def _decode(self, name: str, params: msgspec.Raw) -> msgspec.Struct:
         try:
             return self._decoders[name].decode(params)
-        except (msgspec.ValidationError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise HubError(Code.INVALID, f"The parameters of {name} were not understood: {error}.") from error

@@ -13,7 +13,9 @@ from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.messages import NULL, Position, Subscribed
 from ..storage.base import LogRetention
+from .chores import Chores
 from .commons import Commons
+from .declare import Topic
 from .outbox import Outbox
 from .replay import Subscription, why_reset
 
@@ -41,6 +43,9 @@ class Subscriptions:
         self._by_topic: dict[str, Subscription] = {}
         self._asking: dict[str, tuple[int | None, asyncio.Task[None]]] = {}
         """Subscriptions that wait for their answer: at most one per topic."""
+        self._rechecking: set[Subscription] = set()
+        """Those whose permission is being asked again."""
+        self._chores = Chores(self._not_asked)
 
     def begin(self, ref: int | None, topic: str, since: Position | str) -> None:
         """Follow a topic; replaces a subscription of the same topic. The answer comes later."""
@@ -51,7 +56,7 @@ class Subscriptions:
         except HubError as error:
             self._refuse_topic(ref, topic, error)
             return
-        subscription = Subscription(state, self._outbox, self._log, self._reset, self._failed)
+        subscription = Subscription(state, self._outbox, self._log, self._reset, self._failed, self._begin_recheck)
         self.end(topic)
         self._by_topic[topic] = subscription
         task = asyncio.create_task(self._answer(ref, topic, since, subscription))
@@ -80,6 +85,8 @@ class Subscriptions:
         """The connection is over. Nobody is refused anything: the client asks again on its next one."""
         for topic in list(self._by_topic):
             self._end(topic)
+        for task in self._chores.tasks:
+            task.cancel()
 
     async def recheck(self) -> None:
         """Ask for the permissions of all topics again; what is not allowed any more ends, and the client is told."""
@@ -87,11 +94,41 @@ class Subscriptions:
             if topic in self._asking:
                 continue
             try:
-                await self._peer.require(*subscription.state.spec.permission, f"the topic {topic}")
+                await self._allowed(subscription.state.spec, topic)
             except HubError as error:
                 if self._by_topic.get(topic) is subscription:
                     self.end(topic)
                     self._refuse_topic(None, topic, error)
+
+    def _begin_recheck(self, subscription: Subscription) -> None:
+        """Ask again for one topic, at once."""
+        if subscription.unasked and subscription not in self._rechecking:
+            self._rechecking.add(subscription)
+            self._chores.start(self._recheck(subscription))
+
+    async def _recheck(self, subscription: Subscription) -> None:
+        """Let a subscription that is held go on, or end it; if it is still being answered, that is its answer.
+
+        If it is held again meanwhile, what is being asked may not have seen why.
+        """
+        topic, denied = subscription.state.name, None
+        try:
+            while subscription.unasked and not subscription.stopped:
+                subscription.unasked = False
+                await self._allowed(subscription.state.spec, topic)
+        except HubError as error:
+            denied = error
+        except Exception as bug:  # noqa: BLE001  who may follow is not known, so nobody may
+            denied = self._bug(topic, bug)
+        finally:
+            self._rechecking.discard(subscription)
+        if denied is None:
+            subscription.release()
+        elif self._by_topic.get(topic) is subscription:
+            self._refuse_topic(self._end(topic), topic, denied)
+
+    def _not_asked(self, error: BaseException) -> None:
+        self._runtime.logger.error("A subscription that was to be asked for again failed", exc_info=error)
 
     async def _answer(self, ref: int | None, topic: str, since: Position | str, subscription: Subscription) -> None:
         try:
@@ -121,16 +158,19 @@ class Subscriptions:
             error = HubError(error.code, error.message, details={"topic": topic})
         self._refuse(ref, error)
 
-    async def _start(self, ref: int | None, topic: str, since: Position | str, subscription: Subscription) -> None:
-        spec = self._router.topic(topic)
+    async def _allowed(self, spec: Topic, topic: str) -> None:
         await self._peer.require(*spec.permission, f"the topic {topic}")
         if spec.check is not None:
-            await spec.check(topic)
+            await spec.check(self._peer, topic)
+
+    async def _start(self, ref: int | None, topic: str, since: Position | str, subscription: Subscription) -> None:
+        spec = self._router.topic(topic)
+        await self._allowed(spec, topic)
         await self._topics.followers.enter(spec, topic, subscription)
         if isinstance(spec.retain, LogRetention):
             await self._start_logged(ref, subscription, since)
         else:
-            subscription.start_unlogged(ref)
+            await subscription.start_unlogged(ref)
 
     async def _start_logged(self, ref: int | None, subscription: Subscription, since: Position | str) -> None:
         state = subscription.state
@@ -146,6 +186,7 @@ class Subscriptions:
                 subscription.start(subscription.cursor)
                 return
             start = since
+        await subscription.free()
         if not subscription.stopped:
             subscription.put(encode(Subscribed(ref, state.name, position=start, head=head.offset)))
             subscription.start(start.offset)
@@ -163,6 +204,7 @@ class Subscriptions:
                 raise
             except Exception as bug:
                 raise self._bug(state.name, bug) from bug
+        await subscription.free()
         if not subscription.stopped:
             subscription.cursor = top.offset
             subscription.put(encode(Subscribed(ref, state.name, "reset", top, top.offset, reason, snapshot)))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -16,7 +18,7 @@ import msgspec
 from ..protocol.codec import encode
 from ..protocol.messages import Event
 from ..storage.base import Record
-from .declare import Topic
+from .declare import Latest, Topic
 
 PIECE_BYTES: Final = 16 * 1024
 """Envelopes of one batch are joined up to this size: small enough that frames are filled well."""
@@ -41,6 +43,13 @@ class LatestValue(msgspec.Struct, frozen=True):
     kind: str
     time: int
     data: msgspec.Raw
+
+
+NOTHING: Final[Mapping[str, LatestValue]] = MappingProxyType({})
+
+
+def _key_of(retain: Latest, kind: str, payload: msgspec.Struct) -> str:
+    return f"{kind}/{getattr(payload, retain.key)}"
 
 
 class Batch(NamedTuple):
@@ -89,18 +98,30 @@ class Subscriber(Protocol):
         """The log is another one now: tell the client of a reset."""
         ...
 
+    def hold(self) -> None:
+        """Give the client nothing more until it is known by `recheck` whether it may still follow."""
+        ...
+
+    def recheck(self) -> None:
+        """Begin to ask whether the client may still follow; after `hold`."""
+        ...
+
 
 class TopicState:
     """One topic's life on this server; `head` is the newest offset this server has heard of."""
 
-    def __init__(self, key: str, name: str, spec: Topic) -> None:
-        """`key` names the log, `name` is what stands on the wire."""
+    def __init__(self, key: str, name: str, spec: Topic, principal: str | None = None) -> None:
+        """`key` names the log, `name` is what stands on the wire; `principal` is whose a personal topic is."""
         self.key = key
         self.name = name
         self.spec = spec
+        self._principal = principal
         self.head = 0
         self.subscribers: set[Subscriber] = set()
-        self.latest: dict[str, LatestValue] = {}
+        self._latest: dict[str, LatestValue | None] = {}
+        """The newest values by key, None for what is gone; where the service has them only those of while it is asked.
+        """
+        self._asking = 0
         self._gathered: list[bytes] = []
         self._first = 0
         """The offset of the first event that was gathered; 0 if none was, or the topic keeps no log."""
@@ -110,9 +131,61 @@ class TopicState:
         self._rounds: deque[tuple[Batch, list[Subscriber]]] = deque()
         """Batches on their way, with the subscribers that they have not reached."""
 
-    def snapshot(self) -> list[LatestValue]:
-        """The latest values, in the order of their keys."""
-        return [self.latest[key] for key in sorted(self.latest)]
+    # Latest values
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether somebody follows it, or it has values that nobody else has."""
+        return bool(self.subscribers or (self._latest and not self._is_asked))
+
+    def keep(self, retain: Latest, event: Event, payload: msgspec.Struct) -> None:
+        """Keep an event as the newest of its key, unless the service can be asked for it."""
+        key = _key_of(retain, event.kind, payload)
+        if retain.values is not None and not self._asking:
+            return
+        if not getattr(payload, retain.gone, False):
+            self._latest[key] = LatestValue(event.kind, event.time, event.data)
+        elif retain.values is not None:
+            self._latest[key] = None  # the service may just have said that it is there
+        else:
+            self._latest.pop(key, None)
+
+    @asynccontextmanager
+    async def looked_up(self) -> AsyncIterator[Callable[[], list[LatestValue]]]:
+        """What gives the latest values as they are when it is called, in the order of their keys.
+
+        Where the service has them they are those of when it was asked, with what was published since.
+
+        Raises:
+            HubError: as the service says.
+        """
+        self._asking += 1
+        try:
+            found = await self._ask()
+            yield lambda: self.snapshot(found)
+        finally:
+            self._asking -= 1
+            if self._is_asked and not self._asking:
+                self._latest.clear()
+
+    @property
+    def _is_asked(self) -> bool:
+        return isinstance(self.spec.retain, Latest) and self.spec.retain.values is not None
+
+    async def _ask(self) -> dict[str, LatestValue]:
+        retain, found = self.spec.retain, dict[str, LatestValue]()
+        if isinstance(retain, Latest) and retain.values is not None and self._principal is not None:
+            async for kind, time_ms, payload in retain.values(self._principal):
+                data = msgspec.Raw(msgspec.json.encode(payload))
+                found[_key_of(retain, kind, payload)] = LatestValue(kind, time_ms, data)
+        return found
+
+    def snapshot(self, found: Mapping[str, LatestValue] = NOTHING) -> list[LatestValue]:
+        """The latest values, in the order of their keys; `found` is what the service has said."""
+        values = {**found, **self._latest}
+        return [value for key in sorted(values) if (value := values[key]) is not None]
+
+    # Events
 
     def envelope(self, record: Record, prev: int | None = None) -> bytes:
         """A logged message as it goes on the wire; `prev` where messages before it are left out."""

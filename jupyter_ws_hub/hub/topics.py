@@ -17,11 +17,12 @@ from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.messages import Event
 from ..storage.base import Draft, Head, LogRetention, Record, TopicLog
-from .declare import Lane, Latest, Topic
+from .chores import Chores
+from .declare import Lane, Latest
 from .followers import Followers
 from .publisher import Publisher
 from .router import Router
-from .topic_state import LatestValue, TopicState
+from .topic_state import AT_A_TIME, Subscriber, TopicState
 
 MAX_EVENT_BYTES: Final = 512 * 1024
 """The largest payload of an event: what is larger belongs into a file."""
@@ -51,6 +52,7 @@ class Topics:
         self._publishers: dict[str, Publisher] = {}
         self._shouts = 0
         self.followers = Followers(runtime.logger)
+        self._rechecks = Chores(self._not_rechecked)
 
     def start(self) -> None:
         """Listen to what other servers add to the same log; on the event loop."""
@@ -59,17 +61,15 @@ class Topics:
     def state(self, topic: str, principal: str) -> TopicState:
         """The state of a topic as `principal` sees it; made if there is none."""
         spec = self._router.topic(topic)
-        return self._state(spec.key(topic, principal), topic, spec)
-
-    def _state(self, key: str, topic: str, spec: Topic) -> TopicState:
+        key = spec.key(topic, principal)
         state = self._states.get(key)
         if state is None:
-            state = self._states[key] = TopicState(key, topic, spec)
+            state = self._states[key] = TopicState(key, topic, spec, principal if spec.personal else None)
         return state
 
     def release(self, state: TopicState) -> None:
         """Forget a topic that nobody listens to and that has no values of its own."""
-        if not state.subscribers and not state.latest:
+        if not state.is_needed:
             self._states.pop(state.key, None)
 
     async def publish(
@@ -96,11 +96,11 @@ class Topics:
         draft = Draft(id or self._event_id(now_ms), kind, now_ms, data)
         if isinstance(spec.retain, LogRetention):
             return await self._publisher(key, spec.retain).publish(draft)
-        if isinstance(spec.retain, Latest):
-            self._keep_latest(self._state(key, topic, spec), spec.retain, payload, draft)
-        state = self._states.get(key)
-        if state is not None and state.subscribers:
-            state.shout(Event(topic, None, draft.id, kind, draft.time_ms, msgspec.Raw(data)))
+        event = Event(topic, None, draft.id, kind, draft.time_ms, msgspec.Raw(data))
+        if isinstance(spec.retain, Latest) and (spec.retain.values is None or key in self._states):
+            self.state(topic, principal or "").keep(spec.retain, event, payload)
+        if (state := self._states.get(key)) is not None and state.subscribers:
+            state.shout(event)
         self._shouts += 1
         if self._shouts % BREATHE_EVERY == 0:
             await asyncio.sleep(0)
@@ -132,13 +132,6 @@ class Topics:
         if state is not None:
             state.announce(records)
 
-    def _keep_latest(self, state: TopicState, retain: Latest, payload: msgspec.Struct, draft: Draft) -> None:
-        key = f"{draft.kind}/{getattr(payload, retain.key)}"
-        if getattr(payload, retain.gone, False):
-            state.latest.pop(key, None)
-        else:
-            state.latest[key] = LatestValue(draft.kind, draft.time_ms, msgspec.Raw(draft.data))
-
     def _on_foreign(self, key: str) -> None:
         if key not in self._states:
             return
@@ -168,6 +161,28 @@ class Topics:
                 subscriber.catch_up()
         return head
 
+    def recheck(self, topic: str) -> None:
+        """Have the permissions of all who follow a topic asked again, at once; who may not any more is told.
+
+        Nobody gets an event that is published after this was called before it is known that they may; who may loses
+        none. On the event loop.
+        """
+        states = [state for state in self._states.values() if state.name == topic]
+        subscribers = [subscriber for state in states for subscriber in state.subscribers]
+        for subscriber in subscribers:
+            subscriber.hold()
+        if subscribers:
+            self._rechecks.start(self._recheck(subscribers))
+
+    async def _recheck(self, subscribers: Sequence[Subscriber]) -> None:
+        for number, subscriber in enumerate(subscribers, 1):
+            subscriber.recheck()
+            if number % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+
+    def _not_rechecked(self, error: BaseException) -> None:
+        self._runtime.logger.error("Who follows a topic could not be asked again", exc_info=error)
+
     def renew(self) -> None:
         """The store is another one now, with other logs: every subscriber of a log is reset."""
         for state in list(self._states.values()):
@@ -177,6 +192,8 @@ class Topics:
     async def stop(self) -> None:
         """End what is under way; what is being stored is."""
         await self.followers.stop()
+        for task in self._rechecks.tasks:
+            task.cancel()
         storing = [publisher.task for publisher in self._publishers.values() if publisher.task is not None]
         if storing:
             await asyncio.wait(storing, timeout=STOP_S)

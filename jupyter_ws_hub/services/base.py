@@ -8,16 +8,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 
+from ..chat.chat import Chat
 from ..hub.declare import Lane, Method, Permission, Topic
 from ..listing.helper import ListingHelper
-from ..ports import Peer, Runtime
+from ..notices.settings import NoticeSettings
+from ..ports import Peer, Publish, Runtime
 from ..storage.base import Storage
 from ..transfers.store import TransferStore
-from .ports import Contents, Platform
+from .ports import Contents, Gauge, Platform, SocketCounts
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any] | AsyncIterator[Any]])
 
@@ -37,16 +39,6 @@ class Health(msgspec.Struct, frozen=True):
     gone: bool = False
 
 
-class Publish(Protocol):
-    """Publishes an event, as `hub.topics.Topics.publish` says."""
-
-    async def __call__(
-        self, topic: str, kind: str, payload: msgspec.Struct, *, principal: str | None = None, id: str | None = None
-    ) -> int | None:
-        """Give the event's offset, None where the topic keeps no log."""
-        ...
-
-
 @dataclass(frozen=True)
 class ServiceContext:
     """What a service may use."""
@@ -58,8 +50,16 @@ class ServiceContext:
     platform: Platform
     transfers: TransferStore
     listings: ListingHelper
+    chat: Chat
+    notices: NoticeSettings
+    recheck: Callable[[str], None]
+    """Have the permissions of all who follow a topic asked again, soon; who may not any more is told."""
     survey: Callable[[], Sequence[Health]]
     """How all services of this server are."""
+    sockets: Callable[[], SocketCounts]
+    """The connections that are open now."""
+    gauge: Callable[[], Gauge]
+    """A new gauge for what the server uses."""
 
 
 @dataclass(frozen=True)

@@ -366,7 +366,7 @@ class FilesService(Service):
         """Forget a checkpoint."""
         await self.context.contents.delete_checkpoint(params.path, params.id)
 
-    async def _check(self, topic: str) -> None:
+    async def _check(self, peer: Peer, topic: str) -> None:
         await self.context.contents.directory(path_of(topic))
 
     async def _watched(self, topic: str, begin: bool) -> None:

@@ -2,65 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
+import math
+from collections import OrderedDict
 from collections.abc import Sequence
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
 import msgspec
 
+from ..hub.limits import TokenBucket
+from ..notices.board import ALL, ME, RETENTION, Board, Notifications, Posted
+from ..notices.notification import Dismissed, Notification, NotifyParams, ReadMarker
 from ..ports import Peer
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
-from ..storage.base import LogRetention, Record, VersionConflict, Versioned
 from .base import Service, Topic, method
 
 READ = ("read", "notifications")
 WRITE = ("write", "notifications")
-MAX_TITLE_CHARACTERS: Final = 200
-MAX_MESSAGE_CHARACTERS: Final = 4000
-MAX_ID_CHARACTERS: Final = 64
 MAX_PAGE: Final = 200
-ME: Final = "notifications/me"
-ALL: Final = "notifications/all"
-_RETENTION = LogRetention(count=1000, bytes=4 * 1024 * 1024, age_s=30 * 86400)
-
-Level = Literal["info", "success", "warning", "error"]
-
-
-class Notification(msgspec.Struct, frozen=True):
-    """A notification. `sender` is the username of who posted it."""
-
-    id: str
-    level: Level
-    title: str
-    message: str
-    sender: str
-    time: int
-    """Milliseconds since 1970-01-01 UTC, by the server's clock."""
-
-
-class ReadMarker(msgspec.Struct, frozen=True):
-    """How far a user has read: an offset in their own log and one in everybody's."""
-
-    me: int = 0
-    all: int = 0
-
-
-class NotifyParams(msgspec.Struct, frozen=True):
-    """What to tell whom. `to` all needs the permission to execute on notifications."""
-
-    title: str
-    message: str = ""
-    level: Level = "info"
-    to: Literal["me", "all"] = "me"
-    id: str | None = None
-
-
-class Posted(msgspec.Struct, frozen=True):
-    """A notification that was posted, and where it stands."""
-
-    topic: str
-    offset: int
-    id: str
+SWEEP_S: Final = 60.0
+EVERYTHING_EVERY: Final = 60
+"""Users who were not here since the start are seen to once an hour."""
+MAX_BUCKETS: Final = 1000
+MIN_RETRY_MS: Final = 100
 
 
 class ListParams(msgspec.Struct, frozen=True):
@@ -69,101 +36,82 @@ class ListParams(msgspec.Struct, frozen=True):
     limit: int = 50
 
 
-class Listed(msgspec.Struct, frozen=True):
-    """A notification in a user's list."""
-
-    topic: str
-    offset: int
-    read: bool
-    notification: Notification
-
-
-class Notifications(msgspec.Struct, frozen=True):
-    """A user's notifications and everybody's, oldest first, and how many of all are unread."""
-
-    items: list[Listed]
-    unread: int
-
-
-def _decode_marker(stored: Versioned | None) -> ReadMarker:
-    return ReadMarker() if stored is None else msgspec.json.decode(stored.value, type=ReadMarker)
-
-
 class NotificationsService(Service):
     """Post, list and read notifications."""
 
     name = "notifications"
     topics: ClassVar[Sequence[Topic]] = (
-        Topic(ME, {"notification": Notification, "read": ReadMarker}, READ, _RETENTION),
-        Topic(ALL, {"notification": Notification}, READ, _RETENTION),
+        Topic(ME, {"notification": Notification, "read": ReadMarker, "dismissed": Dismissed}, READ, RETENTION),
+        Topic(ALL, {"notification": Notification}, READ, RETENTION),
     )
+    _sweeper: asyncio.Task[None] | None = None
+    _board: Board | None = None
+
+    @property
+    def board(self) -> Board:
+        """Where they stand."""
+        if self._board is None:
+            self._board = Board(self.context.storage, self.context.publish, self.context.runtime)
+            self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+        return self._board
+
+    async def start(self) -> None:
+        """Begin to remove what has expired."""
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """Tell of what waits to be told."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+        await self.board.stop()
+
+    async def _sweep(self) -> None:
+        for number in itertools.count(1):
+            await asyncio.sleep(SWEEP_S)
+            try:
+                await self.board.sweep(everything=number % EVERYTHING_EVERY == 0)
+            except HubError as error:
+                self.context.runtime.logger.warning("Notifications cannot be tidied up: %s", error.message)
 
     @method("notifications.post", permission=WRITE)
     async def post(self, params: NotifyParams, peer: Peer) -> Posted:
-        """Notify oneself, or everybody. The same `id` again counts once."""
-        if not params.title or len(params.title) > MAX_TITLE_CHARACTERS:
-            raise HubError(Code.INVALID, f"A notification needs a title of at most {MAX_TITLE_CHARACTERS} characters.")
-        if len(params.message) > MAX_MESSAGE_CHARACTERS:
-            raise HubError(Code.TOO_BIG, f"A notification has at most {MAX_MESSAGE_CHARACTERS} characters.")
-        if params.id is not None and not 1 <= len(params.id) <= MAX_ID_CHARACTERS:
-            raise HubError(Code.INVALID, f"A notification's id has 1 to {MAX_ID_CHARACTERS} characters.")
+        """Notify oneself, or everybody. With the `id` of one that is there it is updated; the same again counts once.
+
+        Updates of one notification are told at most five times a second; the last one always is.
+        """
         if params.to == "all":
             await peer.require("execute", "notifications", "notifications to everybody")
-        runtime = self.context.runtime
-        notification = Notification(
-            id=params.id or runtime.new_id(),
-            level=params.level,
-            title=params.title,
-            message=params.message,
-            sender=peer.username,
-            time=runtime.now_ms(),
-        )
-        topic = ME if params.to == "me" else ALL
-        offset = await self.context.publish(
-            topic, "notification", notification, principal=peer.principal, id=notification.id
-        )
-        assert offset is not None
-        return Posted(topic, offset, notification.id)
+        board = self.board
+        self._limit(peer.principal)
+        return await board.post(params, peer.principal, peer.username)
+
+    def _limit(self, principal: str) -> None:
+        now_s, settings = self.context.runtime.monotonic(), self.context.notices
+        bucket = self._buckets.get(principal) or TokenBucket(settings.per_s, settings.burst, now_s)
+        self._buckets[principal] = bucket
+        self._buckets.move_to_end(principal)
+        while len(self._buckets) > MAX_BUCKETS:
+            self._buckets.popitem(last=False)
+        wait_s = bucket.take(now_s)
+        if wait_s:
+            retry_after_ms = max(MIN_RETRY_MS, math.ceil(wait_s * 1000))
+            raise HubError(Code.RATE_LIMITED, "Too many notifications at a time; wait.", retry_after_ms=retry_after_ms)
 
     @method("notifications.list", permission=READ, idempotent=True, activity=False)
     async def list(self, params: ListParams, peer: Peer) -> Notifications:
-        """List the newest notifications of this user and of everybody."""
+        """List the newest notifications of this user and of everybody: not what has expired or was dismissed."""
         if not 1 <= params.limit <= MAX_PAGE:
             raise HubError(Code.INVALID, f"limit goes from 1 to {MAX_PAGE}.")
-        marker = await self._marker(peer)
-        own = await self._items(ME, f"{ME}//{peer.principal}", marker.me)
-        everybody = await self._items(ALL, ALL, marker.all)
-        items = sorted([*own, *everybody], key=lambda item: (item.notification.time, item.topic, item.offset))
-        return Notifications(items[-params.limit :], sum(not item.read for item in items))
+        return await self.board.newest(peer.principal, params.limit)
 
     @method("notifications.read", permission=READ, idempotent=True, activity=False)
     async def read(self, params: ReadMarker, peer: Peer) -> ReadMarker:
-        """Mark notifications up to these offsets as read; a marker never goes back."""
-        values = self.context.storage.values
-        while True:
-            stored = await values.get(self._key(peer))
-            before = _decode_marker(stored)
-            marker = ReadMarker(max(before.me, params.me), max(before.all, params.all))
-            if marker == before:
-                return marker
-            version = 0 if stored is None else stored.version
-            try:
-                await values.put(self._key(peer), msgspec.json.encode(marker), expect=version)
-            except VersionConflict:
-                continue  # another window of the same user was faster: take its marker into account
-            await self.context.publish(ME, "read", marker, principal=peer.principal)
-            return marker
+        """Mark notifications up to these offsets as read; a marker never goes back, nor beyond what there is."""
+        return await self.board.read(peer.principal, params)
 
-    async def _items(self, topic: str, key: str, read_up_to: int) -> Sequence[Listed]:
-        records = await self.context.storage.log.read_back(key, None, _RETENTION.count)
-        return [self._item(topic, record, read_up_to) for record in records if record.kind == "notification"]
-
-    def _item(self, topic: str, record: Record, read_up_to: int) -> Listed:
-        notification = msgspec.json.decode(record.data, type=Notification)
-        return Listed(topic, record.offset, record.offset <= read_up_to, notification)
-
-    async def _marker(self, peer: Peer) -> ReadMarker:
-        return _decode_marker(await self.context.storage.values.get(self._key(peer)))
-
-    def _key(self, peer: Peer) -> str:
-        return f"notifications/read/{peer.principal}"
+    @method("notifications.dismiss", permission=READ, idempotent=True)
+    async def dismiss(self, params: Dismissed, peer: Peer) -> Dismissed:
+        """Show a notification to this user no more, in no window of theirs."""
+        return await self.board.dismiss(peer.principal, params.id)

@@ -99,6 +99,45 @@ class Running(msgspec.Struct, frozen=True):
     last_activity: str
 
 
+class SocketCounts(msgspec.Struct, frozen=True):
+    """How many connections are open, by kind; `users` are on /ws."""
+
+    main: int = 0
+    terminals: int = 0
+    file_streams: int = 0
+    users: int = 0
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What the server and its machine have used since the last time. Memory in bytes, processors in cores."""
+
+    cpu: float
+    """Of the server and its helper processes, without kernels and terminals: 1 is one core that was always busy."""
+    memory: int
+    machine_cpu: float
+    machine_cores: int
+    machine_memory: int
+    machine_memory_used: int
+    loop_lag_ms: float
+    """The longest that the event loop was late."""
+
+
+class Gauge(Protocol):
+    """Measures what the server uses, from `start` to `stop`."""
+
+    async def start(self) -> None:
+        """Begin: the first reading tells what was used since then."""
+        ...
+
+    async def read(self) -> Usage:
+        """What was used since the last reading."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+        ...
+
+
 class Platform(Protocol):
     """What runs on the server now. Cheap."""
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import ClassVar, Final
 
 import msgspec
 
 from ..hub.declare import Latest
 from ..ports import Peer
+from ..transfers.operation import ENDED, Operation
 from .base import Health, Nothing, Service, Topic, method
-from .ports import Running
+from .ports import Running, SocketCounts, Usage
 
 READ = ("read", "status")
 POLL_S: Final = 1.0
+MEASURE_S: Final = 2.0
+SAMPLE_S: Final = 0.2
+"""How long is measured for the first figures."""
 
 
 class RunningStatus(msgspec.Struct, frozen=True):
@@ -29,16 +34,100 @@ class RunningStatus(msgspec.Struct, frozen=True):
     gone: bool = False
 
 
+class TransferTotals(msgspec.Struct, frozen=True):
+    """How many transfers of all users are under way, and how fast they are together."""
+
+    id: str = "transfers"
+    running: int = 0
+    paused: int = 0
+    bytes_per_s: float = 0
+    gone: bool = False
+
+
+class ConnectionTotals(msgspec.Struct, frozen=True):
+    """Open connections of this server, by kind; `users` are on /ws."""
+
+    id: str = "connections"
+    main: int = 0
+    terminals: int = 0
+    file_streams: int = 0
+    users: int = 0
+    gone: bool = False
+
+
+class ProcessStatus(msgspec.Struct, frozen=True):
+    """What the server and its machine use. Bytes; `cpu` is 1 for one core that is busy all the time."""
+
+    id: str = "process"
+    cpu: float = 0
+    memory: int = 0
+    """Of the server, its helper processes too, without kernels and terminals."""
+    machine_cpu: float = 0
+    """Of all cores together, in the same measure."""
+    machine_cores: int = 1
+    machine_memory: int = 0
+    machine_memory_used: int = 0
+    loop_lag_ms: float = 0
+    """The longest that the event loop was late, since the last time."""
+    gone: bool = False
+
+
 class Status(msgspec.Struct, frozen=True):
     """Everything at once."""
 
     services: list[Health]
     kernels: list[RunningStatus]
     terminals: list[RunningStatus]
+    transfers: TransferTotals = TransferTotals()
+    connections: ConnectionTotals = ConnectionTotals()
+    process: ProcessStatus = ProcessStatus()
 
 
 def _status(running: Running) -> RunningStatus:
     return RunningStatus(running.id, running.name, running.state, running.connections, running.last_activity)
+
+
+def _process(usage: Usage) -> ProcessStatus:
+    return ProcessStatus(
+        cpu=usage.cpu,
+        memory=usage.memory,
+        machine_cpu=usage.machine_cpu,
+        machine_cores=usage.machine_cores,
+        machine_memory=usage.machine_memory,
+        machine_memory_used=usage.machine_memory_used,
+        loop_lag_ms=usage.loop_lag_ms,
+    )
+
+
+def _connections(counts: SocketCounts) -> ConnectionTotals:
+    return ConnectionTotals(
+        main=counts.main, terminals=counts.terminals, file_streams=counts.file_streams, users=counts.users
+    )
+
+
+class Throughput:
+    """How many bytes all transfers move together; from one look to the next."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """`now` is a steady clock in seconds."""
+        self._now = now
+        self._looked_s = now()
+        self._offsets: dict[str, int] = {}
+
+    def look(self, operations: Collection[Operation], waiting: int = 0) -> TransferTotals:
+        """The totals now, of these and of so many that wait.
+
+        What is seen for the first time may have been moved long ago: it counts from now on.
+        """
+        now_s, offsets = self._now(), {op.id: op.byte_offset for op in operations}
+        moved = sum(max(0, offset - self._offsets.get(id, offset)) for id, offset in offsets.items())
+        passed_s = now_s - self._looked_s
+        self._looked_s, self._offsets = now_s, offsets
+        return TransferTotals(
+            running=sum(op.stream is not None and op.state not in ENDED for op in operations),
+            paused=waiting,
+            bytes_per_s=round(moved / passed_s) if passed_s > 0 else 0,
+        )
 
 
 class StatusService(Service):
@@ -48,7 +137,14 @@ class StatusService(Service):
     topics: ClassVar[Sequence[Topic]] = (
         Topic(
             "status",
-            {"service": Health, "kernel": RunningStatus, "terminal": RunningStatus},
+            {
+                "service": Health,
+                "kernel": RunningStatus,
+                "terminal": RunningStatus,
+                "transfers": TransferTotals,
+                "connections": ConnectionTotals,
+                "process": ProcessStatus,
+            },
             READ,
             Latest(key="id"),
         ),
@@ -57,6 +153,13 @@ class StatusService(Service):
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._failure: str | None = None
+        self._measuring: asyncio.Task[None] | None = None
+        self._process: tuple[float, ProcessStatus] | None = None
+        self._sampling = asyncio.Lock()
+
+    def all_topics(self) -> Sequence[Topic]:
+        """See Service; what costs something is measured only while somebody follows it."""
+        return [replace(topic, watched=self._watched) for topic in self.topics]
 
     def health(self) -> Health:
         """Degraded while the server cannot be looked at."""
@@ -72,6 +175,11 @@ class StatusService(Service):
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+        await self._stop_measuring()
+
+    def _totals(self, throughput: Throughput) -> TransferTotals:
+        transfers = self.context.transfers
+        return throughput.look(transfers.whole(), transfers.waiting)
 
     @method("status.get", permission=READ, idempotent=True, activity=False)
     async def get(self, params: Nothing, peer: Peer) -> Status:
@@ -81,6 +189,11 @@ class StatusService(Service):
             services=list(self.context.survey()),
             kernels=[_status(kernel) for kernel in await platform.kernels()],
             terminals=[_status(terminal) for terminal in await platform.terminals()],
+            transfers=Throughput(self.context.runtime.monotonic).look(
+                self.context.transfers.whole(), self.context.transfers.waiting
+            ),
+            connections=_connections(self.context.sockets()),
+            process=await self._sample(),
         )
 
     async def _watch(self) -> None:
@@ -114,3 +227,67 @@ class StatusService(Service):
             if self._known.get((kind, id)) != value:
                 await self.context.publish("status", kind, value)
         self._known = now
+
+    async def _watched(self, topic: str, is_followed: bool) -> None:
+        """Measure while somebody follows the topic; who comes later is told nothing of then."""
+        await self._stop_measuring()
+        if is_followed:
+            self._measuring = asyncio.create_task(self._measure())
+            return
+        for kind, gone in (
+            ("process", ProcessStatus(gone=True)),
+            ("connections", ConnectionTotals(gone=True)),
+            ("transfers", TransferTotals(gone=True)),
+        ):
+            await self.context.publish("status", kind, gone)
+
+    async def _stop_measuring(self) -> None:
+        measuring, self._measuring = self._measuring, None
+        if measuring is not None:
+            measuring.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await measuring
+
+    async def _measure(self) -> None:
+        """Publish what the server uses again and again, soon for the first time."""
+        gauge, throughput = self.context.gauge(), Throughput(self.context.runtime.monotonic)
+        before: dict[str, msgspec.Struct] = {}
+        pause_s = SAMPLE_S
+        try:
+            await gauge.start()
+            while True:
+                await asyncio.sleep(pause_s)
+                pause_s = MEASURE_S
+                now: dict[str, msgspec.Struct] = {
+                    "process": self._keep(await gauge.read()),
+                    "connections": _connections(self.context.sockets()),
+                    "transfers": self._totals(throughput),
+                }
+                for kind, value in now.items():
+                    if before.get(kind) != value:
+                        await self.context.publish("status", kind, value)
+                before = now
+        except Exception as error:
+            self.context.runtime.logger.error("What the server uses cannot be measured", exc_info=error)
+            self._failure = f"What the server uses is not known: {type(error).__name__}."
+        finally:
+            gauge.stop()
+
+    def _keep(self, usage: Usage) -> ProcessStatus:
+        process = _process(usage)
+        self._process = self.context.runtime.monotonic(), process
+        return process
+
+    async def _sample(self) -> ProcessStatus:
+        """What the server uses now: what was measured last, or what it is for a moment; many who ask share it."""
+        async with self._sampling:
+            now_s = self.context.runtime.monotonic()
+            if self._process is not None and now_s - self._process[0] < 2 * MEASURE_S:
+                return self._process[1]
+            gauge = self.context.gauge()
+            try:
+                await gauge.start()
+                await asyncio.sleep(SAMPLE_S)
+                return self._keep(await gauge.read())
+            finally:
+                gauge.stop()

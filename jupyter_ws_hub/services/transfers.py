@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Final
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 import msgspec
 
-from ..hub.declare import Latest
+from ..hub.declare import Latest, Newest
 from ..ports import Peer
 from ..protocol.codec import INBOUND_CHUNK_FRAME_BYTES
 from ..protocol.codes import Code
@@ -127,17 +127,20 @@ class TransfersService(Service):
     """Uploads and downloads of this user."""
 
     name = "transfers"
-    topics: ClassVar[Sequence[Topic]] = (Topic(ME, {"transfer": TransferStatus}, READ, Latest(key="op")),)
+
+    def all_topics(self) -> Sequence[Topic]:
+        """Its only topic keeps nothing: what waits is in the journal, whence it comes for whoever begins to follow."""
+        return (Topic(ME, {"transfer": TransferStatus}, READ, Latest(key="op", values=self._values)),)
+
+    async def _values(self, principal: str) -> AsyncIterator[Newest]:
+        async for op in self.context.transfers.each(principal):
+            yield Newest("transfer", int(op.touched_s * 1000), _status(op))
 
     async def start(self) -> None:
-        """Publish what the store tells of progress."""
+        """Publish what the store tells of progress, and learn what other servers have begun, or those before this."""
         self.context.transfers.on_change = self._changed
         self.context.transfers.on_forget = self._forgotten
-        await self._load()
-
-    async def _load(self) -> None:
-        """Also tell of what other servers, or those before this one, have begun."""
-        for op in await self.context.transfers.load():
+        async for op in self.context.transfers.news():
             await self._changed(op)
 
     async def _changed(self, op: Operation) -> None:
@@ -176,8 +179,8 @@ class TransfersService(Service):
     @method("transfers.list", permission=READ, idempotent=True, activity=False)
     async def list(self, params: Nothing, peer: Peer) -> Transfers:
         """List this user's transfers."""
-        await self._load()
-        return Transfers([_status(op) for op in self.context.transfers.list(peer.principal)])
+        statuses = [_status(op) async for op in self.context.transfers.each(peer.principal)]
+        return Transfers(sorted(statuses, key=lambda status: status.created_ms))
 
     @method("transfers.pause", permission=READ, idempotent=True)
     async def pause(self, params: TransferParams, peer: Peer) -> TransferStatus:

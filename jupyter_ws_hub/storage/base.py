@@ -1,4 +1,4 @@
-"""The ports of storage: TopicLog for messages, KeyValue for small records, Storage for both and their end.
+"""The ports of storage: TopicLog (events), KeyValue (small records), Documents (what is searched); Storage for all.
 
 Adapters (memory.py, sqlite, failover.py) promise the same; tests/storage/contract.py holds them to it. All times are
 handed in, either as arguments or as a clock at construction. Nothing here knows topics' meanings or who reads them.
@@ -6,7 +6,7 @@ handed in, either as arguments or as a clock at construction. Nothing here knows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -191,8 +191,115 @@ class KeyValue(Protocol):
         ...
 
 
+class Document(msgspec.Struct, frozen=True, gc=False):
+    """A record that is kept until it is dropped, can be changed, and is found by its words.
+
+    `seq` is its place in its collection: 1, 2, 3 … in the order in which they were added. `version` is 1 at first and
+    one more after each change.
+    """
+
+    collection: str
+    id: str
+    seq: int
+    version: int
+    time_ms: int
+    """When it was added; the writer's clock."""
+    data: bytes
+
+
+class Hit(msgspec.Struct, frozen=True, gc=False):
+    """A document that was found, and a piece of its text around what was looked for (plain, at most 200 characters)."""
+
+    document: Document
+    snippet: str
+
+
+class Gathered(msgspec.Struct, frozen=True, gc=False):
+    """What has become of a document, with its text; or that a collection was dropped, where there is no document.
+
+    `number` rises with each change of the store that tells it; 0 where nobody asks.
+    """
+
+    number: int
+    collection: str
+    document: Document | None
+    text: str
+
+
+class Documents(Protocol):
+    """Records in collections, each with an id, in the order of their adding; what their texts say can be searched.
+
+    Raises as TopicLog does. Collections come to be by what is added to them.
+    """
+
+    async def add(self, collection: str, id: str, time_ms: int, data: bytes, text: str) -> tuple[Document, bool]:
+        """Add a document at the end of its collection; return when it is stored.
+
+        Where the collection has this id already, nothing is changed, and that one is given; the flag says whether it
+        was added. `text` is what can be searched; "" for nothing.
+        """
+        ...
+
+    async def change(self, collection: str, id: str, data: bytes, text: str, *, expect: int) -> Document:
+        """Replace the data and the text of a document that has version `expect`; it has the next one then.
+
+        Raises:
+            VersionConflict: it is in another version, 0 if there is none.
+        """
+        ...
+
+    async def get(self, collection: str, id: str) -> Document | None:
+        """A document by its id."""
+        ...
+
+    async def page_back(self, collection: str, before: int | None, limit: int) -> list[Document]:
+        """The last `limit` documents with a place below `before` (None: up to the end), in order."""
+        ...
+
+    async def page(self, collection: str, after: int, limit: int) -> list[Document]:
+        """The first `limit` documents with a place above `after`, in order."""
+        ...
+
+    async def ends(self, collections: Collection[str]) -> dict[str, int]:
+        """The place of the last document of each of these collections; 0 where there is none."""
+        ...
+
+    async def search(self, words: Sequence[str], collections: Collection[str], limit: int, skip: int = 0) -> list[Hit]:
+        """Documents of these collections in which all words stand (or what begins with the last one), newest first.
+
+        Newest: added last. Letters count without their case and accents. What separates letters and digits separates
+        words: a word with such in it is looked for as several in a row, and one of nothing else is passed over. The
+        first `skip` of what is found are left out.
+        """
+        ...
+
+    async def drop(self, collection: str) -> int:
+        """Remove a collection with all that it has; the number of documents removed. At once for all who ask."""
+        ...
+
+    async def collections(self) -> list[str]:
+        """All collections that have documents, sorted."""
+        ...
+
+    async def load(self, gathered: Sequence[Gathered]) -> None:
+        """Take over what was gathered in another store, in that order; all or none up to the next drop.
+
+        A document whose id the collection does not have goes to its end, with its version. Of one that it has in
+        another state, the one with the higher version stays, the given one if they are equal; the version is a new one.
+        """
+        ...
+
+
+class GatheringDocuments(Documents, Protocol):
+    """Documents that note what becomes of them, to be moved into another store."""
+
+    async def gathered(self, after: int, limit: int) -> list[Gathered]:
+        """The first `limit` changes with a number above `after`, in order; of each document only the last."""
+        ...
+
+
 class Storage(Protocol):
-    """Both stores of one server, and what is wrong with them."""
+    """The stores of one server, and what is wrong with them."""
 
     @property
     def log(self) -> TopicLog:
@@ -202,6 +309,11 @@ class Storage(Protocol):
     @property
     def values(self) -> KeyValue:
         """The records."""
+        ...
+
+    @property
+    def documents(self) -> Documents:
+        """The records that can be searched."""
         ...
 
     @property
@@ -222,6 +334,15 @@ class Storage(Protocol):
 
     def close(self) -> None:
         """Finish what is under way and let go of files and threads. Blocks for that long; idempotent."""
+        ...
+
+
+class Spare(Storage, Protocol):
+    """A storage that can stand in for another one, to which is moved what it has gathered."""
+
+    @property
+    def documents(self) -> GatheringDocuments:
+        """The records that can be searched."""
         ...
 
 

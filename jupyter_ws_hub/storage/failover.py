@@ -1,8 +1,9 @@
 """Storage that goes on in memory when its file fails, and back into the file when that can be written again.
 
-Whoever uses it sees one `log` and one `values` all the time. What was under way when the file failed is done again in
-memory, so nobody is told of the failure but by `degraded` and by the listener: the logs have new epochs. Values are
-taken along where the file can still be read. On the way back what memory has gathered is added to the file.
+Whoever uses it sees one `log`, one `values` and one `documents` all the time. What was under way when the file failed
+is done again in memory, so nobody is told of the failure but by `degraded` and by the listener: logs have new epochs,
+documents begin anew. Values are taken along where the file can still be read. On the way back what memory has gathered
+is added to the file.
 It knows no kind of file: a `StorageFailure` is all that it looks at.
 """
 
@@ -16,17 +17,20 @@ from typing import Final, TypeVar
 
 from ..protocol.errors import HubError
 from .base import (
+    Documents,
     Draft,
     Head,
     KeyValue,
     LogRetention,
     Record,
+    Spare,
     Storage,
     StorageFailure,
     Stored,
     TopicLog,
     Versioned,
 )
+from .failover_documents import FailoverDocuments
 from .moving import Move
 
 T = TypeVar("T")
@@ -42,7 +46,7 @@ class FailoverStorage:
     """Storage over a file and, while that fails, over memory."""
 
     def __init__(
-        self, reopen: Reopen, spare: Callable[[], Storage], logger: logging.Logger, retry_s: float = RETRY_S
+        self, reopen: Reopen, spare: Callable[[], Spare], logger: logging.Logger, retry_s: float = RETRY_S
     ) -> None:
         """Open the file, which blocks; `spare` makes an empty storage in memory."""
         self._reopen = reopen
@@ -60,14 +64,16 @@ class FailoverStorage:
         self._listeners: list[Callable[[], None]] = []
         self.foreign: Callable[[str], None] | None = None
         self._carried: Mapping[str, Stored] = {}
+        self._standing_in: Spare | None = None
         self.log: TopicLog = _Log(self)
         self.values: KeyValue = _Values(self)
+        self.documents: Documents = FailoverDocuments(self.run)
         try:
             self.current = reopen(None)
         except StorageFailure as failure:
             self._failure = failure
             self._logger.warning("The hub's database cannot be used: messages are kept in memory. %s", failure.message)
-            self.current = spare()
+            self.current = self._standing_in = spare()
 
     @property
     def degraded(self) -> str | None:
@@ -101,7 +107,7 @@ class FailoverStorage:
             try:
                 spare = self._spare()
                 self._carried = await self._rescue(storage, spare)
-                self._left = storage
+                self._left, self._standing_in = storage, spare
                 self._use(spare, failure)
             finally:
                 self._open.set()
@@ -139,19 +145,20 @@ class FailoverStorage:
                     await asyncio.to_thread(self._left.close)
                     self._left = None
                 await asyncio.sleep(self._retry_s)
-                await self._come_back(self._failure)
+                assert self._standing_in is not None
+                await self._come_back(self._failure, self._standing_in)
             except (HubError, OSError) as error:
                 self._logger.info("The hub's database still cannot be used: %s", error)
             except Exception as error:  # tried again in time
                 self._logger.error("The hub cannot go back to its database.", exc_info=error)
 
-    async def _come_back(self, failure: StorageFailure) -> None:
-        """Open the file, add to it what memory has, and use it; raises if it takes no writes yet."""
+    async def _come_back(self, failure: StorageFailure, spare: Spare) -> None:
+        """Open the file, add to it what `spare` has, and use it; raises if it takes no writes yet."""
         storage = await asyncio.to_thread(self._reopen, failure)
         try:
-            move = Move(self.current, storage, await self._carried_in(storage, failure))
+            move = Move(spare, storage, await self._carried_in(storage, failure))
             await move.probe()
-            await move.most_messages()
+            await move.most()
             self._open.clear()
             try:
                 await move.rest()
@@ -161,7 +168,7 @@ class FailoverStorage:
         finally:
             if self.current is not storage:
                 await asyncio.to_thread(storage.close)
-        self._carried = {}
+        self._carried, self._standing_in = {}, None
         self._logger.warning("The hub's database can be used again: what memory had is in it.")
 
     async def _carried_in(self, storage: Storage, failure: StorageFailure) -> Mapping[str, Stored]:

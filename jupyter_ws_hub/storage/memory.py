@@ -17,6 +17,7 @@ from .base import (
     Versioned,
     check_log_arguments,
 )
+from .memory_documents import MemoryDocuments
 from .retention import Totals, surplus
 
 
@@ -142,8 +143,11 @@ class MemoryLog:
 
     async def compact(self, topic: str, offsets: Iterable[int], epoch: str) -> int:
         """See TopicLog."""
+        wanted = [offset for offset in offsets if offset > 0]
+        if not wanted:
+            return 0
         log = self._log(topic)
-        return sum(log.compact(offset) for offset in offsets) if log.epoch == epoch else 0
+        return sum(log.compact(offset) for offset in wanted) if log.epoch == epoch else 0
 
     async def topics(self) -> list[str]:
         """See TopicLog."""
@@ -228,6 +232,7 @@ class MemoryStorage:
         """`degraded` is the reason why nothing can be kept, None where nothing should be."""
         self.log = MemoryLog(new_id)
         self.values = MemoryValues(clock)
+        self.documents = MemoryDocuments()
         self.degraded = degraded
 
     def on_switched(self, listener: Callable[[], None]) -> None:

@@ -56,7 +56,7 @@ class DownloadStream(TransferStream):
             message = f"The directory has {len(source.members)} entries; {hello.entries} cannot be had already."
             raise HubError(Code.WRONG_OFFSET, message)
         machine = self._machine = DownloadSender(op.size, hello.have)
-        digest = digest_before(hello.have, op.digest, op.blocks)
+        digest = digest_before(hello.have, op.digest, await self._delivery.blocks())
         reader = self._delivery.begin(Reader(source, digest, hello.have))
         announcer = Announcer(source.members, hello.entries)
         await self._welcome(hello.have, machine.limit, MAX_CHUNK_FRAME_BYTES, hello.entries, durable=hello.have)

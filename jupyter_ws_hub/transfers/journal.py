@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from logging import Logger
 from pathlib import Path
 from typing import Final
@@ -165,18 +165,22 @@ class Journal:
         return self._folder / f"{id}{suffix}"
 
     def blocks_path(self, id: str) -> Path:
-        """Where the digests of an upload's blocks are kept."""
+        """Where the digests of an operation's blocks are kept."""
         return self._path(id, BLOCKS)
 
     def save(self, record: Record, *, sync: bool = False) -> None:
         """Keep a record; with `sync` also over a power loss. The one before is whole until then. Raises OSError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._path(record.id, RECORD)
-        new = path.with_suffix(f".{os.getpid()}{NEW}")
+        self._replace(self._path(record.id, RECORD), msgspec.json.encode(record), sync)
+        if sync:
+            self._sync_folder()
+
+    def _replace(self, path: Path, data: bytes, sync: bool) -> None:
+        new = path.with_suffix(f".{os.getpid()}{NEW}")  # who writes of an operation holds it
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             try:
-                _write_all(descriptor, msgspec.json.encode(record))
+                _write_all(descriptor, data)
                 if sync:
                     os.fsync(descriptor)
             finally:
@@ -185,8 +189,20 @@ class Journal:
         except BaseException:
             new.unlink(missing_ok=True)
             raise
-        if sync:
-            self._sync_folder()
+
+    def save_blocks(self, id: str, digests: bytes) -> None:
+        """Keep the digests of a download's first blocks, so that they need not be read again to go on behind them.
+
+        They are whole, or those before are, also after a power loss. Raises OSError.
+        """
+        self._replace(self.blocks_path(id), digests, sync=True)
+
+    def blocks(self, id: str) -> bytes:
+        """What `save_blocks` has kept. Raises OSError."""
+        try:
+            return self.blocks_path(id).read_bytes()
+        except FileNotFoundError:
+            return b""
 
     def _sync_folder(self) -> None:
         """The new name is on the disk; some network file systems have no such thing."""
@@ -209,12 +225,16 @@ class Journal:
             return None
         return record if record.root == self.root and record.id == id else None
 
-    def others(self, known: Collection[str]) -> list[Record]:
-        """The records of this root but for those that are known. What cannot be read now may be there the next time."""
+    def others(self, known: Collection[str]) -> list[str]:
+        """The ids of what may be records of this root, but for those that are known. Raises OSError."""
         ids = self._names(RECORD)
         self._foreign &= ids
+        return list(ids - self._foreign - set(known))
+
+    def several(self, ids: Iterable[str]) -> list[Record]:
+        """Those of the records that are there, and of this root. What cannot be read now may be the next time."""
         found = []
-        for id in ids - self._foreign - set(known):
+        for id in ids:
             try:
                 record = self.load(id)
             except OSError as error:

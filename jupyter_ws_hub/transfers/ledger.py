@@ -40,12 +40,40 @@ class Ledger:
         except OSError as error:
             raise disk_error(error, "a transfer's record") from error
 
-    async def others(self, known: Collection[str]) -> Sequence[Record]:
-        """What is written of operations that are not known; raises what the disk says."""
+    async def others(self, known: Collection[str]) -> Sequence[str]:
+        """The ids of what may be written of operations that are not known; raises what the disk says."""
         try:
             return await self._run(self._journal.others, known)
         except OSError as error:
             raise disk_error(error, "the list of transfers") from error
+
+    async def records(self, ids: Sequence[str]) -> Sequence[Record]:
+        """What is written of these, as far as it can be read."""
+        return await self._run(self._journal.several, ids)
+
+    async def blocks(self, operation: Operation) -> bytes:
+        """The digests of a download's first whole blocks that are known; none where they cannot be read."""
+        try:
+            return await self._run(self._journal.blocks, operation.id)
+        except OSError as error:
+            self._runtime.logger.warning("The digests of %s are taken again: %s", operation.path, error.strerror)
+            return b""
+
+    async def save_blocks(self, operation: Operation, ownership: Ownership, digests: bytes) -> None:
+        """Keep digests of a download's first whole blocks.
+
+        Raises:
+            HubError: `superseded`, or what the disk says.
+        """
+
+        def write() -> None:
+            with ownership.hold():
+                self._journal.save_blocks(operation.id, digests)
+
+        try:
+            await self._run(write)
+        except OSError as error:
+            raise disk_error(error, operation.path) from error
 
     async def own(self, operation: Operation) -> Ownership:
         """Take an operation over from whatever server has had it, and learn how far it has come.

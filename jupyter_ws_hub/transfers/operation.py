@@ -120,8 +120,6 @@ class Operation:
     boot: str = ""
     """The start of the machine in which its journal was written last, and what was being published then."""
     publishing: Publishing | None = None
-    blocks: bytes = b""
-    """The digests of the first whole blocks of a download, so that they need not be read again to go on behind them."""
     stream: Stream | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     told_s: float = float("-inf")

@@ -37,28 +37,10 @@ def adopt(record: Record) -> Operation:
     return operation
 
 
-def learn(record: Record, operations: dict[str, Operation]) -> Operation | None:
-    """Bring what is known of an operation that nobody moves here to what another process has made of it since.
-
-    The operation, if there was news.
-    """
-    operation = operations.get(record.id)
-    if operation is None:
-        operation = operations[record.id] = adopt(record)
-    elif operation.stream is not None or operation.state in ENDED or record.touched_s <= operation.touched_s:
-        return None
-    else:
-        apply(record, operation)
-    return operation
-
-
 def apply(record: Record, operation: Operation) -> None:
     """Bring an operation that nobody moves here to what the journal says."""
-    sent = operation.byte_offset
     for name in _SAME:
         setattr(operation, name, getattr(record, name))
-    if record.direction == "download":
-        operation.byte_offset = sent  # the client knows how far it is, and the journal does not
     operation.error = _error(record)
     running = record.state not in ENDED and record.state not in ("waiting", "paused")
     operation.state = "paused" if running else record.state

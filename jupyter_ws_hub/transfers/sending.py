@@ -27,6 +27,7 @@ class Delivery:
         self._ownership: Ownership | None = None
         self._source: Source | None = None
         self._reader: Reader | None = None
+        self._known_bytes = 0
         self._closed = False
         self._closing = asyncio.Lock()
 
@@ -105,18 +106,41 @@ class Delivery:
         except HubError as lost:  # another server goes on with it, and will find the same
             self._store.runtime.logger.warning("That %s has changed cannot be noted: %s", op.path, lost)
 
+    async def blocks(self) -> bytes:
+        """The digests of the first whole blocks, as far as they are known."""
+        known = await self._store.ledger.blocks(self._op)
+        self._known_bytes = len(known)
+        return known
+
     async def close(self) -> None:
-        """Read nothing more. Idempotent."""
+        """Read nothing more, and write down how far it has come. Idempotent."""
         self._closed = True
         async with self._closing:  # a lost socket and a newer stream may close it at the same time
             reader, self._reader = self._reader, None
             if reader is not None:
                 await self._store.run(reader.close)
-                known = b"".join(reader.digest.whole) if reader.digest is not None else b""
-                if len(known) > len(self._op.blocks):
-                    self._op.blocks = known
             elif self._source is not None:
                 await self._store.run(self._source.close)
             self._source = None
-            if self._ownership is not None:
-                self._ownership.close()
+            ownership, self._ownership = self._ownership, None
+            if ownership is not None:
+                try:
+                    await self._note(ownership, reader)
+                finally:
+                    ownership.close()
+
+    async def _note(self, ownership: Ownership, reader: Reader | None) -> None:
+        """Write down what whoever goes on, or asks, needs to know."""
+        op, store = self._op, self._store
+        if op.stream is self._stream and op.state == "running":
+            op.state = "paused"
+        if reader is None or op.state in ENDED:
+            return
+        try:
+            known = b"".join(reader.digest.whole) if reader.digest is not None else b""
+            if len(known) > self._known_bytes:
+                await store.ledger.save_blocks(op, ownership, known)
+            await store.save(op, ownership)
+        except HubError as error:
+            if error.code is not Code.SUPERSEDED:
+                store.runtime.logger.warning("How far %s has come is not kept: %s", op.path, error)

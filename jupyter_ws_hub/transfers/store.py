@@ -1,13 +1,14 @@
 """The operations of one server: made, listed, paused, cancelled, forgotten; and the threads that touch the disk.
 
-What must outlive the server is in the journal: what is here is a copy, and whoever changes an operation owns it.
+What must outlive the server is in the journal: what is here is a copy, and whoever changes an operation owns it. Of
+what waits there is no copy.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,13 +17,13 @@ from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from .budget import Pace, WindowBudget
 from .downloads import prepare
-from .journal import Journal, Ownership, Record
+from .journal import Journal, Ownership
+from .known import Known
 from .ledger import Ledger
 from .operation import ENDED, DownloadPlan, Occupied, Operation, Stream, UploadPlan
 from .partial import discard
 from .places import check_space, occupied
 from .ports import LocalFiles
-from .records import adopt, apply, learn
 from .settings import TransferSettings
 from .strays import Strays
 from .threads import Threads
@@ -44,15 +45,16 @@ class TransferStore:
         self.pace = Pace(settings.bytes_per_s, runtime.monotonic)
         self.on_change: Callable[[Operation], Awaitable[None]] | None = None
         self.on_forget: Callable[[Operation], Awaitable[None]] | None = None
-        self._operations: dict[str, Operation] = {}
+        """Told of what is not there any more; of what another server has removed there may be only its id."""
         self._tidy_s = 0.0
         self._threads = Threads(settings.threads)
         self.run = self._threads.run
         """Run what touches the disk in a thread."""
-        self._ledger = Ledger(journal, self._threads, runtime)
+        self.ledger = Ledger(journal, self._threads, runtime)
+        self._known = Known(self.ledger, self._forgotten)
         self._strays = Strays(journal, self._threads, runtime, settings.keep_idle_s)
-        self.save = self._ledger.save
-        self.noter = self._ledger.noter
+        self.save = self.ledger.save
+        self.noter = self.ledger.noter
 
     # Making
 
@@ -100,16 +102,16 @@ class TransferStore:
         return await self._add(operation)
 
     async def _add(self, operation: Operation) -> Operation:
-        mine = self.list(operation.principal)
-        ended = [op for op in mine if op.state in ENDED]
-        if len(mine) - len(ended) >= self.settings.max_operations:
+        limit = self.settings.max_operations
+        if self._known.unended(operation.principal) >= limit:
             raise HubError(Code.BUSY, "Too many transfers were begun; let some end, or cancel some.")
-        if len(ended) >= self.settings.max_operations:
+        ended = self._known.ended(operation.principal)
+        if len(ended) >= limit:
             await self.forget(ended[0])
         operation.name = operation.name or operation.path.rpartition("/")[2]
         operation.created_s = operation.touched_s = self.runtime.clock()
-        await self._ledger.add(operation)
-        self._operations[operation.id] = operation
+        await self.ledger.add(operation)
+        self._known.put(operation)
         await self.changed(operation, force=True)
         return operation
 
@@ -121,54 +123,47 @@ class TransferStore:
 
     # Finding
 
-    def list(self, principal: str) -> list[Operation]:
-        """A principal's operations, oldest first, as far as they are known here."""
-        return sorted(
-            (op for op in self._operations.values() if op.principal == principal), key=lambda op: op.created_s
-        )
-
-    async def load(self) -> Sequence[Operation]:
+    async def news(self) -> AsyncIterator[Operation]:
         """Look into the journal for what other servers have made, gone on with and ended; give what there is."""
-        idle = {op.id for op in self._operations.values() if op.stream is None and op.state not in ENDED}
-        records = await self._ledger.others(self._operations.keys() - idle)
-        for op in [self._operations[id] for id in idle - {record.id for record in records} if id in self._operations]:
-            if await self._ledger.record(op.id) is None and op.state not in ENDED:
-                await self._refresh(op, None)
-        return [news for record in records if (news := learn(record, self._operations)) is not None]
+        async for operation, is_news in self._known.each():
+            if is_news:
+                yield operation
+
+    async def each(self, principal: str) -> AsyncIterator[Operation]:
+        """A principal's operations; what other servers have made of any is told. Keep none of them."""
+        async for operation, is_news in self._known.each():
+            if is_news and self.on_change is not None:
+                await self.on_change(operation)
+            if operation.principal == principal:
+                yield operation
+
+    async def _forgotten(self, operation: Operation) -> None:
+        if self.on_forget is not None:
+            await self.on_forget(operation)
+
+    def whole(self) -> Sequence[Operation]:
+        """What moves here and what has ended, of all principals."""
+        return self._known.whole()
+
+    @property
+    def waiting(self) -> int:
+        """How many operations wait, of all principals."""
+        return self._known.waiting
 
     def running(self) -> int:
         """How many operations move bytes now, of all principals."""
-        return sum(op.stream is not None and op.state not in ENDED for op in self._operations.values())
+        return len(self._known.running())
 
-    def get(self, id: str, principal: str) -> Operation:
-        """An operation of this principal.
+    async def find(self, id: str, principal: str) -> Operation:
+        """An operation of this principal, also where another server, or one before this, has made or changed it.
 
         Raises:
-            HubError: `not_found`; the same for another's operation.
+            HubError: `not_found`; the same for another's operation. Or what the disk says.
         """
-        operation = self._operations.get(id)
+        operation = await self._known.find(id)
         if operation is None or operation.principal != principal:
             raise HubError(Code.NOT_FOUND, "There is no such transfer (any more).")
         return operation
-
-    async def find(self, id: str, principal: str) -> Operation:
-        """As `get`, but also where another server, or one before this, has made or changed the operation."""
-        operation = self._operations.get(id)
-        if operation is None or (operation.stream is None and operation.state not in ENDED):
-            record = await self._ledger.record(id)
-            if id not in self._operations and record is not None:
-                self._operations[id] = adopt(record)
-            elif operation is not None and operation.stream is None and operation.state not in ENDED:
-                await self._refresh(operation, record)
-        return self.get(id, principal)
-
-    async def _refresh(self, operation: Operation, record: Record | None) -> None:
-        if record is None:
-            self._operations.pop(operation.id, None)
-            if self.on_forget is not None:
-                await self.on_forget(operation)
-        else:
-            apply(record, operation)
 
     # Owning
 
@@ -178,12 +173,13 @@ class TransferStore:
         Raises:
             HubError: `busy` if the user has too many streams open.
         """
-        mine = [op for op in self.list(operation.principal) if op.stream is not None and op is not operation]
+        mine = [op for op in self._known.running(operation.principal) if op is not operation]
         if len(mine) >= self.settings.max_active:
             raise HubError(
                 Code.BUSY, f"{len(mine)} transfers are under way; this one waits for one to end.", retry_after_ms=1000
             )
         before, operation.stream = operation.stream, stream
+        self._known.update(operation)
         if before is not None and before is not stream:
             await before.give_up(HubError(Code.SUPERSEDED, "A newer stream goes on with this transfer."))
 
@@ -194,10 +190,10 @@ class TransferStore:
             HubError: `not_found` if it was cancelled or has expired meanwhile, or what the disk says.
         """
         try:
-            return await self._ledger.own(operation)
+            return await self.ledger.own(operation)
         except HubError as error:
             if error.code is Code.NOT_FOUND:
-                await self._refresh(operation, None)
+                await self._known.gone(operation.id)
             raise
 
     async def _edit(self, operation: Operation, change: Callable[[], None]) -> None:
@@ -276,7 +272,7 @@ class TransferStore:
         ownership = await self.own(operation)
         try:
             if operation.state not in ENDED:
-                await self._ledger.remove(operation, ownership)
+                await self.ledger.remove(operation, ownership)
                 operation.state = "cancelled"
                 await self.discard(operation)
         finally:
@@ -310,19 +306,19 @@ class TransferStore:
         """
         if operation.state not in ENDED:
             raise HubError(Code.CONFLICT, f"The transfer of {operation.path!r} has not ended; cancel it first.")
-        await self._ledger.remove(operation)
+        await self.ledger.remove(operation)
         await self._release(operation)
-        await self._refresh(operation, None)
+        await self._known.gone(operation.id)
 
     async def _release(self, operation: Operation) -> None:
         """What was spooled for a download can go, unless another one of the same file needs it."""
-        others = (op for op in self._operations.values() if op is not operation and op.path == operation.path)
-        if operation.direction == "download" and not any(op.direction == "download" for op in others):
+        if operation.direction == "download" and not self._known.needs(operation.path, operation.id):
             await self.files.release(operation.path)
 
     async def _take_away(self, operation: Operation, error: HubError) -> None:
         stream, operation.stream = operation.stream, None
         if stream is not None:
+            self._known.update(operation)
             await stream.give_up(error)
 
     async def discard(self, operation: Operation) -> None:
@@ -337,6 +333,8 @@ class TransferStore:
 
     async def changed(self, operation: Operation, *, force: bool = False) -> None:
         """Tell of an operation's progress, not too often unless forced."""
+        if force and not self._known.update(operation):
+            return  # that it is gone was told
         now_s = self.runtime.monotonic()
         if not force and now_s - operation.told_s < self.settings.progress_interval_s:
             return
@@ -348,31 +346,32 @@ class TransferStore:
 
     async def sweep(self) -> None:
         """Forget what ended long ago, end what nobody has touched for very long; to be called now and then."""
-        now_s = self.runtime.clock()
-        for operation in list(self._operations.values()):
+        now_s, settings = self.runtime.clock(), self.settings
+        for operation in self._known.whole():
             idle_s = now_s - operation.touched_s
             if operation.state in ENDED:
-                if idle_s > self.settings.keep_ended_s:
+                if idle_s > settings.keep_ended_s:
                     await self.forget(operation)
-            elif operation.stream is None:
-                if idle_s > self.settings.keep_idle_s:
-                    await self._expire(operation, now_s)
-            elif idle_s > self.settings.touch_interval_s:
+            elif operation.stream is not None and idle_s > settings.touch_interval_s:
                 await self._touch(operation, operation.stream)
+        for id in self._known.overdue(now_s - settings.keep_idle_s):
+            await self._expire(id, now_s)
         if now_s >= self._tidy_s:
             self._tidy_s = now_s + TIDY_INTERVAL_S
-            await self._ledger.tidy(now_s - self.settings.keep_idle_s)
+            await self.ledger.tidy(now_s - settings.keep_idle_s)
 
-    async def _expire(self, operation: Operation, now_s: float) -> None:
+    async def _expire(self, id: str, now_s: float) -> None:
         """End what nobody goes on with, unless another server does."""
         try:
-            operation = await self.find(operation.id, operation.principal)
-            if operation.state not in ENDED and now_s - operation.touched_s > self.settings.keep_idle_s:
+            operation = await self._known.find(id)
+            if operation is None or operation.stream is not None or operation.state in ENDED:
+                return
+            if now_s - operation.touched_s > self.settings.keep_idle_s:
                 error = HubError(Code.NOT_FOUND, "The transfer was left alone for too long.")
                 async with operation.lock:
                     await self.fail(operation, error)
         except HubError as error:
-            self.runtime.logger.warning("The transfer of %s has not been ended: %s", operation.path, error)
+            self.runtime.logger.warning("A transfer that was left alone has not been ended: %s", error)
 
     async def _touch(self, operation: Operation, stream: Stream) -> None:
         try:
@@ -383,5 +382,5 @@ class TransferStore:
     async def stop(self) -> None:
         """End all streams, keep what has arrived, end the threads."""
         stopping = HubError(Code.SHUTTING_DOWN, "The server is stopping.")
-        await asyncio.gather(*(self._take_away(operation, stopping) for operation in self._operations.values()))
+        await asyncio.gather(*(self._take_away(operation, stopping) for operation in self._known.whole()))
         await self._threads.stop()

@@ -4,6 +4,7 @@
 import { chat } from './chat/plugin';
 import { connectionManager, transferManager } from './connections/plugin';
 import { files, listings } from './files/plugin';
+import { connectionLost } from './panel/connectionLost';
 import { panel } from './panel/plugin';
 import { terminalManager, terminalScreens } from './terminals/plugin';
 
@@ -20,5 +21,6 @@ export default [
   files,
   listings,
   panel,
+  connectionLost,
   chat
 ];

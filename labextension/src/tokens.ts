@@ -127,6 +127,19 @@ export interface IConnectionManager {
   readonly statusChanged: ISignal<IConnectionManager, IConnectionStatus>;
 
   /**
+   * Connect at once what waits for its next attempt, and ask what seems to be connected whether it is: without an answer
+   * soon it connects anew. Nothing is lost by it. Without an id: all connections of the service. What the server has
+   * refused for good, or what is not in use, stays so.
+   */
+  reconnect(service: Service, id?: string): void;
+
+  /**
+   * Measure the round trip of the connection for messages now, if it is connected; `statusChanged` tells the result. It
+   * is measured by itself a few times a minute; this is for who shows it live, every second at most.
+   */
+  measure(): void;
+
+  /**
    * Call a method of a service. The request survives reconnects and runs at most once.
    *
    * @throws HubError with a code of the code table. Where it is `retryable` (`busy`, `rate_limited` …) the caller may

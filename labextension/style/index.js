@@ -1,1 +1,4 @@
+import '@jupyter/chat/style/index.js';
 import './base.css';
+import './panel.css';
+import './chat.css';

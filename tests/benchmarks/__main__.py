@@ -17,7 +17,8 @@ from .lab import Lab, install_plugin, raise_file_limit
 CONNECTION: Final = ("echo", "pipeline", "fanout", "steady", "interactive", "replay", "memory", "idle", "publish")
 TERMINALS: Final = ("terminal_echo", "terminal_flood", "terminal_idle", "terminal_share", "terminal_resume", "matrix")
 FILES: Final = ("file_upload", "file_upload_far", "file_download", "file_tree", "file_memory", "listing")
-NAMES: Final = (*CONNECTION, *TERMINALS, *FILES)
+CHATS: Final = ("chat_open", "chat_search", "chat_generations")
+NAMES: Final = (*CONNECTION, *TERMINALS, *FILES, *CHATS)
 
 
 def _say(text: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from jupyter_ws_hub.config import HubTraits
+from tests.support.assistants import Puppet
 from tests.support.server import RealServer, free_port
 
 from .plugin.service import BenchService
@@ -36,12 +37,18 @@ def raise_file_limit() -> None:
 
 
 def install_plugin(folder: Path) -> None:
-    """Make the service `bench` known to the servers that this process starts, as an installed package would."""
+    """Make the service `bench`, and an assistant that does what it is told, known to the servers started here.
+
+    They are found as those of an installed package would be.
+    """
     dist = folder / "bench_services-0.dist-info"
     dist.mkdir(parents=True)
     (dist / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-services\nVersion: 0\n")
     where = f"{BenchService.__module__}:{BenchService.__name__}"
-    (dist / "entry_points.txt").write_text(f"[jupyter_ws_hub.services]\nbench = {where}\n")
+    puppet = f"{Puppet.__module__}:{Puppet.__name__}"
+    (dist / "entry_points.txt").write_text(
+        f"[jupyter_ws_hub.services]\nbench = {where}\n[jupyter_ws_hub.assistants]\n{Puppet.name} = {puppet}\n"
+    )
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(folder)])
 
 
@@ -81,8 +88,9 @@ class Lab:
     def hub(self, **traits: Any) -> Target:
         """Start a server with the extension, with enough room for all clients, and the `traits` given."""
         room = {name: MANY for name in ("max_connections", "max_connections_per_user")}
-        # What one client may ask for in a second is bounded by default; here it is measured what the server can do.
-        room |= {name: 0 for name in HubTraits.class_trait_names(config=True) if name.endswith("_per_s")}
+        # What one client may ask for in a time is bounded by default; here it is measured what the server can do.
+        rates = ("_per_s", "_per_minute")
+        room |= {name: 0 for name in HubTraits.class_trait_names(config=True) if name.endswith(rates)}
         return self._server([f"c.HubApp.{name} = {value!r}" for name, value in {**room, **traits}.items()])
 
     def stock(self) -> Target:

@@ -173,7 +173,7 @@ async def test_every_position_is_answered_also_one_that_no_log_can_have(address:
         assert now.position is not None
         answer = await client.subscribe("chat/general", Position(now.position.epoch, offset, "x"), timeout_s=3)
         assert answer.status == "reset"
-        assert answer.snapshot["items"][0]["message"]["text"] == "one"
+        assert answer.snapshot["messages"][0]["text"] == "one"
 
 
 # Paths

@@ -14,6 +14,7 @@ from jupyter_ws_hub.handlers.file_download import FileDownloadHandler
 from jupyter_ws_hub.handlers.file_stream import FileStreamHandler
 from jupyter_ws_hub.handlers.http import ChatGoneHandler
 from jupyter_ws_hub.handlers.hub import HubHandler
+from jupyter_ws_hub.handlers.notices import NotificationsHandler
 from jupyter_ws_hub.handlers.routes import routes
 from jupyter_ws_hub.handlers.terminal import TerminalHandler
 
@@ -38,7 +39,8 @@ def test_the_endpoints_have_their_handlers(parts: Any) -> None:
     assert handler_of(parts, "/ws/terminal/my_terminal") is TerminalHandler
     assert handler_of(parts, "/ws/file-stream/0123abcd") is FileStreamHandler
     assert handler_of(parts, "/ws/file-stream/0123abcd/content") is FileDownloadHandler
-    assert len(routes(parts)) == 5
+    assert handler_of(parts, "/api/ws-hub/notifications") is NotificationsHandler
+    assert len(routes(parts)) == 6
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from jupyter_ws_hub.handlers import ticker as module
-from jupyter_ws_hub.handlers.parts import OpenSocket
+from jupyter_ws_hub.handlers.parts import OpenSocket, SocketKind
 from jupyter_ws_hub.handlers.ticker import CHECKS_AT_ONCE, SLICE_S, Checks, Ticker
 from jupyter_ws_hub.ports import Runtime
 from jupyter_ws_hub.protocol.codes import Code
@@ -26,6 +26,8 @@ class FakeSocket:
 
     def __init__(self, clock: FakeClock, gate: asyncio.Event | None = None) -> None:
         """Open."""
+        self.kind: SocketKind = "main"
+        self.principal = "alice"
         self.login: str | None = None
         self.check_due_s: float | None = None
         self.clock = clock

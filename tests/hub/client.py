@@ -252,7 +252,10 @@ class HubClient:
     async def subscribe(self, ref: int, topic: str, since: Since = "latest") -> Subscribed:
         """Subscribe, read what comes, give the answer."""
         self.send(Subscribe(ref, topic, since))
-        (answer,) = [answer for answer in only(Subscribed, await self.read()) if answer.ref == ref]
+        read = await self.read()
+        while self.close_code is None and all(answer.ref != ref for answer in only(Subscribed, read)):
+            read += [*await self.take(), *await self.read()]  # a service that looks at the disk is not quick
+        (answer,) = [answer for answer in only(Subscribed, read) if answer.ref == ref]
         return answer
 
     async def refusal(self, message: Subscribe) -> str:

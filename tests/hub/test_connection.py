@@ -293,7 +293,7 @@ async def test_a_topic_without_a_log_begins_with_its_values() -> None:
         assert content(answer.snapshot) == b"[]"
 
 
-async def refuse(topic: str) -> None:
+async def refuse(peer: Peer, topic: str) -> None:
     """A check that finds no such topic."""
     raise HubError(Code.NOT_FOUND, "There is no such note.")
 
@@ -314,7 +314,7 @@ async def test_a_subscription_that_cannot_be_is_answered_with_the_reason() -> No
 
 
 async def test_a_subscription_that_fails_by_a_bug_is_answered_as_internal() -> None:
-    async def check(topic: str) -> None:
+    async def check(peer: Peer, topic: str) -> None:
         await break_down()
 
     odd = [

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_ws_hub.hub.declare import Topic
+from jupyter_ws_hub.hub.hub import Hub
+from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.messages import Event, Reply, Subscribe, Subscribed, Unsubscribe
 
-from ..support.fakes import HookedLog, counting_ids, turns
-from .client import HubClient, Note, code_of, make_hub, only, opened, run
+from ..support.fakes import HookedLog, counting_ids, fake_peer, turns
+from .client import KEEP_ALL, READ, HubClient, Note, code_of, make_hub, only, opened, run
 
 TOPICS = ("notes/a", "notes/b", "values", "shouts")
 
@@ -110,3 +113,72 @@ def test_every_subscription_is_answered_once_and_the_last_one_counts(steps: list
         await hub.stop(0)
 
     run(scenario())
+
+
+class Club:
+    """A topic whose members are told by `check`, each of whose looks may wait for a gate."""
+
+    def __init__(self) -> None:
+        self.members = {"alice", "bob"}
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def check(self, peer: Peer, topic: str) -> None:
+        allowed = peer.username in self.members
+        await self.gate.wait()
+        if not allowed:
+            raise HubError(Code.NOT_FOUND, "There is no such club.")
+
+    def hub(self) -> Hub:
+        """One that serves it."""
+        topics = (Topic("club/*", {"note": Note}, READ, KEEP_ALL, check=self.check), Topic("notes/*", {}, READ))
+        return make_hub(topics=topics)
+
+
+async def test_who_may_follow_a_topic_no_longer_is_told_so_and_nothing_more() -> None:
+    club = Club()
+    hub = club.hub()
+    alice, bob = await opened(hub, fake_peer("alice")), await opened(hub, fake_peer("bob"))
+    for client in (alice, bob):
+        await client.subscribe(1, "club/a")
+        await client.subscribe(2, "club/b")
+    club.members.discard("bob")
+    hub.topics.recheck("club/a")
+    hub.topics.recheck("club/nowhere")
+    (refusal,) = only(Reply, await bob.read())
+    assert (refusal.ref, code_of(refusal)) == (None, "not_found")
+    assert refusal.error is not None and refusal.error.details == {"topic": "club/a"}
+    await hub.topics.publish("club/a", "note", Note("secret"))
+    assert only(Event, await bob.read()) == [] and len(only(Event, await alice.read())) == 1
+    assert only(Reply, alice.messages) == []
+
+
+async def test_who_was_let_in_a_moment_before_is_asked_again() -> None:
+    club = Club()
+    hub = club.hub()
+    bob = await opened(hub, fake_peer("bob"))
+    club.gate.clear()
+    bob.send(Subscribe(1, "club/a"))
+    await turns()
+    club.members.discard("bob")
+    hub.topics.recheck("club/a")
+    await turns()
+    club.gate.set()
+    await bob.read()
+    assert answers(bob) == {1: "not_found"}
+    await hub.topics.publish("club/a", "note", Note("secret"))
+    assert only(Event, await bob.read()) == []
+
+
+async def test_a_connection_that_ends_while_it_is_asked_again_leaves_no_task() -> None:
+    club = Club()
+    hub = club.hub()
+    bob = await opened(hub, fake_peer("bob"))
+    await bob.subscribe(1, "club/a")
+    before = len(asyncio.all_tasks())
+    club.gate.clear()
+    hub.topics.recheck("club/a")
+    await turns()
+    bob.lose()
+    await turns()
+    assert len(asyncio.all_tasks()) <= before

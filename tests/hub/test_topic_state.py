@@ -44,6 +44,12 @@ class Listener:
     def renew(self) -> None:
         self.renewed += 1
 
+    def hold(self) -> None:
+        pass
+
+    def recheck(self) -> None:
+        pass
+
     @property
     def offsets(self) -> list[int | None]:
         """What was offered; each batch says truly what is in it."""

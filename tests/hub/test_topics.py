@@ -12,7 +12,7 @@ import pytest
 from jupyter_ws_hub.hub.declare import Topic
 from jupyter_ws_hub.hub.publisher import TRIM_EVERY
 from jupyter_ws_hub.hub.router import Router
-from jupyter_ws_hub.hub.topic_state import Batch, TopicState
+from jupyter_ws_hub.hub.topic_state import AT_A_TIME, Batch, TopicState
 from jupyter_ws_hub.hub.topics import Topics
 from jupyter_ws_hub.protocol.codec import join_frame
 from jupyter_ws_hub.protocol.codes import Code
@@ -33,6 +33,7 @@ class Listener:
     offered: list[Batch] = field(default_factory=list)
     catches_up: int = 0
     renewed: int = 0
+    asked: list[str] = field(default_factory=list)
 
     def offer(self, batch: Batch) -> None:
         """See Subscriber."""
@@ -45,6 +46,14 @@ class Listener:
     def renew(self) -> None:
         """See Subscriber."""
         self.renewed += 1
+
+    def hold(self) -> None:
+        """See Subscriber."""
+        self.asked.append("hold")
+
+    def recheck(self) -> None:
+        """See Subscriber."""
+        self.asked.append("recheck")
 
     @property
     def events(self) -> list[Event]:
@@ -301,3 +310,22 @@ async def test_stop_ends_what_follows_other_servers() -> None:
     await asyncio.wait_for(topics.stop(), 5)
     await topics.stop()
     assert listener.offered == []
+
+
+async def test_all_who_follow_a_topic_are_held_at_once_and_asked_few_at_a_time() -> None:
+    topics, _ = make()
+    _, listeners = listen(topics, ROOM, number=2 * AT_A_TIME + 1)
+    _, others = listen(topics, "notes/b")
+    topics.recheck(ROOM)
+    assert [listener.asked for listener in listeners] == [["hold"]] * len(listeners)
+    await turns(1)
+    assert sum(listener.asked == ["hold", "recheck"] for listener in listeners) == AT_A_TIME
+    await turns()
+    assert all(listener.asked == ["hold", "recheck"] for listener in listeners)
+    assert others[0].asked == []
+    topics.recheck("notes/nobody")
+    _, (one, *_) = listen(topics, "inbox/me", "alice")
+    _, (another, *_) = listen(topics, "inbox/me", "bob")
+    topics.recheck("inbox/me")
+    await turns()
+    assert one.asked == another.asked == ["hold", "recheck"]

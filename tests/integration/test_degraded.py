@@ -71,10 +71,10 @@ class Room:
         before: int | None = None
         while True:
             page = await self.reader.request("chat.history", {"room": "general", "limit": 200, "before": before})
-            pages = [item["message"]["id"] for item in page["items"]] + pages
+            pages = [message["id"] for message in page["messages"]] + pages
             if not page["more"]:
                 return pages
-            before = page["items"][0]["offset"]
+            before = page["messages"][0]["seq"]
 
 
 def resets(client: HubClient) -> list[Message]:
@@ -84,8 +84,8 @@ def resets(client: HubClient) -> list[Message]:
 
 def known(client: HubClient) -> set[str]:
     """The ids of the messages that a client has."""
-    snapshots: list[Any] = [reset.snapshot["items"] for reset in resets(client)]
-    return {event.id for event in client.events} | {item["message"]["id"] for items in snapshots for item in items}
+    snapshots: list[Any] = [reset.snapshot["messages"] for reset in resets(client)]
+    return {event.id for event in client.events} | {message["id"] for page in snapshots for message in page}
 
 
 def knows(client: HubClient, ids: list[str]) -> bool:

@@ -50,7 +50,7 @@ async def all_endpoints_work(server: RealServer) -> None:
         await hub.subscribe("chat/general")
         posted = await hub.request("chat.post", {"room": "general", "text": "hi", "id": "1"})
         (event,) = await hub.next_events(1)
-        assert (event.offset, event.data["text"]) == (posted["offset"], "hi")
+        assert (event.offset, event.data["text"]) == (posted["seq"], "hi")
         up = await hub.request("transfers.create", {"direction": "upload", "path": "a.bin", "size": len(data)})
         assert isinstance(await FileClient(address, up["op"]).upload(data), Done)
         down = await hub.request("transfers.create", {"direction": "download", "path": "a.bin"})
@@ -101,6 +101,6 @@ async def test_a_server_that_is_told_to_end_says_goodbye_and_is_there_again_with
     assert (await hub.reconnect()).resumed is True
     assert [answer.status for answer in await hub.wait_for(lambda: hub.subscribed, "the topic")] == ["ok"]
     history = await hub.request("chat.history", {"room": "general"})
-    assert [item["message"]["text"] for item in history["items"]] == ["before"]
+    assert [message["text"] for message in history["messages"]] == ["before"]
     await hub.drop()
     await stream.close()

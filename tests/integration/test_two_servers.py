@@ -17,7 +17,7 @@ TOPIC = "chat/general"
 
 
 async def post(client: HubClient, id: str) -> int:
-    return int((await client.request("chat.post", {"room": "general", "text": id, "id": id}))["offset"])
+    return int((await client.request("chat.post", {"room": "general", "text": id, "id": id}))["seq"])
 
 
 async def test_two_servers_on_one_root_are_one_place_to_chat(start_server: Start, tmp_path: Path) -> None:

@@ -12,8 +12,13 @@ import pytest
 from jupyter_ws_hub.services import ENTRY_POINTS, discover
 
 LOGGER = logging.getLogger("test.discover")
-OWN = ["chat", "files", "notifications", "status", "transfers"]
+OWN = ["assistants", "chat", "files", "notifications", "status", "transfers"]
 ASKED_BY_PAGES = {
+    "assistants.list": "a page asks at its start",
+    "chat.history": "a page shows what was said",
+    "chat.message": "a page repairs what it has missed",
+    "chat.presence": "a page says so as long as it shows a room",
+    "chat.read": "a page marks what it shows, also when nobody looks",
     "chat.rooms": "a page asks at its start",
     "files.checkpoints": "an editor asks for them by itself",
     "files.list": "a file browser asks every few seconds",
@@ -71,7 +76,7 @@ def test_the_packages_own_services_are_found_sorted_by_name() -> None:
 
 
 def test_a_disabled_service_is_left_out() -> None:
-    assert names(["chat", "status", "unknown"]) == ["files", "notifications", "transfers"]
+    assert names(["chat", "status", "unknown"]) == ["assistants", "files", "notifications", "transfers"]
 
 
 def test_each_call_makes_services_of_its_own() -> None:

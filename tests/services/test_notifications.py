@@ -8,23 +8,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from jupyter_ws_hub.protocol.codes import Code
-from jupyter_ws_hub.protocol.errors import HubError
-from jupyter_ws_hub.protocol.messages import Event, Subscribe
-from jupyter_ws_hub.services.notifications import (
+from jupyter_ws_hub.notices.board import Notifications
+from jupyter_ws_hub.notices.notification import (
     MAX_MESSAGE_CHARACTERS,
-    MAX_PAGE,
     MAX_TITLE_CHARACTERS,
-    ListParams,
+    Dismissed,
     Notification,
-    Notifications,
-    NotificationsService,
     NotifyParams,
     ReadMarker,
 )
+from jupyter_ws_hub.protocol.codes import Code
+from jupyter_ws_hub.protocol.errors import HubError
+from jupyter_ws_hub.protocol.messages import Event, Subscribe
+from jupyter_ws_hub.services.notifications import MAX_PAGE, ListParams, NotificationsService
 
 from ..hub.client import code_of, only, opened
-from ..support.fakes import Stage, fake_peer, turns
+from ..support.fakes import Stage, fake_peer, turns, until
 
 ALICE, BOB = fake_peer("alice"), fake_peer("bob")
 ME, ALL = "notifications/me", "notifications/all"
@@ -64,11 +63,22 @@ async def test_a_notification_without_an_id_gets_one() -> None:
     assert len(ids) == 2 and all(ids)
 
 
-async def test_the_same_id_again_counts_once() -> None:
-    service, _ = make()
-    posted = await service.post(NotifyParams("done", id="n1"), ALICE)
-    assert await service.post(NotifyParams("again", id="n1"), ALICE) == posted
+async def test_the_same_again_counts_once() -> None:
+    service, stage = make()
+    posted = await service.post(NotifyParams("done", id="n1", expires_in_ms=1000), ALICE)
+    stage.clock.advance(0.5)
+    assert await service.post(NotifyParams("done", id="n1", expires_in_ms=1000), ALICE) == posted
     assert titles(await service.list(ListParams(), ALICE)) == ["done"]
+    assert (await stage.log.head(f"{ME}//alice")).offset == 1
+
+
+async def test_the_same_id_with_something_new_is_an_update() -> None:
+    service, _ = make()
+    await service.post(NotifyParams("works", id="n1"), ALICE)
+    await service.post(NotifyParams("done", id="n1", level="success"), ALICE)
+    await until(lambda: service.board.waiting == 0)
+    (item,) = (await service.list(ListParams(), ALICE)).items
+    assert (item.offset, item.notification.version) == (2, 2)
 
 
 async def test_my_notifications_are_not_yours() -> None:
@@ -105,7 +115,12 @@ async def test_who_may_write_may_not_therefore_notify_everybody() -> None:
 async def test_each_method_and_topic_needs_its_permission() -> None:
     _, stage = make()
     client = await opened(stage.hub, fake_peer("carol", denied=[("read", "notifications"), ("write", "notifications")]))
-    asked: list[tuple[str, dict[str, Any]]] = [("post", {"title": "x"}), ("list", {}), ("read", {"me": 1})]
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("post", {"title": "x"}),
+        ("list", {}),
+        ("read", {"me": 1}),
+        ("dismiss", {"id": "x"}),
+    ]
     for ref, (name, params) in enumerate(asked, start=1):
         assert code_of(await client.ask(ref, f"notifications.{name}", params)) == "forbidden"
     for ref, topic in enumerate((ME, ALL), start=10):
@@ -159,8 +174,16 @@ async def test_what_is_read_is_told_and_counted_though_it_is_not_listed() -> Non
     assert (await service.list(ListParams(), BOB)).unread == 5
 
 
+async def post_some(service: NotificationsService, number: int = 5) -> None:
+    """So many to Alice, and to everybody."""
+    for n in range(number):
+        await service.post(NotifyParams(str(n)), ALICE)
+        await service.post(NotifyParams(f"all {n}", to="all"), BOB)
+
+
 async def test_a_marker_never_goes_back() -> None:
     service, _ = make()
+    await post_some(service)
     for marker, expected in [
         (ReadMarker(3, 1), ReadMarker(3, 1)),
         (ReadMarker(2, 5), ReadMarker(3, 5)),
@@ -173,9 +196,18 @@ async def test_a_marker_never_goes_back() -> None:
 
 async def test_a_marker_never_goes_back_though_two_windows_read_at_once() -> None:
     service, stage = make()
+    await post_some(service)
     stage.values.before = lambda operation: turns(2)
     await asyncio.gather(service.read(ReadMarker(me=5), ALICE), service.read(ReadMarker(me=3, all=2), ALICE))
     assert await service.read(ReadMarker(), ALICE) == ReadMarker(me=5, all=2)
+
+
+async def test_nobody_has_read_what_is_not_there_yet() -> None:
+    service, _ = make()
+    await post_some(service, 2)
+    assert await service.read(ReadMarker(1000, 1000), ALICE) == ReadMarker(2, 2)
+    await service.post(NotifyParams("new"), ALICE)
+    assert (await service.list(ListParams(), ALICE)).unread == 1
 
 
 async def test_a_marker_that_moved_is_told_to_the_users_other_windows_and_to_nobody_else() -> None:
@@ -183,6 +215,9 @@ async def test_a_marker_that_moved_is_told_to_the_users_other_windows_and_to_nob
     alice, bob = await opened(stage.hub, ALICE), await opened(stage.hub, BOB)
     for client in (alice, bob):
         await client.subscribe(1, ME)
+    await post_some(service, 2)
+    for client in (alice, bob):
+        await client.read()
     for _ in range(2):
         await service.read(ReadMarker(me=2), ALICE)
     (event,) = only(Event, await alice.read())
@@ -198,3 +233,50 @@ async def test_a_marker_in_the_log_is_no_notification() -> None:
     listed = await service.list(ListParams(), ALICE)
     assert titles(listed) == ["one", "two"]
     assert listed.unread == 1
+
+
+async def test_what_was_dismissed_is_gone_in_all_windows_of_this_user_only() -> None:
+    service, stage = make()
+    alice, bob = await opened(stage.hub, ALICE), await opened(stage.hub, BOB)
+    posted = await service.post(NotifyParams("maintenance", to="all"), BOB)
+    for client in (alice, bob):
+        await client.subscribe(1, ME)
+    for _ in range(2):
+        assert await service.dismiss(Dismissed(posted.id), ALICE) == Dismissed(posted.id)
+    (event,) = only(Event, await alice.read())
+    assert (event.kind, msgspec.json.decode(event.data, type=Dismissed)) == ("dismissed", Dismissed(posted.id))
+    assert only(Event, await bob.read()) == []
+    assert (await service.list(ListParams(), ALICE)) == Notifications([], 0)
+    assert (await service.list(ListParams(), BOB)).unread == 1
+
+
+async def test_too_many_at_a_time_are_refused_with_when_to_come_back_and_only_for_who_posts_them() -> None:
+    service, stage = make()
+    for number in range(int(stage.context.notices.burst)):
+        await service.post(NotifyParams(str(number)), ALICE)
+    with pytest.raises(HubError) as caught:
+        await service.post(NotifyParams("one more"), ALICE)
+    assert (caught.value.code, caught.value.retry_after_ms) == (Code.RATE_LIMITED, 100)
+    await service.post(NotifyParams("mine"), BOB)
+    stage.clock.advance(0.1)
+    await service.post(NotifyParams("one more"), ALICE)
+
+
+async def test_who_may_not_notify_everybody_does_not_use_up_anything() -> None:
+    service, stage = make()
+    carol = fake_peer("carol", denied=[EXECUTE])
+    for _ in range(int(stage.context.notices.burst) + 1):
+        with pytest.raises(HubError) as caught:
+            await service.post(NotifyParams("x", to="all"), carol)
+        assert caught.value.code is Code.FORBIDDEN
+    await service.post(NotifyParams("x"), carol)
+
+
+async def test_what_waits_to_be_told_is_told_at_the_end() -> None:
+    service, _ = make()
+    await service.start()
+    await service.post(NotifyParams("works", id="n1", progress=0), ALICE)
+    await service.post(NotifyParams("works", id="n1", progress=0.5), ALICE)
+    await service.stop()
+    (item,) = (await service.list(ListParams(), ALICE)).items
+    assert item.notification.progress == 0.5

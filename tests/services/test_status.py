@@ -13,11 +13,19 @@ from jupyter_ws_hub.hub.topic_state import LatestValue
 from jupyter_ws_hub.protocol.messages import Event, Subscribe
 from jupyter_ws_hub.services import status
 from jupyter_ws_hub.services.base import Health, Nothing
-from jupyter_ws_hub.services.ports import Running
-from jupyter_ws_hub.services.status import RunningStatus, StatusService
+from jupyter_ws_hub.services.ports import Running, SocketCounts
+from jupyter_ws_hub.services.status import (
+    ConnectionTotals,
+    ProcessStatus,
+    RunningStatus,
+    StatusService,
+    Throughput,
+    TransferTotals,
+)
+from jupyter_ws_hub.transfers.operation import Operation
 
 from ..hub.client import HubClient, code_of, content, only, opened
-from ..support.fakes import Stage, fake_peer, turns, until
+from ..support.fakes import FakeClock, Stage, fake_peer, turns, until
 
 KERNEL = Running("k1", "python3", "idle", 1, "2026-01-01T00:00:00Z")
 BUSY = Running("k1", "python3", "busy", 1, "2026-01-01T00:00:01Z")
@@ -43,7 +51,7 @@ async def watching() -> AsyncIterator[tuple[StatusService, Stage, HubClient]]:
 async def told(service: StatusService, client: HubClient) -> list[tuple[str, str, str]]:
     """Kind, id and state of what the service publishes when it looks again."""
     await service.publish_changes()
-    events = only(Event, await client.read())
+    events = [event for event in only(Event, await client.read()) if event.kind in TYPES]
     values = [msgspec.json.decode(event.data, type=TYPES[event.kind]) for event in events]
     assert all(event.offset is None for event in events)
     return sorted(
@@ -87,7 +95,7 @@ async def test_who_comes_later_gets_the_newest_values_without_what_is_gone() -> 
         late = await opened(stage.hub)
         snapshot = content((await late.subscribe(1, "status")).snapshot)
         values = msgspec.json.decode(snapshot, type=list[LatestValue])
-        kernels = [msgspec.json.decode(value.data, type=RunningStatus) for value in values]
+        kernels = [msgspec.json.decode(value.data, type=RunningStatus) for value in values if value.kind in TYPES]
         assert [(kernel.id, kernel.state) for kernel in kernels] == [("k1", "busy")]
 
 
@@ -158,3 +166,86 @@ async def test_the_server_is_looked_at_again_and_again_until_the_stop(monkeypatc
     stage.platform.running_kernels = []
     await turns()
     assert len(state.snapshot()) == 1
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure without pauses."""
+    monkeypatch.setattr(status, "MEASURE_S", 0.0)
+    monkeypatch.setattr(status, "SAMPLE_S", 0.0)
+
+
+def known(stage: Stage, kind: str) -> list[bytes]:
+    """The latest values of a kind."""
+    values = stage.hub.topics.state("status", "alice").snapshot()
+    return [bytes(value.data) for value in values if value.kind == kind]
+
+
+async def test_what_costs_something_is_measured_while_somebody_follows_and_not_told_afterwards(quickly: None) -> None:
+    service = StatusService()
+    stage = Stage(service)
+    await service.start()
+    await turns(100)
+    assert (stage.platform.gauge.running, stage.platform.gauge.readings, known(stage, "process")) == (0, 0, [])
+    stage.platform.sockets = SocketCounts(3, 2, 1, 2)
+    client = await opened(stage.hub)
+    await client.subscribe(1, "status")
+    await until(lambda: bool(known(stage, "transfers")))
+    assert stage.platform.gauge.running == 1
+    process = msgspec.json.decode(known(stage, "process")[0], type=ProcessStatus)
+    assert (process.cpu, process.memory, process.machine_cores, process.loop_lag_ms) == (0.25, 100_000_000, 2, 1.5)
+    totals = msgspec.json.decode(known(stage, "connections")[0], type=ConnectionTotals)
+    assert totals == ConnectionTotals(main=3, terminals=2, file_streams=1, users=2)
+    client.connection.closed()
+    await until(lambda: stage.platform.gauge.running == 0 and not known(stage, "process"))
+    assert known(stage, "connections") == known(stage, "transfers") == []
+    await service.stop()
+
+
+async def test_a_gauge_that_fails_degrades_the_service_and_stops_nothing_else(
+    quickly: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with watching() as (service, stage, client):
+        stage.platform.gauge.error = RuntimeError("no /proc")
+        await until(lambda: service.health().state == "degraded")
+        assert stage.platform.gauge.running == 0
+        stage.platform.running_kernels = [KERNEL]
+        assert await told(service, client) == [("kernel", "k1", "idle")]
+    assert "cannot be measured" in caplog.text
+
+
+async def test_who_asks_without_following_gets_figures_of_a_moment_and_many_share_them(quickly: None) -> None:
+    service = StatusService()
+    stage = Stage(service)
+    stage.platform.sockets = SocketCounts(1, 0, 0, 1)
+    answers = await asyncio.gather(*(service.get(Nothing(), fake_peer()) for _ in range(5)))
+    assert {answer.process.memory for answer in answers} == {100_000_000}
+    assert answers[0].connections.main == 1
+    assert stage.platform.gauge.running == 0
+
+
+async def test_the_stop_ends_the_measuring(quickly: None) -> None:
+    async with watching() as (_, stage, _client):
+        await until(lambda: stage.platform.gauge.running == 1)
+    assert stage.platform.gauge.running == 0
+
+
+def operation(id: str, offset: int) -> Operation:
+    op = Operation(id, "upload", "alice", "a", 1000)
+    op.byte_offset, op.state = offset, "running"
+    return op
+
+
+def test_the_throughput_is_what_all_transfers_have_moved_since_the_last_look() -> None:
+    clock = FakeClock()
+    throughput = Throughput(clock)
+    one, two = operation("1", 500), operation("2", 0)
+    clock.advance(1)
+    assert throughput.look([one, two], 3) == TransferTotals(running=0, paused=3, bytes_per_s=0)
+    one.byte_offset, two.byte_offset = 700, 100
+    clock.advance(2)
+    assert throughput.look([one, two]).bytes_per_s == 150
+    one.byte_offset = 600  # it begins again where it was sure
+    clock.advance(1)
+    assert throughput.look([one]).bytes_per_s == 0
+    assert throughput.look([]).bytes_per_s == 0

@@ -89,7 +89,7 @@ async def test_a_transfer_that_cannot_be_is_refused(tmp_path: Path, params: Crea
 async def test_an_upload_over_what_exists_has_to_say_so(tmp_path: Path, fields: dict[str, Any]) -> None:
     service, stage = await begin(tmp_path)
     made = await service.create(upload("here.bin", mtime_ms=1500, **fields), ALICE)
-    plan = stage.transfers.get(made.op, "alice").plan
+    plan = (await stage.transfers.find(made.op, "alice")).plan
     assert (plan.if_exists, plan.expect_etag) == (fields.get("if_exists", "fail"), fields.get("expect"))
     assert plan.mtime_s == 1.5
 
@@ -151,7 +151,7 @@ async def test_progress_is_told_to_its_owner_and_to_nobody_else(tmp_path: Path) 
     for client in (alice, bob):
         await client.subscribe(1, ME)
     made = await service.create(upload(), ALICE)
-    operation = stage.transfers.get(made.op, "alice")
+    operation = await stage.transfers.find(made.op, "alice")
     operation.state, operation.byte_offset = "running", 7
     await stage.transfers.changed(operation, force=True)
     await alice.read()
@@ -165,7 +165,7 @@ async def test_progress_is_told_at_most_five_times_a_second(tmp_path: Path) -> N
     service, stage = await begin(tmp_path)
     client = await opened(stage.hub, ALICE)
     await client.subscribe(1, ME)
-    operation = stage.transfers.get((await service.create(upload(size=1000), ALICE)).op, "alice")
+    operation = await stage.transfers.find((await service.create(upload(size=1000), ALICE)).op, "alice")
     operation.state = "running"
     for byte_offset in range(1000):
         stage.clock.advance(0.001)
@@ -178,7 +178,7 @@ async def test_progress_is_told_at_most_five_times_a_second(tmp_path: Path) -> N
 async def test_a_failure_is_told_with_its_reason(tmp_path: Path) -> None:
     service, stage = await begin(tmp_path)
     made = await service.create(upload(), ALICE)
-    await stage.transfers.fail(stage.transfers.get(made.op, "alice"), HubError(Code.NO_SPACE, "Full."))
+    await stage.transfers.fail(await stage.transfers.find(made.op, "alice"), HubError(Code.NO_SPACE, "Full."))
     (status,) = (await service.list(Nothing(), ALICE)).transfers
     assert status.state == "failed" and status.error is not None
     assert (status.error.code, status.error.retryable) == ("no_space", True)

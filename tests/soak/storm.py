@@ -72,8 +72,8 @@ class Storm:
     async def _post(self, client: HubClient, id: str) -> None:
         params = {"room": ROOM, "text": id * self._chance.choice([1, 1, 50]), "id": id}
         answer = await client.request("chat.post", params, timeout_s=ANSWER_S)
-        assert answer["message"]["id"] == id
-        self.report.published[id] = answer["offset"]
+        assert answer["id"] == id
+        self.report.published[id] = answer["seq"]
 
     async def rage(self, cuts: int, kills: int, pause_s: float) -> None:
         """Cut `cuts` connections, and kill the server `kills` times in between."""
@@ -141,8 +141,8 @@ class Storm:
             before, more = None, True
             while more:
                 page = await client.request("chat.history", {"room": ROOM, "before": before, "limit": 200})
-                ids[:0] = [item["message"]["id"] for item in page["items"]]
-                more, before = page["more"], page["items"][0]["offset"]
+                ids[:0] = [message["id"] for message in page["messages"]]
+                more, before = page["more"], page["messages"][0]["seq"]
         return ids
 
 

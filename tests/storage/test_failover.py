@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
-from jupyter_ws_hub.storage.base import Draft, Storage, StorageFailure
+from jupyter_ws_hub.storage.base import Draft, Spare, Storage, StorageFailure
 from jupyter_ws_hub.storage.failover import FailoverStorage
 from jupyter_ws_hub.storage.memory import MemoryStorage
 from jupyter_ws_hub.storage.moving import PROBE_BYTES
@@ -23,6 +23,7 @@ from jupyter_ws_hub.storage.sqlite.opening import SqliteFile
 from tests.support.fakes import FakeClock, counting_ids, until
 
 from .contract import TopicLogContract, draft, drafts, offsets, whole
+from .contract_documents import DocumentsContract, fill, found
 from .contract_values import KeyValueContract
 from .sqlite import PRELUDE, WAIT_S, locked, output_on_tiny_disk
 
@@ -72,7 +73,7 @@ class Bench:
         self.may_open = threading.Event()
         self.may_open.set()
         self.told = 0
-        spare: Callable[[], Storage] = lambda: MemoryStorage(clock, self.new_id)  # noqa: E731
+        spare: Callable[[], Spare] = lambda: MemoryStorage(clock, self.new_id)  # noqa: E731
         self.storage = FailoverStorage(self._reopen, spare, logging.getLogger("test"), retry_s)
         self.storage.on_switched(self._tell)
 
@@ -129,7 +130,7 @@ def storage(request: pytest.FixtureRequest, bench: Bench, tmp_path: Path) -> Ite
         yield bench.storage
         return
     bench.may_open.clear()
-    spare: Callable[[], Storage] = lambda: MemoryStorage(bench.clock, bench.new_id)  # noqa: E731
+    spare: Callable[[], Spare] = lambda: MemoryStorage(bench.clock, bench.new_id)  # noqa: E731
     opened = FailoverStorage(bench._reopen, spare, logging.getLogger("test"), NEVER_S)
     yield opened
     opened.close()
@@ -141,6 +142,10 @@ class TestFailoverLog(TopicLogContract):
 
 class TestFailoverValues(KeyValueContract):
     """KeyValue over a file and over memory."""
+
+
+class TestFailoverDocuments(DocumentsContract):
+    """Documents over a file and over memory."""
 
 
 soon = pytest.mark.parametrize("retry_s", [SOON_S])
@@ -211,6 +216,24 @@ async def test_what_memory_gathered_is_in_the_file_when_that_takes_writes_again(
     assert await storage.values.put("another", b"") > max(versions.values())
     bench.clock.advance(10)
     assert sorted(await storage.values.scan("")) == ["another", "changed", "kept"]
+
+
+@soon
+async def test_documents_that_memory_gathered_are_found_in_the_file_later(bench: Bench) -> None:
+    documents = bench.storage.documents
+    await fill(documents, "c", "one", "two")
+    bench.may_open.clear()
+    await bench.fill_up()
+    adds = (documents.add("c", f"big{n}", n, BIG, f"big {'word ' * 2000}") for n in range(3))
+    assert sorted([document.seq for document, _ in await asyncio.gather(*adds)]) == [1, 2, 3]
+    assert bench.storage.degraded is not None
+    await documents.change("c", "big1", b"", "changed", expect=1)
+    assert await found(documents, "one") == []
+    bench.may_open.set()
+    await until(lambda: bench.storage.degraded is None, WAIT_S)
+    assert bench.in_file
+    assert [await found(documents, word) for word in ("one", "chang", "big")] == [["d1"], ["big1"], ["big2", "big0"]]
+    assert await documents.ends(["c"]) == {"c": 5}
 
 
 @soon
@@ -316,7 +339,7 @@ async def test_a_file_that_cannot_be_opened_at_the_start_is_used_later(tmp_path:
     bench = Bench(tmp_path / "hub.sqlite", clock, SOON_S)
     bench.storage.close()
     bench.may_open.clear()
-    spare: Callable[[], Storage] = lambda: MemoryStorage(clock, bench.new_id)  # noqa: E731
+    spare: Callable[[], Spare] = lambda: MemoryStorage(clock, bench.new_id)  # noqa: E731
     storage = FailoverStorage(bench._reopen, spare, logging.getLogger("test"), SOON_S)
     assert storage.degraded is not None
     await storage.log.append("t", drafts(1, 2))

@@ -9,6 +9,7 @@ from jupyter_ws_hub.storage.memory import MemoryStorage
 from tests.support.fakes import FakeClock, counting_ids
 
 from .contract import TopicLogContract, drafts
+from .contract_documents import DocumentsContract
 from .contract_values import KeyValueContract
 
 
@@ -28,6 +29,10 @@ class TestMemoryLog(TopicLogContract):
 
 class TestMemoryValues(KeyValueContract):
     """KeyValue in memory."""
+
+
+class TestMemoryDocuments(DocumentsContract):
+    """Documents in memory."""
 
 
 async def test_a_new_storage_has_new_epochs(clock: FakeClock) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.storage.memory import MemoryStorage
-from jupyter_ws_hub.storage.moving import PAGE, PROBE_KEY, Move
+from jupyter_ws_hub.storage.moving import DOCUMENTS_PAGE, PAGE, PROBE_KEY, Move
 from tests.support.fakes import FakeClock, HookedLog, HookedValues, counting_ids
 
 from .contract import draft, drafts, whole
+from .contract_documents import fill, found
 
 
 class Target(MemoryStorage):
@@ -43,7 +46,7 @@ async def test_messages_go_behind_those_that_are_there_in_order(source: MemorySt
     await source.log.append("t", drafts(1, 2 * PAGE + 1))
     await source.log.append("other", drafts(1, 1))
     move = Move(source, target, {})
-    await move.most_messages()
+    await move.most()
     assert await ids(target, "t") == ["old", "m2", "m1", *(f"m{n}" for n in range(3, 2 * PAGE + 2))]
     assert await ids(target, "other") == ["m1"]
     await source.log.append("t", [draft("late")])
@@ -63,7 +66,7 @@ async def test_messages_that_come_all_the_time_are_left_for_the_end(source: Memo
 
     target.log.before = another
     move = Move(source, target, {})
-    await move.most_messages()
+    await move.most()
     number = 1000
     await move.rest()
     assert await ids(target, "t") == await ids(source, "t")
@@ -81,7 +84,7 @@ async def test_a_move_that_was_broken_off_adds_nothing_twice(source: MemoryStora
 
     target.log.after = break_off
     with pytest.raises(HubError):
-        await Move(source, target, {}).most_messages()
+        await Move(source, target, {}).most()
     left = -1
     assert len(await ids(target, "t")) == 2 * PAGE
     await Move(source, target, {}).rest()
@@ -123,3 +126,43 @@ async def test_the_probe_writes_and_leaves_nothing(source: MemoryStorage, target
     target.values.before = full
     with pytest.raises(HubError):
         await Move(source, target, {}).probe()
+
+
+async def test_documents_are_moved_as_they_are_now_and_drops_too(source: MemoryStorage, target: Target) -> None:
+    await fill(target.documents, "c", "in the file", "edited in the file")
+    await target.documents.change("c", "d2", b"edited", "edited", expect=1)
+    await fill(target.documents, "dropped", "gone")
+    await source.documents.drop("dropped")
+    await fill(source.documents, "c", *(f"late {n}" for n in range(2, 3 * DOCUMENTS_PAGE)), first=2)
+    move = Move(source, target, {})
+    await move.most()
+    await source.documents.change("c", "d3", b"changed", "changed", expect=1)
+    await fill(source.documents, "new", "last")
+    await move.rest()
+    assert await target.documents.collections() == ["c", "new"]
+    page = await target.documents.page("c", 0, 999)
+    assert [document.id for document in page] == [f"d{n}" for n in range(1, 3 * DOCUMENTS_PAGE)]
+    assert [(document.version, document.data) for document in page[:3]] == [
+        (1, b"in the file"),
+        (2, b"edited"),
+        (2, b"changed"),
+    ]
+    assert await found(target.documents, "changed last", "c", "new") == []
+    assert await found(target.documents, "chan", "c", "new") == ["d3"]
+    await Move(source, target, {}).rest()
+    assert await target.documents.page("c", 0, 999) == page
+
+
+async def test_a_flood_into_the_source_ends_the_moving_beside_it(source: MemoryStorage, target: Target) -> None:
+    number = 0
+
+    async def flood(operation: str) -> None:
+        nonlocal number
+        if operation == "append":
+            await source.log.append("t", drafts(number + 1, number + 2 * PAGE))
+            number += 2 * PAGE
+
+    await flood("append")
+    target.log.before = flood
+    async with asyncio.timeout(5):
+        await Move(source, target, {}).most()

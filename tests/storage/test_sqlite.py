@@ -20,6 +20,7 @@ from jupyter_ws_hub.storage.memory import MemoryStorage
 from tests.support.fakes import FakeClock, counting_ids
 
 from .contract import NOTHING, TopicLogContract, draft, drafts, offsets, whole
+from .contract_documents import DocumentsContract
 from .contract_values import KeyValueContract
 from .sqlite import APPEND, PRELUDE, WAIT_S, open_storage, output_of, output_on_tiny_disk, start
 
@@ -109,6 +110,10 @@ class TestSqliteLog(TopicLogContract):
 
 class TestSqliteValues(KeyValueContract):
     """KeyValue in a file."""
+
+
+class TestSqliteDocuments(DocumentsContract):
+    """Documents in a file."""
 
 
 SMALL = st.integers(0, 12)

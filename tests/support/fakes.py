@@ -10,22 +10,32 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from jupyter_ws_hub.chat.assistant import Assistant
+from jupyter_ws_hub.chat.chat import Chat
+from jupyter_ws_hub.chat.context import ContextReader
+from jupyter_ws_hub.chat.generations import Generations, GenerationSettings
+from jupyter_ws_hub.chat.presences import Presences
+from jupyter_ws_hub.chat.room_store import RoomStore
+from jupyter_ws_hub.chat.talk import Talk
 from jupyter_ws_hub.hub.hub import Hub
 from jupyter_ws_hub.hub.settings import HubSettings
 from jupyter_ws_hub.listing.elsewhere import ContentsEvent
 from jupyter_ws_hub.listing.entry import Directory
 from jupyter_ws_hub.listing.helper import ListingHelper, ListingSettings
+from jupyter_ws_hub.notices.settings import NoticeSettings
 from jupyter_ws_hub.ports import Peer, Runtime
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.services.base import Health, Service, ServiceContext
-from jupyter_ws_hub.services.ports import Checkpoint, Model, Running
+from jupyter_ws_hub.services.ports import Checkpoint, Model
 from jupyter_ws_hub.storage.base import Draft, Head, Record, Versioned
 from jupyter_ws_hub.storage.memory import MemoryLog, MemoryStorage, MemoryValues
 from jupyter_ws_hub.transfers.journal import Journal
 from jupyter_ws_hub.transfers.remote import RemoteFiles
 from jupyter_ws_hub.transfers.settings import TransferSettings
 from jupyter_ws_hub.transfers.store import TransferStore
+
+from .fake_platform import FakePlatform
 
 
 class FakeClock:
@@ -264,26 +274,6 @@ class FakeContents:
         self.saved_states.pop(path)
 
 
-class FakePlatform:
-    """What runs: two lists to be changed, and an error to be raised."""
-
-    def __init__(self) -> None:
-        """Nothing runs."""
-        self.running_kernels: list[Running] = []
-        self.running_terminals: list[Running] = []
-        self.error: Exception | None = None
-
-    async def kernels(self) -> Sequence[Running]:
-        """See Platform."""
-        if self.error is not None:
-            raise self.error
-        return list(self.running_kernels)
-
-    async def terminals(self) -> Sequence[Running]:
-        """See Platform."""
-        return list(self.running_terminals)
-
-
 class FakeLocalFiles:
     """A directory without hidden rules and hooks; what was saved is in `saved`."""
 
@@ -343,19 +333,26 @@ class Stage:
         """Bind the services."""
         self.clock = FakeClock()
         self.runtime = fake_runtime(self.clock)
-        self.log = HookedLog(self.runtime.new_id)
-        self.values = HookedValues(self.clock)
+        self.log, self.values = HookedLog(self.runtime.new_id), HookedValues(self.clock)
         self.storage = MemoryStorage(self.clock, self.runtime.new_id)
         self.storage.log, self.storage.values = self.log, self.values
-        self.contents = FakeContents()
-        self.platform = FakePlatform()
+        self.contents, self.platform = FakeContents(), FakePlatform()
         self.files = FakeLocalFiles(root)
         self.transfers = TransferStore(self.files, self.runtime, TransferSettings(), fake_journal(self.files.root))
         self.listings = ListingHelper(self.runtime.logger, ListingSettings())
-        self.health: list[Health] = []
         methods = [method for service in services for method in service.methods()]
         topics = [topic for service in services for topic in service.all_topics()]
         self.hub = Hub(methods, topics, self.log, MemoryValues(self.clock), self.runtime, HubSettings())
+        publish = self.hub.topics.publish
+        talk = Talk(self.storage, publish, self.runtime)
+        reader = ContextReader(self.contents.get, 10_000)
+        self.health, self.assistants = list[Health](), dict[str, Assistant]()
+        self.chat = Chat(
+            rooms=RoomStore(self.storage, publish, self.runtime, self.hub.topics.recheck),
+            talk=talk,
+            presences=Presences(publish, self.runtime),
+            generations=Generations(talk, self.assistants, reader, GenerationSettings(), self.runtime, self.values),
+        )
         self.context = ServiceContext(
             publish=self.hub.topics.publish,
             storage=self.storage,
@@ -364,7 +361,12 @@ class Stage:
             platform=self.platform,
             transfers=self.transfers,
             listings=self.listings,
+            chat=self.chat,
+            notices=NoticeSettings(),
+            recheck=self.hub.topics.recheck,
             survey=lambda: self.health,
+            sockets=lambda: self.platform.sockets,
+            gauge=lambda: self.platform.gauge,
         )
         for service in services:
             service.bind(self.context)

@@ -21,7 +21,7 @@ from jupyter_ws_hub.transfers.store import TransferStore
 from tests.support.client import root_of, until
 from tests.support.fakes import FakeClock, fake_peer
 
-from .test_store import FakeFiles, Make, clock, files, make_store, store
+from .test_store import FakeFiles, Make, clock, files, listed, make_store, store
 from .uploader import DATA, Uploader, begun, upload
 
 __all__ = ["clock", "files", "make_store", "store"]  # the fixtures
@@ -204,6 +204,11 @@ async def test_a_death_between_making_the_partial_file_and_writing_it_down(make_
 # Two servers on one home
 
 
+async def news(store: TransferStore) -> list[Operation]:
+    """What other servers have done since it was asked last."""
+    return [operation async for operation in store.news()]
+
+
 async def test_another_server_takes_over_and_the_first_writes_nothing_more(make_store: Make, files: FakeFiles) -> None:
     one, two = make_store(), make_store()
     old = await begun(one, DATA[:4])
@@ -259,9 +264,9 @@ async def test_a_cancel_on_one_server_ends_what_runs_on_another(make_store: Make
 async def test_the_list_shows_what_other_servers_have(make_store: Make) -> None:
     one, two = make_store(), make_store()
     mine, theirs = await upload(one), await upload(one, peer=fake_peer("bob"))
-    assert {op.id for op in await two.load()} == {mine.op.id, theirs.op.id}
-    assert [op.id for op in two.list("alice")] == [mine.op.id]
-    assert await two.load() == []
+    assert {op.id async for op in two.news()} == {mine.op.id, theirs.op.id}
+    assert [op.id for op in await listed(two, "alice")] == [mine.op.id]
+    assert await news(two) == []
 
 
 async def test_the_list_shows_how_far_others_have_come_with_what_nobody_moves_here(
@@ -271,17 +276,17 @@ async def test_the_list_shows_how_far_others_have_come_with_what_nobody_moves_he
     client = await begun(one, DATA[:2])
     await client.stream._written()
     await client.stream.closed()
-    (seen,) = await two.load()
+    (seen,) = await news(two)
     clock.advance(1)
     theirs = await Uploader(two, seen).hello()
-    assert await one.load() == [client.op], "it is being moved elsewhere"
+    assert await news(one) == [client.op], "it is being moved elsewhere"
     clock.advance(1)
     await theirs.send(DATA[2:], 2)
     await theirs.finish(DATA)
     assert isinstance(theirs.last, Done)
-    assert await one.load() == [client.op]
+    assert await news(one) == [client.op]
     assert (client.op.state, client.op.byte_offset, client.op.done) == ("done", len(DATA), theirs.last)
-    assert (await one.load(), await two.load()) == ([], [])
+    assert (await news(one), await news(two)) == ([], [])
 
 
 async def test_the_list_does_not_show_what_another_server_has_cancelled(make_store: Make) -> None:
@@ -295,11 +300,11 @@ async def test_the_list_does_not_show_what_another_server_has_cancelled(make_sto
         gone.append(op.id)
 
     one.on_forget = forgotten
-    (seen,) = await two.load()
+    (seen,) = await news(two)
     await two.cancel(seen)
-    assert await one.load() == []
-    assert (one.list("alice"), gone) == ([], [client.op.id])
-    assert [op.state for op in two.list("alice")] == ["cancelled"]
+    assert await news(one) == []
+    assert (await listed(one, "alice"), gone) == ([], [client.op.id])
+    assert [op.state for op in await listed(two, "alice")] == ["cancelled"]
 
 
 async def test_a_server_does_not_expire_what_another_keeps_alive(
@@ -308,7 +313,7 @@ async def test_a_server_does_not_expire_what_another_keeps_alive(
     one, two = make_store(keep_idle_s=1000, touch_interval_s=100), make_store(keep_idle_s=1000)
     client = await begun(one, DATA[:2])
     await client.stream._written()
-    await two.load()
+    await news(two)
     for at in range(2, 6):
         clock.advance(800)
         await client.send(DATA[at : at + 1], at)
@@ -327,7 +332,7 @@ async def test_two_servers_that_sweep_remove_all_of_what_was_left_alone(
     client = await begun(one, DATA[:2])
     await client.stream._written()
     await client.stream.closed()
-    await two.load()
+    await news(two)
     assert len(files.names()) == 1
     clock.advance(1001)
     await one.sweep()
@@ -336,4 +341,4 @@ async def test_two_servers_that_sweep_remove_all_of_what_was_left_alone(
     clock.advance(11)
     await one.sweep()
     await two.sweep()
-    assert (one.list("alice"), two.list("alice"), one.journal.ids()) == ([], [], set())
+    assert (await listed(one, "alice"), await listed(two, "alice"), one.journal.ids()) == ([], [], set())

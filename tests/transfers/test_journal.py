@@ -86,7 +86,8 @@ def test_records_of_other_roots_and_damaged_ones_are_none_and_are_read_once(
     journal.save(record("id3", root="/elsewhere"))
     (folder(journal) / "id4.json").write_bytes(b'{"id": "id4", "dir')
     for _ in range(3):
-        assert [found.id for found in journal.others(["id2"])] == ["id1"]
+        assert [found.id for found in journal.several(journal.others(["id2"]))] == ["id1"]
+    assert journal.others(["id2"]) == ["id1"]
     assert len(caplog.records) == 1
     assert journal.load("id3") is None
     assert journal.ids() == {"id1", "id2", "id3", "id4"}
@@ -104,9 +105,9 @@ def test_a_record_that_cannot_be_read_just_now_is_not_taken_for_gone(
     monkeypatch.setattr(Path, "read_bytes", fail)
     with pytest.raises(OSError):
         journal.load("id1")
-    assert journal.others([]) == []
+    assert journal.several(journal.others([])) == []
     monkeypatch.setattr(Path, "read_bytes", read)
-    assert [found.id for found in journal.others([])] == ["id1"]
+    assert [found.id for found in journal.several(journal.others([]))] == ["id1"]
 
 
 def test_the_newest_owner_is_the_only_one(journal: Journal) -> None:
@@ -224,6 +225,25 @@ def test_what_killed_servers_have_left_is_removed_when_it_is_old(journal: Journa
     assert len(list(folder(journal).iterdir())) == 7
     journal.tidy(time.time() + 60)
     assert sorted(path.name for path in folder(journal).iterdir()) == ["id1.blocks", "id1.json", "id1.owner"]
+
+
+def test_the_digests_of_blocks_are_kept_whole_and_go_with_the_record(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert journal.blocks("id1") == b""
+    journal.save(record())
+    journal.save_blocks("id1", b"1" * 16)
+    with monkeypatch.context() as patch:
+
+        def full(*arguments: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(os, "write", full)
+        with pytest.raises(OSError):
+            journal.save_blocks("id1", b"2" * 32)
+    assert (journal.blocks("id1"), journal.load("id1")) == (b"1" * 16, record())
+    journal.remove("id1")
+    assert list(folder(journal).iterdir()) == []
 
 
 def test_a_journal_without_a_directory_is_empty(journal: Journal) -> None:

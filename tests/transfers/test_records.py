@@ -11,10 +11,8 @@ from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.transfer import Done
 from jupyter_ws_hub.transfers.operation import DownloadPlan, Operation, Publishing, Putting, State, UploadPlan
-from jupyter_ws_hub.transfers.records import adopt, apply, learn, record_of
+from jupyter_ws_hub.transfers.records import adopt, apply, record_of
 from tests.support.fakes import fake_journal
-
-from .test_store import FakeStream
 
 NOT_KEPT = {"stream", "lock", "told_s"}
 
@@ -53,23 +51,6 @@ def test_a_download_stays_one(tmp_path: Path) -> None:
     operation = Operation("id1", "download", "alice", "a", 10, download=DownloadPlan("file", "e", "sha256"))
     kept = adopt(record_of(operation, fake_journal(tmp_path)))
     assert (kept.direction, kept.download, kept.digest) == ("download", operation.download, "sha256")
-
-
-def test_news_count_only_where_nobody_moves_it_and_they_are_newer(tmp_path: Path) -> None:
-    journal, operation = fake_journal(tmp_path), full()
-    record = msgspec.structs.replace(record_of(operation, journal), byte_offset=9)
-    known = {operation.id: operation}
-    assert (learn(record, known), operation.byte_offset) == (None, 7)
-    newer = msgspec.structs.replace(record, touched_s=3.0)
-    operation.state = "cancelled"
-    assert (learn(newer, known), operation.byte_offset) == (None, 7)
-    operation.state, operation.stream = "paused", FakeStream()
-    assert (learn(newer, known), operation.byte_offset) == (None, 7)
-    operation.stream = None
-    assert (learn(newer, known), operation.byte_offset) == (operation, 9)
-    empty: dict[str, Operation] = {}
-    found = learn(newer, empty)
-    assert (found, found and found.byte_offset) == (empty["id1"], 9)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ async def test_the_source_is_open_from_open_to_close(store: TransferStore, op: O
     await delivery.close()
     await delivery.close()
     assert open_files() == 0
-    assert len(op.blocks) == 16
+    assert len(await delivery.blocks()) == 16
 
 
 async def test_who_closes_at_the_same_time_waits_for_the_one_close(

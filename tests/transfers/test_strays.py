@@ -179,4 +179,4 @@ async def test_a_directory_that_cannot_be_read_is_told_of_and_hinders_nobody(
         await place.upload()
         await place.store.stop()
     assert "could not be searched" in caplog.text
-    assert len(place.store.list("alice")) == 1
+    assert len(place.store.journal.ids()) == 1

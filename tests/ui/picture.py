@@ -11,26 +11,22 @@ from playwright.async_api import FilePayload
 
 from ..support.proxy import Fault, Way
 from ..support.server import RealServer
-from .conftest import Opener, Window, executable, quiet_lab
+from .conftest import Opener, executable, quiet_lab
+from .test_chat import enter, say
 
 TARGET = Path(__file__).parents[2] / "labextension" / "docs" / "panel.png"
 UPLOAD_BYTES = 48_000_000
-
-
-async def _talk(window: Window, text: str) -> None:
-    await window.page.fill(".jp-WsHub-input textarea", text)
-    await window.page.press(".jp-WsHub-input textarea", "Enter")
 
 
 async def _take(server: RealServer) -> None:
     opener = Opener(executable())
     try:
         other, window = await opener(server), await opener(server)
-        await other.open_sidebar("jupyter-ws-hub-chat")
+        await enter(other)
+        await enter(window)
         await window.open_sidebar("jupyter-ws-hub-panel")
-        await window.open_sidebar("jupyter-ws-hub-chat")
-        await _talk(other, "The training data is on its way.")
-        await _talk(window, "Thanks! I am on the train: if I drop out, I am back in a minute.")
+        await say(other, "The training data is on its way.")
+        await say(window, "Thanks! I am on the train: if I drop out, I am back in a minute.")
         await window.page.click('.jp-LauncherCard[title*="erminal"]')
         await window.page.wait_for_selector(".jp-Terminal .xterm-screen")
         await window.state("terminal", "connected")
@@ -52,7 +48,7 @@ async def _take(server: RealServer) -> None:
 def main() -> None:
     """Start a server, take the picture, end it."""
     with tempfile.TemporaryDirectory() as name:
-        server = RealServer(Path(name), program="lab")
+        server = RealServer(Path(name), program="lab", config="c.LabApp.expose_app_in_browser = True")
         quiet_lab(server)
         server.start()
         try:

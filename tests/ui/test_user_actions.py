@@ -1,4 +1,4 @@
-"""The four things a user does, in a real JupyterLab in a real browser: look, type, upload, talk."""
+"""What a user does, in a real JupyterLab in a real browser: look, type, upload; `test_chat` has the talk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from .conftest import Opener, Window
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(240)]
 
 UPLOAD_BYTES = 24_000_000
-OFFLINE_S = 60
 
 
 async def test_panel_and_status_bar_show_the_connections(lab: RealServer, open_window: Opener) -> None:
@@ -109,54 +108,3 @@ async def _watch_bar(window: Window) -> list[int]:
                 return values
         await asyncio.sleep(0.02)
     raise AssertionError(f"the transfer did not end; its bar showed {values}")
-
-
-async def say(window: Window, text: str) -> None:
-    await window.page.fill(".jp-WsHub-input textarea", text)
-    await window.page.press(".jp-WsHub-input textarea", "Enter")
-
-
-async def texts(window: Window) -> list[str]:
-    return await window.page.locator(".jp-WsHub-message:not(.jp-mod-outgoing) .jp-WsHub-text").all_inner_texts()
-
-
-async def sees(window: Window, expected: list[str], timeout_s: float = 15) -> None:
-    for _ in range(int(timeout_s / 0.05)):
-        if await texts(window) == expected:
-            return
-        await asyncio.sleep(0.05)
-    assert await texts(window) == expected
-
-
-async def test_two_windows_talk_and_one_that_was_offline_for_a_minute_gets_what_it_missed(
-    lab: RealServer, open_window: Opener
-) -> None:
-    alice, bob = await open_window(lab), await open_window(lab)
-    for window in (alice, bob):
-        await window.open_sidebar("jupyter-ws-hub-panel")
-        await window.open_sidebar("jupyter-ws-hub-chat")
-        await window.state("main", "connected")
-    await say(alice, "hello")
-    await sees(bob, ["hello"])
-    await say(bob, "hello to you")
-    await sees(alice, ["hello", "hello to you"])
-    bob.proxy.stall()
-    bob.proxy.cut_all()
-    missed = [f"missed {n}" for n in range(5)]
-    for text in missed:
-        await say(alice, text)
-        await alice.page.wait_for_function(
-            "text => [...document.querySelectorAll('.jp-WsHub-text')].some(one => one.innerText === text)", arg=text
-        )
-    await bob.state("main", "reconnecting")
-    await say(bob, "said while away")
-    await asyncio.sleep(OFFLINE_S)
-    assert await texts(bob) == ["hello", "hello to you"]
-    await bob.screenshot("chat-offline")
-    bob.proxy.flow()
-    everything = ["hello", "hello to you", *missed, "said while away"]
-    await sees(bob, everything, 40)
-    await sees(alice, everything)
-    await bob.state("main", "connected")
-    await bob.screenshot("chat")
-    assert alice.errors == bob.errors == []

@@ -12,58 +12,34 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from ...protocol.codes import Code
 from ..base import Clock, NewId, StorageFailure
 from ..memory import first_version
+from .documents import SqliteDocuments
 from .engine import BUSY_TIMEOUT_S, Reader, Writer, connect
 from .log import SqliteLog
+from .tables import make_tables
 from .upkeep import Upkeep
 from .values import SqliteValues
+from .words_index import NoIndex, WordsIndex, can_index
 
 RETRY_S: Final = 0.05
 LOOK_S: Final = 1.0
 """At most so often the writer looks whether the file is still where it was."""
 
-FORMAT: Final = 1
-"""The `user_version` of files with these tables."""
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS topics (
-    number INTEGER PRIMARY KEY, topic TEXT NOT NULL UNIQUE, epoch TEXT NOT NULL, offset INTEGER NOT NULL,
-    id TEXT NOT NULL, floor INTEGER NOT NULL, floor_id TEXT NOT NULL, kept INTEGER NOT NULL, bytes INTEGER NOT NULL,
-    last_ms INTEGER NOT NULL, skew_ms INTEGER NOT NULL, seq INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS topics_by_seq ON topics (seq);
-CREATE TABLE IF NOT EXISTS messages (
-    place INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL, time_ms INTEGER NOT NULL, data BLOB);
-CREATE UNIQUE INDEX IF NOT EXISTS messages_by_id ON messages (place >> 40, id);
-CREATE TABLE IF NOT EXISTS keyvalues (
-    key TEXT PRIMARY KEY, value BLOB NOT NULL, version INTEGER NOT NULL, expires_s REAL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS keyvalues_by_expiry ON keyvalues (expires_s) WHERE expires_s IS NOT NULL;
-CREATE TABLE IF NOT EXISTS versions (last INTEGER NOT NULL);
-"""
-
-
-def _make_tables(connection: sqlite3.Connection, first: int) -> None:
-    format_ = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
-    if format_ != FORMAT and (format_ or tables):
-        raise sqlite3.DatabaseError(f"its tables are of another version ({format_}) of the program")
-    connection.executescript(_SCHEMA)
-    connection.execute("INSERT INTO versions SELECT ? WHERE NOT EXISTS (SELECT 1 FROM versions)", (first,))
-    connection.execute(f"PRAGMA user_version = {FORMAT}")
-
-
-def _open(path: Path, first: int, *, wal: bool, full_sync: bool) -> tuple[sqlite3.Connection, str]:
+def _open(path: Path, first: int, *, wal: bool, full_sync: bool, indexed: bool) -> tuple[sqlite3.Connection, str]:
     """Open the file and make its tables, also while another server does the same: SQLite does not wait by itself."""
     deadline_s = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
             connection, mode = connect(path, wal=wal, full_sync=full_sync)
             try:
-                _make_tables(connection, first)
+                make_tables(connection, first, indexed=indexed)
             except sqlite3.Error:
                 connection.close()
                 raise
@@ -83,6 +59,11 @@ def identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def moved() -> StorageFailure:
+    """What is written now would be lost."""
+    return StorageFailure(Code.UNAVAILABLE, "The hub's database was moved or removed.")
+
+
 class _Watch:
     """Looks from time to time whether a path still leads to the file that it led to."""
 
@@ -96,12 +77,12 @@ class _Watch:
         if time.monotonic() - self._looked_s < LOOK_S:
             return
         if identity(self._path) != self.identity:
-            raise StorageFailure(Code.UNAVAILABLE, "The hub's database was moved or removed.")
+            raise moved()
         self._looked_s = time.monotonic()
 
 
 class SqliteStorage:
-    """Both stores in one file."""
+    """All stores in one file."""
 
     def __init__(
         self,
@@ -122,7 +103,8 @@ class SqliteStorage:
         """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600, exist_ok=True)
-        connection, mode = _open(path, first_version(clock), wal=wal, full_sync=full_sync)
+        indexed = can_index()
+        connection, mode = _open(path, first_version(clock), wal=wal, full_sync=full_sync, indexed=indexed)
         if wal and mode != "wal":
             logger.warning("%s cannot use write-ahead logging here; a slower rollback journal is used.", path)
         self.journal_mode = mode
@@ -130,13 +112,25 @@ class SqliteStorage:
         watch = _Watch(path)
         self.identity = watch.identity
         self._writer = Writer(connection, logger, watch)
-        self._reader = Reader(connect(path, wal=wal, full_sync=full_sync)[0])
-        self._upkeep = Upkeep(path, self._writer, clock, mode)
+        again = partial(self._connect_again, path, wal=wal, full_sync=full_sync)
+        self._reader = Reader(again, "read")
+        self._reader.open()
+        # Of its own, so that nobody who reads waits for somebody's search.
+        self._searcher = Reader(again, "search")
+        index = WordsIndex() if indexed else NoIndex()
+        self.documents = SqliteDocuments(self._writer, self._reader, self._searcher, index)
+        self._upkeep = Upkeep(path, self._writer, clock, mode, self.documents.sweep)
         self.log = SqliteLog(self._writer, self._reader, new_id)
         self.values = SqliteValues(self._writer, self._reader, clock)
         self._closed = False
         self._closing = threading.Lock()
         self._writer.start()
+
+    def _connect_again(self, path: Path, *, wal: bool, full_sync: bool) -> sqlite3.Connection:
+        """Another connection to the file; raises `StorageFailure` if that is not where it was."""
+        if identity(path) != self.identity:
+            raise moved()
+        return connect(path, wal=wal, full_sync=full_sync)[0]
 
     def on_switched(self, listener: Callable[[], None]) -> None:
         """See Storage. These logs stay what they are."""
@@ -152,3 +146,4 @@ class SqliteStorage:
                 self._closed = True
                 self._writer.stop()
                 self._reader.stop()
+                self._searcher.stop()

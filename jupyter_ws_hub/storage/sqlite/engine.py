@@ -242,12 +242,18 @@ class Writer(threading.Thread):
 
 
 class Reader:
-    """Owns the reading connection, in a thread of its own."""
+    """Owns a reading connection, in a thread of its own."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jupyter-ws-hub-sqlite-read")
+    def __init__(self, connect: Callable[[], sqlite3.Connection], name: str) -> None:
+        """`connect` is called in the thread when it is first needed, if not before; may raise as work does."""
+        self._connect = connect
+        self._connection: sqlite3.Connection | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"jupyter-ws-hub-sqlite-{name}")
         self._stopped = False
+
+    def open(self) -> None:
+        """Connect now. Blocks; raises what `connect` does."""
+        self._connection = self._connect()
 
     async def rows(self, query: str, *arguments: object) -> list[Any]:
         """Run a query; raises `HubError` as the writer does."""
@@ -255,13 +261,19 @@ class Reader:
 
     async def rows_as(self, make: Callable[..., T], query: str, *arguments: object) -> list[T]:
         """Run a query and make something of each row, in the reader's thread; raises `HubError` as the writer does."""
+        return await self.run(lambda connection: [make(*row) for row in connection.execute(query, arguments)])
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work`, which only reads, in the reader's thread; raises `HubError` as the writer does."""
         if self._stopped:
             raise closed()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._rows, make, query, arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
 
-    def _rows(self, make: Callable[..., T], query: str, arguments: tuple[object, ...]) -> list[T]:
+    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            return [make(*row) for row in self.connection.execute(query, arguments)]
+            if self._connection is None:
+                self._connection = self._connect()
+            return work(self._connection)
         except sqlite3.Error as error:
             raise as_hub_error(error) from error
 
@@ -269,4 +281,5 @@ class Reader:
         """End the thread, close the connection."""
         self._stopped = True
         self._thread.shutdown(wait=True)
-        self.connection.close()
+        if self._connection is not None:
+            self._connection.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -47,12 +47,15 @@ def _checkpoint(path: Path) -> None:
 class Upkeep:
     """The upkeep of one file."""
 
-    def __init__(self, path: Path, writer: Writer, clock: Clock, journal_mode: str) -> None:
-        """Share the writer's thread; `clock` says what has expired."""
+    def __init__(
+        self, path: Path, writer: Writer, clock: Clock, journal_mode: str, sweep: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Share the writer's thread; `clock` says what has expired, `sweep` lets go of dropped documents."""
         self._path = path
         self._writer = writer
         self._clock = clock
         self._wal = journal_mode == "wal"
+        self._sweep = sweep
 
     async def run(self) -> None:
         """Do all of it; raises `HubError` as the writer does."""
@@ -61,6 +64,7 @@ class Upkeep:
             return connection.execute(_PURGE, (self._clock(), PURGE_SLICE)).rowcount == PURGE_SLICE
 
         await self._slices(purge)
+        await self._sweep()
         await self._slices(_shrink)
         if self._wal:
             try:

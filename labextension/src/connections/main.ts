@@ -31,11 +31,14 @@ export interface IMainOptions {
   book: StatusBook;
   version: string;
   now?: () => number;
+  /** A clock in fractions of milliseconds, for round trips. */
+  exact?: () => number;
 }
 
 export class MainConnection implements IKept, IHeartbeatOwner {
   constructor(private readonly _options: IMainOptions) {
     this._now = _options.now ?? Date.now;
+    this._exact = _options.exact ?? (() => performance.now());
     this._session = new ClientSession({
       name: 'jupyter-ws-hub',
       version: _options.version
@@ -124,6 +127,13 @@ export class MainConnection implements IKept, IHeartbeatOwner {
     this._heartbeat.probe();
   }
 
+  /** Measure the round trip now. */
+  measure(): void {
+    if (this.phase === 'open') {
+      this._heartbeat.ping();
+    }
+  }
+
   /** Leave on purpose: the server frees the session, and what still waits is told. */
   close(): void {
     if (this._session.isOpen) {
@@ -147,6 +157,7 @@ export class MainConnection implements IKept, IHeartbeatOwner {
   }
 
   ping(t: number): void {
+    this._pinged = { t, exactMs: this._exact() };
     this._session.ping(t);
     this._flush();
   }
@@ -264,7 +275,7 @@ export class MainConnection implements IKept, IHeartbeatOwner {
         break;
       case 'pong':
         this._options.book.update('main', null, {
-          roundTripMs: Math.max(0, this._now() - outcome.t)
+          roundTripMs: this._roundTrip(outcome.t)
         });
         break;
       case 'bye':
@@ -273,6 +284,13 @@ export class MainConnection implements IKept, IHeartbeatOwner {
       default:
         break;
     }
+  }
+
+  /** Of the ping that was sent at `t`; of the newest one it is known exactly. */
+  private _roundTrip(t: number): number {
+    const newest = t === this._pinged?.t ? this._pinged : null;
+    const passed = newest ? this._exact() - newest.exactMs : this._now() - t;
+    return Math.max(0, passed);
   }
 
   /** Why the server ends the connection, and when to come back; the close frame that follows may be lost. */
@@ -330,6 +348,8 @@ export class MainConnection implements IKept, IHeartbeatOwner {
   }
 
   private readonly _now: () => number;
+  private readonly _exact: () => number;
+  private _pinged: { t: number; exactMs: number } | null = null;
   private readonly _session: ClientSession;
   private readonly _heartbeat: Heartbeat;
   private readonly _waiting = new Map<number, IWaiting>();

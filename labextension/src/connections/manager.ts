@@ -145,6 +145,33 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
     return this._book.get(service, id);
   }
 
+  /** A person wants the file streams to connect now: that of an operation, or all. Who uses them connects them. */
+  get streamsHurried(): ISignal<this, string | null> {
+    return this._streamsHurried;
+  }
+
+  reconnect(service: Service, id?: string): void {
+    switch (service) {
+      case 'main':
+        this._main.probe();
+        break;
+      case 'terminal':
+        this._terminals.forEach(terminal => {
+          if (id === undefined || terminal.id === id) {
+            terminal.hurry();
+          }
+        });
+        break;
+      case 'file-stream':
+        this._streamsHurried.emit(id ?? null);
+        break;
+    }
+  }
+
+  measure(): void {
+    this._main.measure();
+  }
+
   async request<M extends MethodName>(
     method: M,
     params: Methods[M]['params'],
@@ -256,6 +283,7 @@ export class ConnectionManager implements IConnectionManager, IDisposable {
   private readonly _main: MainConnection;
   private readonly _terminals = new Set<TerminalSocket>();
   private readonly _terminalNotices = new Signal<this, ITerminalNotice>(this);
+  private readonly _streamsHurried = new Signal<this, string | null>(this);
   private readonly _statusChanged = new Signal<this, IConnectionStatus>(this);
   private _disposed = false;
 }

@@ -45,6 +45,7 @@ export const transferManager: JupyterFrontEndPlugin<ITransferManager> = {
     const transfers = new TransferManager({
       ...{ connections: manager, settings, spawn: spawnWorker }
     });
+    manager.streamsHurried.connect((_, op) => transfers.hurry(op));
     if (isAvailable()) {
       void transfers.start();
     }

@@ -206,6 +206,15 @@ export class TransferManager implements ITransferManager, IDisposable {
     }
   }
 
+  /** Connect the stream of an operation now if it waits for its next attempt; null: all streams. */
+  hurry(op: string | null): void {
+    for (const record of this._list.records) {
+      if (op === null || record.op === op) {
+        this._drive(record.id)?.hurry();
+      }
+    }
+  }
+
   /** The server tells of a transfer that this tab drives: somebody steers it elsewhere. */
   private _onDriven(
     record: TransferRecord,
@@ -265,9 +274,7 @@ export class TransferManager implements ITransferManager, IDisposable {
     }
   };
 
-  private readonly _onOnline = (): void => {
-    this._list.records.forEach(({ id }) => this._drive(id)?.hurry());
-  };
+  private readonly _onOnline = (): void => this.hurry(null);
 
   private readonly _list: TransferList;
   private readonly _context: ITransferContext;

@@ -1,5 +1,6 @@
 /**
- * What the panel and the status item show: the connections' states and the transfers.
+ * What the panel and the status item show: the connections' states and the transfers, and beside them the parts that
+ * tell of their changes themselves.
  */
 import { ISignal, Signal } from '@lumino/signaling';
 import { IDisposable } from '@lumino/disposable';
@@ -14,6 +15,9 @@ import {
   IUploadItem,
   Service
 } from '../tokens';
+import { NotificationList } from './notificationList';
+import { Plots } from './plots';
+import { ServerModel } from './serverModel';
 
 /** The services in the order in which they are shown. */
 export const SERVICES: readonly Service[] = ['main', 'terminal', 'file-stream'];
@@ -43,7 +47,14 @@ export class PanelModel implements IDisposable {
   ) {
     _connections.statusChanged.connect(this._onStatus, this);
     _transfers.changed.connect(this._onTransfers, this);
+    this.server = new ServerModel(_connections);
+    this.plots = new Plots(_connections, _transfers);
+    this.notifications = new NotificationList(_connections, _onError);
   }
+
+  readonly server: ServerModel;
+  readonly plots: Plots;
+  readonly notifications: NotificationList;
 
   /** Emitted when there is something new to show. */
   get changed(): ISignal<this, void> {
@@ -80,6 +91,17 @@ export class PanelModel implements IDisposable {
   /** Whether there is something for `clearEnded`. */
   get hasEnded(): boolean {
     return this._transfers.transfers.some(({ state }) => ENDED.has(state));
+  }
+
+  /** The panel is looked at, or not: then nothing is measured and asked for it. */
+  watch(isWatched: boolean): void {
+    this.server.watch(isWatched);
+    this.plots.watch(isWatched);
+  }
+
+  /** Connect now; null: all connections of the service. */
+  reconnect(service: Service, id: string | null): void {
+    this._connections.reconnect(service, id ?? undefined);
   }
 
   pause(id: string): void {
@@ -135,6 +157,9 @@ export class PanelModel implements IDisposable {
       Signal.clearData(this);
       this._connections.statusChanged.disconnect(this._onStatus, this);
       this._transfers.changed.disconnect(this._onTransfers, this);
+      this.server.dispose();
+      this.plots.dispose();
+      this.notifications.dispose();
     }
   }
 

@@ -9,7 +9,11 @@ import {
 import { Notification } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import {
+  ITranslator,
+  nullTranslator,
+  TranslationBundle
+} from '@jupyterlab/translation';
 
 import { collectDrop, collectFiles, ICollected } from '../files/drop';
 import { pickFile, pickFiles, pickFolder } from '../files/pick';
@@ -17,6 +21,9 @@ import { IFileActions } from '../files/tokens';
 import { isAvailable, SETTINGS_ID, TRANSLATION_DOMAIN } from '../server';
 import { IConnectionManager, ITransferManager } from '../tokens';
 import { PanelModel } from './model';
+import { IActionPage, NotificationActions } from './notificationActions';
+import { Popups, seenIn, TOASTS } from './popups';
+import { NotificationSettings } from './settings';
 import { HubPanel, HubStatus, IPanelActions, TransferStatus } from './widget';
 
 const NOTICE_MS = 8000;
@@ -24,7 +31,7 @@ const NOTICE_MS = 8000;
 export const panel: JupyterFrontEndPlugin<void> = {
   id: SETTINGS_ID,
   description:
-    'The panel and the status bar item for connections and transfers.',
+    'The panel and the status bar items for connections, the server, transfers and notifications.',
   autoStart: true,
   requires: [IConnectionManager, ITransferManager, IFileActions],
   optional: [ITranslator, ILayoutRestorer, IStatusBar, ISettingRegistry],
@@ -46,11 +53,27 @@ export const panel: JupyterFrontEndPlugin<void> = {
     const model = new PanelModel(manager, transfers, error => {
       Notification.error(error.message, { autoClose: NOTICE_MS });
     });
-    const widget = new HubPanel(model, trans, panelActions(files, model));
+    const wishes = new NotificationSettings(settings ?? null);
+    const actions = new NotificationActions(actionPage(app, trans, wishes));
+    const widget = new HubPanel(model, trans, {
+      ...panelActions(files, model),
+      notifications: actions
+    });
+    const show = () => app.shell.activateById(widget.id);
+    new Popups(model.notifications, {
+      trans,
+      actions,
+      toasts: TOASTS,
+      seen: seenIn(
+        window.localStorage,
+        app.serviceManager.serverSettings.baseUrl
+      ),
+      isEnabled: () => wishes.popups,
+      onShow: show
+    });
     app.shell.add(widget, 'left', { rank: 600 });
     restorer?.add(widget, widget.id);
     if (statusBar && settings?.composite['statusBar'] !== false) {
-      const show = () => app.shell.activateById(widget.id);
       statusBar.registerStatusItem(SETTINGS_ID, {
         item: new HubStatus(model, trans, show),
         align: 'right',
@@ -80,8 +103,40 @@ const PICKERS = {
   folder: () => items(pickFolder())
 };
 
+/** What the buttons of notifications need of JupyterLab. */
+function actionPage(
+  app: JupyterFrontEnd,
+  trans: TranslationBundle,
+  wishes: NotificationSettings
+): IActionPage {
+  const execute = (id: string, args = {}) => {
+    app.commands.execute(id, args).catch((error: Error) => {
+      Notification.error(error.message, { autoClose: NOTICE_MS });
+    });
+  };
+  return {
+    openPath: path => execute('filebrowser:open-path', { path }),
+    openUrl: url => void window.open(url, '_blank', 'noopener,noreferrer'),
+    runCommand: execute,
+    allowsCommand: id => wishes.allows(id) && app.commands.hasCommand(id),
+    explain: ({ kind, target }) => {
+      const text =
+        kind === 'command'
+          ? trans.__(
+              'The command %1 does not run, because you have not allowed it in the settings of the hub: “Commands that notifications may run”.',
+              target
+            )
+          : trans.__('This is no address of the web: %1', target);
+      Notification.warning(text, { autoClose: NOTICE_MS });
+    }
+  };
+}
+
 /** What the panel's buttons do, and what is dropped on it. */
-function panelActions(files: IFileActions, model: PanelModel): IPanelActions {
+function panelActions(
+  files: IFileActions,
+  model: PanelModel
+): Omit<IPanelActions, 'notifications'> {
   const upload = (collected: Promise<ICollected>) =>
     void files.upload(collected);
   const choose = async () => {

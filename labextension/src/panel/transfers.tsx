@@ -12,6 +12,7 @@ import {
 import * as React from 'react';
 
 import { ITransfer } from '../tokens';
+import { Action } from './action';
 import { ENDED, PanelModel } from './model';
 import { transferDetails, transferName } from './words';
 
@@ -49,24 +50,6 @@ const pauseIcon = new LabIcon({
   svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">
   <path class="jp-icon3" fill="#616161" d="M6 5h4v14H6zM14 5h4v14h-4z"/></svg>`
 });
-
-function Action(props: {
-  icon: LabIcon;
-  label: string;
-  onClick: () => void;
-}): JSX.Element {
-  const { icon, label, onClick } = props;
-  return (
-    <button
-      className="jp-WsHub-action"
-      aria-label={label}
-      title={label}
-      onClick={onClick}
-    >
-      <icon.react tag="span" width="14px" height="14px" aria-hidden="true" />
-    </button>
-  );
-}
 
 /** Pause and resume stand in the same place. */
 function Hold({ transfer, model, trans }: IRowProps): JSX.Element | null {

@@ -1,46 +1,35 @@
 /**
- * The left panel and the status bar item, both drawn from the same model.
+ * The left panel: connections, server, transfers and notifications.
  */
 import { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
-import { LabIcon, ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
 import { hasFiles } from '../files/drop';
 import { Connections } from './connections';
-import { PanelModel, SERVICES } from './model';
+import { hubIcon } from './hubIcon';
+import { PanelModel } from './model';
+import { INotificationActions } from './notificationActions';
+import { Notifications } from './notifications';
+import { unreadText } from './notificationWords';
+import { Section } from './section';
+import { Server } from './server';
 import { ITransferActions, Transfers } from './transfers';
-import { serviceName, stateName, transferSummary } from './words';
 
-/** The extension's icon: a hub with three spokes. */
-export const hubIcon = new LabIcon({
-  name: 'jupyter-ws-hub:hub',
-  svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">
-  <g class="jp-icon3" fill="#616161">
-    <circle cx="12" cy="12" r="4"/><circle cx="12" cy="3" r="2.5"/>
-    <circle cx="4" cy="18" r="2.5"/><circle cx="20" cy="18" r="2.5"/>
-    <path d="M11 4h2v7h-2zM4.8 17.6l-.9-1.7 6.5-3.8.9 1.7zM19.2 17.6l.9-1.7-6.5-3.8-.9 1.7z"/>
-  </g></svg>`
-});
-
-function Section(props: {
-  title: string;
-  children: React.ReactNode;
-}): JSX.Element {
-  return (
-    <section className="jp-WsHub-section">
-      <h2>{props.title}</h2>
-      {props.children}
-    </section>
-  );
-}
+export { HubStatus, TransferStatus } from './statusBar';
 
 /** What the panel asks of the page. */
 export interface IPanelActions extends ITransferActions {
   /** Upload what was dropped on the panel. */
   onDrop: (data: DataTransfer) => void;
+  /** What the buttons of notifications do. */
+  notifications: INotificationActions;
 }
 
+/** Of unread notifications, on the tab. */
+const MOST_SHOWN = 99;
 const DRAGS = ['dragenter', 'dragover', 'dragleave', 'drop'] as const;
 const DROP_CLASS = 'jp-mod-native-drop';
 
@@ -53,25 +42,53 @@ export class HubPanel extends ReactWidget {
     super();
     this.id = 'jupyter-ws-hub-panel';
     this.addClass('jp-WsHub-panel');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', _trans.__('Hub'));
     this.title.icon = hubIcon;
-    this.title.caption = _trans.__('Connections and transfers');
+    this._showUnread();
+    _model.notifications.changed.connect(this._showUnread, this);
+  }
+
+  dispose(): void {
+    this._model.notifications.changed.disconnect(this._showUnread, this);
+    super.dispose();
   }
 
   render(): JSX.Element {
     const { _model: model, _trans: trans } = this;
     return (
-      <UseSignal signal={model.changed}>
-        {() => (
-          <>
-            <Section title={trans.__('Connections')}>
-              <Connections model={model} trans={trans} />
-            </Section>
-            <Section title={trans.__('Transfers')}>
+      <>
+        <Section id="connections" title={trans.__('Connections')}>
+          <Watch signals={[model.changed, model.plots.changed]}>
+            {() => (
+              <Connections model={model} plots={model.plots} trans={trans} />
+            )}
+          </Watch>
+        </Section>
+        <Section id="server" title={trans.__('Server')}>
+          <Watch signals={[model.server.changed]}>
+            {() => <Server model={model.server} trans={trans} />}
+          </Watch>
+        </Section>
+        <Section id="transfers" title={trans.__('Transfers')}>
+          <Watch signals={[model.changed]}>
+            {() => (
               <Transfers model={model} trans={trans} actions={this._actions} />
-            </Section>
-          </>
-        )}
-      </UseSignal>
+            )}
+          </Watch>
+        </Section>
+        <Section id="notifications" title={trans.__('Notifications')}>
+          <Watch signals={[model.notifications.changed]}>
+            {() => (
+              <Notifications
+                list={model.notifications}
+                trans={trans}
+                actions={this._actions.notifications}
+              />
+            )}
+          </Watch>
+        </Section>
+      </>
     );
   }
 
@@ -92,73 +109,59 @@ export class HubPanel extends ReactWidget {
   protected onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
     DRAGS.forEach(type => this.node.addEventListener(type, this));
+    document.addEventListener('visibilitychange', this._watch);
+    this._watch();
   }
 
   protected onBeforeDetach(message: Message): void {
     DRAGS.forEach(type => this.node.removeEventListener(type, this));
+    document.removeEventListener('visibilitychange', this._watch);
+    this._model.watch(false);
     super.onBeforeDetach(message);
   }
-}
 
-/** A button in the status bar that shows something of the model. */
-abstract class StatusItem extends ReactWidget {
-  constructor(
-    protected readonly model: PanelModel,
-    protected readonly trans: TranslationBundle,
-    protected readonly onClick: () => void
-  ) {
-    super();
-    this.addClass('jp-WsHub-statusItem');
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this._watch();
   }
 
-  /** The button, as the model is now. */
-  protected abstract button(): JSX.Element;
-
-  render(): JSX.Element {
-    return (
-      <UseSignal signal={this.model.changed}>{() => this.button()}</UseSignal>
-    );
-  }
-}
-
-/** The transfers in the status bar, while there are any under way. */
-export class TransferStatus extends StatusItem {
-  /** What it shows; null where there is nothing to show. */
-  get text(): string | null {
-    return transferSummary(this.model.transfers, this.trans);
+  protected onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this._watch();
   }
 
-  protected button(): JSX.Element {
-    return (
-      <button
-        className="jp-WsHub-transferStatus"
-        title={this.trans.__('Show the transfers')}
-        onClick={this.onClick}
-      >
-        {this.text}
-      </button>
-    );
+  /** Measure and ask only while somebody can look. */
+  private readonly _watch = (): void => {
+    const isSeen = document.visibilityState !== 'hidden';
+    this._model.watch(this.isVisible && isSeen);
+  };
+
+  /** The number of unread notifications on the panel's tab. */
+  private _showUnread(): void {
+    const { title, _trans: trans } = this;
+    const { unread } = this._model.notifications;
+    const text = unreadText(unread, trans);
+    const dataset: Record<string, string> = { ...title.dataset };
+    delete dataset['unread'];
+    if (unread > 0) {
+      dataset['unread'] = unread > MOST_SHOWN ? `${MOST_SHOWN}+` : `${unread}`;
+    }
+    title.dataset = dataset;
+    title.caption = text ? trans.__('Hub: %1', text) : trans.__('Hub');
   }
 }
 
-export class HubStatus extends StatusItem {
-  protected button(): JSX.Element {
-    const { model, trans } = this;
-    const title = SERVICES.map(
-      service =>
-        `${serviceName(service, trans)}: ${stateName(model.status(service).state, trans)}`
-    ).join('\n');
-    return (
-      <button
-        className="jp-WsHub-statusButton"
-        data-state={model.worst}
-        title={title}
-        aria-label={title}
-        onClick={this.onClick}
-      >
-        <span className="jp-WsHub-dot" aria-hidden="true" />
-        {trans.__('Hub')}: {stateName(model.worst, trans)}
-      </button>
-    );
-  }
+/** Draws its child anew whenever one of the signals is emitted. */
+function Watch(props: {
+  signals: ReadonlyArray<ISignal<unknown, void>>;
+  children: () => JSX.Element;
+}): JSX.Element {
+  const [first, ...others] = props.signals;
+  return first ? (
+    <UseSignal signal={first}>
+      {() => <Watch signals={others}>{props.children}</Watch>}
+    </UseSignal>
+  ) : (
+    props.children()
+  );
 }

@@ -78,10 +78,84 @@ export type Ack = {
   also?: Array<number>;
 };
 
-/** Who wrote a message: the authenticated user of the request, always. */
+/**
+ * A button of a notification: opens a path of the server, or an address (http, https) in a new tab, or runs a
+ * command of JupyterLab that its user has allowed for this.
+ */
+export type Action = {
+  label: string;
+  kind: 'command' | 'path' | 'url';
+  target: string;
+};
+
+/** What makes a message an assistant's answer. */
+export type Answer = {
+  state: 'done' | 'failed' | 'stopped' | 'writing';
+  to: string;
+  asked_by: string;
+  model: string;
+  reason: string;
+  error: string;
+  retry_after_ms: number | null;
+  usage: TokenUsage | null;
+};
+
+/** Close a room for writing, or open it again. */
+export type ArchiveParams = {
+  room: string;
+  archived?: boolean;
+};
+
+/** Have a message that is there answered. `id` is the client's own random id of the answer. */
+export type AskParams = {
+  room: string;
+  message: string;
+  id: string;
+  ask: Asked;
+};
+
+/** Which assistant is to answer, and with which model; "": its first one. */
+export type Asked = {
+  assistant: string;
+  model?: string;
+};
+
+/** An assistant, as people choose it. */
+export type AssistantInfo = {
+  name: string;
+  display_name: string;
+  description: string;
+  models: Array<string>;
+  local: boolean;
+  state: 'down' | 'ok' | 'starting';
+  reason: string;
+};
+
+/** The assistants, the default one first; where there is none, `hint` says in two lines how to get one. */
+export type Assistants = {
+  assistants: Array<AssistantInfo>;
+  hint: Array<string>;
+};
+
+/**
+ * What belongs to a message: a file, a notebook, a cell of one with its output, or a piece of text.
+ *
+ * Only the reference stands in the message; what it refers to is read with the asker's permission when an assistant
+ * is asked. A selection brings its text along.
+ */
+export type Attachment = {
+  kind: 'cell' | 'file' | 'notebook' | 'selection';
+  path: string;
+  cell: string;
+  text: string;
+  language: string;
+};
+
+/** Who wrote a message: the authenticated user of the request, always; or an assistant, by its reserved name. */
 export type Author = {
   username: string;
   display_name: string;
+  assistant: boolean;
 };
 
 /** The end on purpose. From the client: free the session. From the server: why, and when to come back. */
@@ -98,13 +172,27 @@ export type Cancel = {
   ref: number;
 };
 
-/** A message in a room. `id` is the client's, so that a message sent twice stands there once. */
+/**
+ * A message in a room, as it is now.
+ *
+ * `seq` is its place in the room, 1, 2, 3 …; `version` rises with each change of it, so of two states the one with
+ * the higher version is the newer one.
+ */
 export type ChatMessage = {
   id: string;
   room: string;
   author: Author;
   text: string;
   time: number;
+  seq: number;
+  version: number;
+  edited: number | null;
+  edited_by: string;
+  deleted: boolean;
+  reply_to: string;
+  mentions: Array<string>;
+  attachments: Array<Attachment>;
+  answer: Answer | null;
 };
 
 /** Names, relative to a directory, that an upload would make; at most 1,000. */
@@ -136,10 +224,28 @@ export type ClientInfo = {
   version?: string;
 };
 
+/** Open connections of this server, by kind; `users` are on /ws. */
+export type ConnectionTotals = {
+  id: string;
+  main: number;
+  terminals: number;
+  file_streams: number;
+  users: number;
+  gone: boolean;
+};
+
 /** Make something empty at a path. */
 export type CreateParams = {
   path: string;
   type?: 'directory' | 'file' | 'notebook';
+};
+
+/** A new room; of a private one the maker is a member. */
+export type CreateRoomParams = {
+  name: string;
+  title?: string;
+  private?: boolean;
+  members?: Array<string>;
 };
 
 /**
@@ -181,6 +287,11 @@ export type DirectoryChanged = {
   gone: boolean;
 };
 
+/** A user has seen enough of a notification. */
+export type Dismissed = {
+  id: string;
+};
+
 /** The end. For an upload: published under `path`. For a download: all bytes were sent; compare `root`. */
 export type Done = {
   type: 'done';
@@ -191,6 +302,14 @@ export type Done = {
   warning: string | null;
   entries: number;
   failed: number;
+};
+
+/** Another text for a message that has this version. */
+export type EditParams = {
+  room: string;
+  id: string;
+  text: string;
+  version: number;
 };
 
 /**
@@ -241,6 +360,17 @@ export type Event = {
   prev?: number | null;
 };
 
+/** A room, to be read elsewhere. */
+export type ExportParams = {
+  room: string;
+  format?: 'json' | 'markdown';
+};
+
+/** A piece of the document; all pieces in order are the whole. */
+export type Exported = {
+  text: string;
+};
+
 /** A file with its content: text, base64, or a notebook's JSON. */
 export type FileContent = {
   entry: Entry;
@@ -254,6 +384,18 @@ export type Finish = {
   size: number;
   root?: string;
   entries?: number;
+};
+
+/** The newest messages in which the words stand, newest first; `more` says whether there are others. */
+export type Found = {
+  hits: Array<FoundMessage>;
+  more: boolean;
+};
+
+/** A message in which the words stand, and a piece of it around them. */
+export type FoundMessage = {
+  message: ChatMessage;
+  snippet: string;
 };
 
 /** What to read, and how: as what the ContentsManager thinks best where `type` or `format` are null. */
@@ -289,17 +431,11 @@ export type Hello = {
 
 /** A page of messages, oldest first; `more` says whether there are older ones. */
 export type History = {
-  items: Array<HistoryItem>;
+  messages: Array<ChatMessage>;
   more: boolean;
 };
 
-/** A message and its offset in the room's log. */
-export type HistoryItem = {
-  offset: number;
-  message: ChatMessage;
-};
-
-/** The messages before an offset, or the newest ones. */
+/** The messages before a place in the room, or the newest ones. */
 export type HistoryParams = {
   room: string;
   before?: number | null;
@@ -375,6 +511,47 @@ export type MakeDirectory = {
   parents?: boolean;
 };
 
+/** Who comes into a private room, and who leaves it. */
+export type MembersParams = {
+  room: string;
+  add?: Array<string>;
+  remove?: Array<string>;
+};
+
+/** A message was edited or deleted. */
+export type MessageChanged = {
+  message: ChatMessage;
+};
+
+/**
+ * A piece of an answer.
+ *
+ * `at` is where it goes: the number of UTF-16 code units before it (a JavaScript string's length). It is applied
+ * iff the text has that length; below, it is there already; above, `chat.message` gives what was missed.
+ */
+export type MessageDelta = {
+  message: string;
+  at: number;
+  text: string;
+};
+
+/** An answer is complete: the message has the whole text, `length` is its number of UTF-16 code units. */
+export type MessageFinished = {
+  message: ChatMessage;
+  length: number;
+};
+
+/** A message of a room. */
+export type MessageParams = {
+  room: string;
+  id: string;
+};
+
+/** An assistant begins to answer; its text grows by deltas. */
+export type MessageStarted = {
+  message: ChatMessage;
+};
+
 /** From where to where. */
 export type MoveParams = {
   path: string;
@@ -385,7 +562,11 @@ export type MoveParams = {
 export type Nothing = {
 };
 
-/** A notification. `sender` is the username of who posted it. */
+/**
+ * A notification as it is now. `sender` is the username of who posted it, `source` the program, kernel or event.
+ *
+ * One that is updated keeps its `id` and has a higher `version`; it takes the place of the older one.
+ */
 export type Notification = {
   id: string;
   level: 'error' | 'info' | 'success' | 'warning';
@@ -393,6 +574,12 @@ export type Notification = {
   message: string;
   sender: string;
   time: number;
+  version: number;
+  source: string;
+  actions: Array<Action>;
+  progress: number | null;
+  expires: number | null;
+  since: number;
 };
 
 /** A user's notifications and everybody's, oldest first, and how many of all are unread. */
@@ -401,13 +588,21 @@ export type Notifications = {
   unread: number;
 };
 
-/** What to tell whom. `to` all needs the permission to execute on notifications. */
+/**
+ * What to tell whom. `to` all needs the permission to execute on notifications.
+ *
+ * With the `id` of one that is there it updates that one; the same once more changes nothing.
+ */
 export type NotifyParams = {
   title: string;
   message?: string;
   level?: 'error' | 'info' | 'success' | 'warning';
   to?: 'all' | 'me';
   id?: string | null;
+  source?: string;
+  actions?: Array<Action>;
+  progress?: number | null;
+  expires_in_ms?: number | null;
 };
 
 /** What is there already under a name; `size` is in bytes, `mtime_ms` counts from 1970-01-01 UTC. */
@@ -483,11 +678,14 @@ export type PositionMoved = {
   prev: number;
 };
 
-/** What to say where. `id` is the client's own random id for the message. */
+/** What to say where. `ask` names assistants that are to answer, besides those that the text mentions (`@name`). */
 export type PostParams = {
   room: string;
   text: string;
   id: string;
+  reply_to?: string;
+  attachments?: Array<Attachment>;
+  ask?: Array<Asked>;
 };
 
 /** A notification that was posted, and where it stands. */
@@ -497,10 +695,54 @@ export type Posted = {
   id: string;
 };
 
+/** Somebody who has a room open. `gone` when they have closed it. */
+export type Presence = {
+  username: string;
+  display_name: string;
+  state: 'here' | 'typing';
+  gone: boolean;
+};
+
+/** What the user does in a room. To be said again every 20 s while it is open. */
+export type PresenceParams = {
+  room: string;
+  state?: 'gone' | 'here' | 'typing';
+};
+
+/** Who is there. */
+export type Present = {
+  people: Array<Presence>;
+};
+
+/** What the server and its machine use. Bytes; `cpu` is 1 for one core that is busy all the time. */
+export type ProcessStatus = {
+  id: string;
+  cpu: number;
+  memory: number;
+  machine_cpu: number;
+  machine_cores: number;
+  machine_memory: number;
+  machine_memory_used: number;
+  loop_lag_ms: number;
+  gone: boolean;
+};
+
 /** How far a user has read: an offset in their own log and one in everybody's. */
 export type ReadMarker = {
   me: number;
   all: number;
+};
+
+/** How far a room was read. */
+export type ReadParams = {
+  room: string;
+  seq: number;
+};
+
+/** Another title for a room. */
+export type RenameRoomParams = {
+  room: string;
+  title: string;
 };
 
 /** The one final answer to a request; `error` if it failed. `ref` is null for an envelope that had none. */
@@ -520,21 +762,48 @@ export type Request = {
   timeout_ms?: number | null;
 };
 
-/** A room. */
+/** A room. Its name stays; what people see is its title, where it has one. */
 export type Room = {
   name: string;
   created: number;
   created_by: string;
+  title: string;
+  private: boolean;
+  members: Array<string>;
+  archived: boolean;
 };
 
-/** A room by its name: lower-case letters, digits and hyphens, at most 64. */
+/** A room. */
 export type RoomParams = {
-  name: string;
+  room: string;
 };
 
-/** All rooms, by name. */
-export type Rooms = {
-  rooms: Array<Room>;
+/** How far a user has read a room: in another window of theirs, too. */
+export type RoomRead = {
+  room: string;
+  seq: number;
+};
+
+/** A room as it is for the one who asks. */
+export type RoomState = {
+  room: Room;
+  newest: number;
+  read: number;
+  moderator: boolean;
+};
+
+/** The rooms that the user may read, by title. */
+export type RoomStates = {
+  rooms: Array<RoomState>;
+};
+
+/** The rooms are not what they were: ask for them again. (Which ones is told to nobody who may not know of them.) */
+export type RoomsChanged = {
+};
+
+/** Whether archived rooms are wanted, too. */
+export type RoomsParams = {
+  archived?: boolean;
 };
 
 /** A kernel or terminal; `gone` when it has ended. */
@@ -556,6 +825,14 @@ export type SaveParams = {
   expect?: string | null;
 };
 
+/** Words to look for, in one room or in all that the user may read; the last one may be a beginning. */
+export type SearchParams = {
+  text: string;
+  room?: string;
+  limit?: number;
+  skip?: number;
+};
+
 /** All entries of an uploaded tree before number `entry` are done with; what was special about some. */
 export type Settled = {
   type: 'settled';
@@ -568,6 +845,15 @@ export type Status = {
   services: Array<Health>;
   kernels: Array<RunningStatus>;
   terminals: Array<RunningStatus>;
+  transfers: TransferTotals;
+  connections: ConnectionTotals;
+  process: ProcessStatus;
+};
+
+/** An answer that is to end. */
+export type StopParams = {
+  room: string;
+  id: string;
 };
 
 /** How far an upload has come: received by the server, written to the file, safe on the disk. */
@@ -645,6 +931,12 @@ export type Subscribed = {
   snapshot: unknown;
 };
 
+/** What an answer took, as the model's provider says. */
+export type TokenUsage = {
+  input_tokens: number;
+  output_tokens: number;
+};
+
 /** A transfer that was made; open its stream to move the bytes. `name` is how a download is to be called. */
 export type TransferCreated = {
   op: string;
@@ -685,6 +977,15 @@ export type TransferStatus = {
   failed: number;
   warning: string | null;
   created_ms: number;
+};
+
+/** How many transfers of all users are under way, and how fast they are together. */
+export type TransferTotals = {
+  id: string;
+  running: number;
+  paused: number;
+  bytes_per_s: number;
+  gone: boolean;
 };
 
 /** A user's transfers, oldest first. */
@@ -778,25 +1079,90 @@ export type StreamServerMessage =
 
 /** Every method: what it takes and what it gives. */
 export interface Methods {
-  /** Make a room; where it exists already, that one is given. */
-  'chat.create': {
-    params: RoomParams;
+  /** Have a message answered (again); gives the answer as it begins. It goes on when the asker is gone. */
+  'assistants.ask': {
+    params: AskParams;
+    result: ChatMessage;
+  };
+  /** Which assistants there are, their models, and how they are. */
+  'assistants.list': {
+    params: Nothing;
+    result: Assistants;
+  };
+  /** End an answer: who asked for it, or a moderator. Gives it as it ended. */
+  'assistants.stop': {
+    params: StopParams;
+    result: ChatMessage;
+  };
+  /** Close a room for writing, or open it again: who made it, or a moderator. */
+  'chat.archive': {
+    params: ArchiveParams;
     result: Room;
   };
-  /** Read a room's messages, newest page first. */
+  /** Make a room; where it exists already, that one is given. */
+  'chat.create': {
+    params: CreateRoomParams;
+    result: Room;
+  };
+  /** Take a message's text away: its author, who asked for the answer, or a moderator. */
+  'chat.delete': {
+    params: MessageParams;
+    result: ChatMessage;
+  };
+  /** Change a message: its author, or a moderator. `conflict` if it is not in the version that was seen. */
+  'chat.edit': {
+    params: EditParams;
+    result: ChatMessage;
+  };
+  /** Read a room's messages, newest page first; a page of long messages has fewer than `limit`. */
   'chat.history': {
     params: HistoryParams;
     result: History;
   };
+  /** Let people into a private room, or out of it: who made it, or a moderator. Everybody may leave. */
+  'chat.members': {
+    params: MembersParams;
+    result: Room;
+  };
+  /** A message as it is now; of an answer under way, what there is so far. */
+  'chat.message': {
+    params: MessageParams;
+    result: ChatMessage;
+  };
   /** Say something in a room. The same `id` again gives the message that is there. */
   'chat.post': {
     params: PostParams;
-    result: HistoryItem;
+    result: ChatMessage;
   };
-  /** List the rooms. */
+  /** Say that one is in a room, and typing; learn who else is. */
+  'chat.presence': {
+    params: PresenceParams;
+    result: Present;
+  };
+  /** Mark a room as read up to a message; the marker never goes back. */
+  'chat.read': {
+    params: ReadParams;
+    result: RoomRead;
+  };
+  /** Delete a room with all that was said in it: who made it, or a moderator. */
+  'chat.remove': {
+    params: RoomParams;
+    result: Nothing;
+  };
+  /** Give a room another title: who made it, or a moderator. */
+  'chat.rename': {
+    params: RenameRoomParams;
+    result: Room;
+  };
+  /** List the rooms that the user may read, with how far they have. */
   'chat.rooms': {
-    params: Nothing;
-    result: Rooms;
+    params: RoomsParams;
+    result: RoomStates;
+  };
+  /** Find messages by their words. */
+  'chat.search': {
+    params: SearchParams;
+    result: Found;
   };
   /** Make a checkpoint of a file; the one before it may be replaced. */
   'files.checkpoint': {
@@ -868,17 +1234,26 @@ export interface Methods {
     params: PathParams;
     result: Entry;
   };
-  /** List the newest notifications of this user and of everybody. */
+  /** Show a notification to this user no more, in no window of theirs. */
+  'notifications.dismiss': {
+    params: Dismissed;
+    result: Dismissed;
+  };
+  /** List the newest notifications of this user and of everybody: not what has expired or was dismissed. */
   'notifications.list': {
     params: ListParams;
     result: Notifications;
   };
-  /** Notify oneself, or everybody. The same `id` again counts once. */
+  /**
+   * Notify oneself, or everybody. With the `id` of one that is there it is updated; the same again counts once.
+   *
+   * Updates of one notification are told at most five times a second; the last one always is.
+   */
   'notifications.post': {
     params: NotifyParams;
     result: Posted;
   };
-  /** Mark notifications up to these offsets as read; a marker never goes back. */
+  /** Mark notifications up to these offsets as read; a marker never goes back, nor beyond what there is. */
   'notifications.read': {
     params: ReadMarker;
     result: ReadMarker;
@@ -927,6 +1302,11 @@ export interface Methods {
 export type MethodName = keyof Methods;
 /** Every method whose reply comes in items. */
 export interface Streams {
+  /** Write a room as one Markdown or JSON document, in pieces. */
+  'chat.export': {
+    params: ExportParams;
+    item: Exported;
+  };
   /** List a directory, page after page; at least one, the first one at once. */
   'files.list': {
     params: ListDirectory;
@@ -936,15 +1316,30 @@ export interface Streams {
 export type StreamName = keyof Streams;
 /** Methods that may be sent again when it is not known whether they ran. */
 export const IDEMPOTENT: ReadonlySet<string> = new Set([
+  'assistants.ask',
+  'assistants.list',
+  'assistants.stop',
+  'chat.archive',
   'chat.create',
+  'chat.delete',
+  'chat.edit',
+  'chat.export',
   'chat.history',
+  'chat.members',
+  'chat.message',
   'chat.post',
+  'chat.presence',
+  'chat.read',
+  'chat.remove',
+  'chat.rename',
   'chat.rooms',
+  'chat.search',
   'files.checkpoints',
   'files.get',
   'files.list',
   'files.page',
   'files.stat',
+  'notifications.dismiss',
   'notifications.list',
   'notifications.read',
   'status.get',
@@ -961,6 +1356,10 @@ export interface Topics {
   'chat/*': {
     events: {
       message: ChatMessage;
+      'message.changed': MessageChanged;
+      'message.delta': MessageDelta;
+      'message.finished': MessageFinished;
+      'message.started': MessageStarted;
     };
     snapshot: History;
   };
@@ -978,16 +1377,38 @@ export interface Topics {
   };
   'notifications/me': {
     events: {
+      dismissed: Dismissed;
       notification: Notification;
       read: ReadMarker;
     };
     snapshot: null;
   };
+  'presence/*': {
+    events: {
+      presence: Presence;
+    };
+    snapshot: Array<LatestValue>;
+  };
+  'rooms': {
+    events: {
+      changed: RoomsChanged;
+    };
+    snapshot: Array<LatestValue>;
+  };
+  'rooms/me': {
+    events: {
+      read: RoomRead;
+    };
+    snapshot: Array<LatestValue>;
+  };
   'status': {
     events: {
+      connections: ConnectionTotals;
       kernel: RunningStatus;
+      process: ProcessStatus;
       service: Health;
       terminal: RunningStatus;
+      transfers: TransferTotals;
     };
     snapshot: Array<LatestValue>;
   };

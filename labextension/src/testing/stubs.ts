@@ -74,6 +74,15 @@ export class StubConnections implements IConnectionManager {
     return this._subscriber!;
   }
 
+  /** The newest subscriber of each topic. */
+  readonly subscribers = new Map<string, ISubscriber<string>>();
+
+  /** Tell the newest subscriber of a topic of an event. */
+  tellTopic(topic: string, kind: string, data: unknown, offset = 0): void {
+    const event = { id: 'x', time: 0, kind, data, offset };
+    this.subscribers.get(topic)!.onEvent(event as never);
+  }
+
   /** Tell the newest subscriber of an event. */
   tell(event: Pick<Event, 'kind' | 'data' | 'offset'>): void {
     this.subscriber.onEvent({ id: 'x', time: 0, ...event } as never);
@@ -95,6 +104,17 @@ export class StubConnections implements IConnectionManager {
     return (
       this.worst.get(service) ?? statusOf(service, null, { state: 'idle' })
     );
+  }
+
+  /** What was asked of connections, as `reconnect main`. */
+  readonly calls: string[] = [];
+
+  reconnect(service: Service, id?: string): void {
+    this.calls.push(['reconnect', service, id].filter(Boolean).join(' '));
+  }
+
+  measure(): void {
+    this.calls.push('measure');
   }
 
   request<M extends MethodName>(
@@ -125,6 +145,7 @@ export class StubConnections implements IConnectionManager {
       ...(subscriber as unknown as ISubscriber<string>),
       onEvent: event => onEvent(event as TopicEvent<T>)
     };
+    this.subscribers.set(topic, this._subscriber);
     const subscription = { topic, since, isDisposed: false };
     this.subscriptions.push(subscription);
     return Object.assign(subscription, {

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from itertools import islice
 from typing import ClassVar, Final
+from zlib import crc32
 
 import msgspec
 
+from jupyter_ws_hub.chat.kept import data_of, message_of, searched, topic_of
+from jupyter_ws_hub.chat.messages import Author, ChatMessage
 from jupyter_ws_hub.hub.declare import Lane
 from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.services.base import Nothing, Service, Topic, method
 from jupyter_ws_hub.storage.base import Draft, LogRetention
 from tests.support.lags import LagMeter
+
+from .talk import sentences
 
 READ: Final = ("read", "status")
 LARGE: Final = LogRetention(count=10_000_000, bytes=10**12, age_s=7 * 86400.0)
@@ -59,6 +65,14 @@ class Lag(msgspec.Struct, frozen=True):
     p99_ms: float
     max_ms: float
     gc_max_ms: float
+
+
+class Said(msgspec.Struct, frozen=True):
+    """How many messages were said in a chat room; `told`: on its topic, too."""
+
+    room: str
+    count: int
+    told: bool = False
 
 
 class StreamParams(msgspec.Struct, frozen=True):
@@ -149,6 +163,25 @@ class BenchService(Service):
             number = min(FILL_BATCH, params.count - start)
             drafts = [Draft(runtime.new_id(), "event", runtime.now_ms(), data) for _ in range(number)]
             await self.context.storage.log.append(params.topic, drafts)
+        return Took(time.monotonic() - began)
+
+    @method("bench.say", permission=READ, idempotent=True)
+    async def say(self, params: Said, peer: Peer) -> Took:
+        """Put messages into a chat room, in large batches."""
+        storage, runtime, topic = self.context.storage, self.context.runtime, topic_of(params.room)
+        author, texts, began = Author("bench", "Bench"), sentences(crc32(params.room.encode())), time.monotonic()
+        for start in range(0, params.count, FILL_BATCH):
+            number = min(FILL_BATCH, params.count - start)
+            said = [
+                ChatMessage(runtime.new_id(), params.room, author, text, runtime.now_ms())
+                for text in islice(texts, number)
+            ]
+            add = storage.documents.add
+            done = await asyncio.gather(*(add(topic, m.id, m.time, data_of(m), searched(m)) for m in said))
+            if params.told:
+                messages = [message_of(document) for document, _ in done]
+                drafts = [Draft(m.id, "message", m.time, msgspec.json.encode(m)) for m in messages]
+                await storage.log.append(topic, drafts)
         return Took(time.monotonic() - began)
 
     @method("bench.stream", permission=READ, idempotent=True)

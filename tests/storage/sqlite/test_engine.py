@@ -51,7 +51,7 @@ async def test_a_cancelled_append_disturbs_nobody(path: Path) -> None:
     storage.close()
 
 
-@pytest.mark.parametrize("ask", ["append", "head", "read", "get", "put"])
+@pytest.mark.parametrize("ask", ["append", "head", "read", "get", "put", "add", "search"])
 async def test_a_closed_storage_refuses_and_does_not_hang(path: Path, ask: str) -> None:
     storage = open_storage(path)
     storage.close()
@@ -61,6 +61,8 @@ async def test_a_closed_storage_refuses_and_does_not_hang(path: Path, ask: str) 
         "read": lambda: storage.log.read("t", 0, 1),
         "get": lambda: storage.values.get("a"),
         "put": lambda: storage.values.put("a", b""),
+        "add": lambda: storage.documents.add("c", "d", 0, b"", ""),
+        "search": lambda: storage.documents.search(["a"], ["c"], 1),
     }
     with pytest.raises(HubError) as caught:
         async with asyncio.timeout(1):

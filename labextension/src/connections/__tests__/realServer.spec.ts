@@ -6,6 +6,7 @@ import { TerminalConnection } from '@jupyterlab/services/lib/terminal/default';
 import { eventually, RealServer, sockets } from '../../testing/realServer';
 import { openTerminal } from '../../testing/realTerminal';
 import { watch } from '../../testing/tools';
+import { TopicEvent } from '../../tokens';
 import { terminalWebSocket } from '../../terminals/manager';
 import { ConnectionManager } from '../manager';
 
@@ -42,6 +43,10 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
+/** The words of a message that was said in a room. */
+const saidIn = (event: TopicEvent<'chat/general'>) =>
+  event.kind === 'message' ? event.data.text : event.kind;
+
 describe('Messages with a real server', () => {
   it('list a directory', async () => {
     writeFileSync(join(server.root, 'ä.txt'), 'x');
@@ -73,7 +78,7 @@ describe('Messages with a real server', () => {
     ada.subscribe(
       'chat/general',
       {
-        onEvent: ({ data }) => heard.push(data.text),
+        onEvent: event => heard.push(saidIn(event)),
         onLive: () => (live += 1)
       },
       'earliest'
@@ -81,7 +86,7 @@ describe('Messages with a real server', () => {
     await eventually('the replay is complete', () => live > 0);
     const post = (text: string) =>
       bob.request('chat.post', { room: 'general', text, id: `id-${text}` });
-    const { message } = await post('1');
+    const message = await post('1');
     expect(message).toMatchObject({
       text: '1',
       room: 'general',
@@ -101,7 +106,7 @@ describe('Messages with a real server', () => {
     const late: string[] = [];
     ada.subscribe(
       'chat/general',
-      { onEvent: ({ data }) => late.push(data.text) },
+      { onEvent: event => late.push(saidIn(event)) },
       'earliest'
     );
     await eventually('the past has come', () => late.length >= 4);
@@ -133,7 +138,13 @@ describe('Messages with a real server', () => {
     expect(frames).toContainEqual({
       type: 'reply',
       ref: 5,
-      result: { rooms: [expect.objectContaining({ name: 'general' })] }
+      result: {
+        rooms: [
+          expect.objectContaining({
+            room: expect.objectContaining({ name: 'general' })
+          })
+        ]
+      }
     });
     expect(frames).toContainEqual(
       expect.objectContaining({ type: 'subscribed', ref: 6 })

@@ -44,6 +44,26 @@ describe('An upload whose stream breaks', () => {
     expect(rig.hashed).toBe(2 * file.size);
   });
 
+  it('goes on at once when a person wants it, and only where they want it', async () => {
+    rig.uploads.windowBytes = 100_000;
+    rig.uploads.holdsCredit = true;
+    const { end } = startUpload(rig, new FakeFile(1_000_000));
+    await until('it waits', () => rig.uploads.last?.byteOffset === 100_000);
+    // The longest pause.
+    jest.spyOn(Math, 'random').mockReturnValue(0.999);
+    rig.uploads.holdsCredit = false;
+    rig.uploads.streams[0]?.cut();
+    await pass(10);
+    const starts = () => rig.uploads.last.starts.length;
+    rig.transfers.hurry('another');
+    await pass(10);
+    expect(starts()).toBe(1);
+    rig.transfers.hurry('op1');
+    await pass(10);
+    expect(starts()).toBe(2);
+    await until('it has ended', () => end.settled);
+  });
+
   it('is shown as connected again when it goes on', async () => {
     rig.uploads.windowBytes = 100_000;
     rig.uploads.holdsCredit = true;

@@ -55,7 +55,8 @@ beforeEach(async () => {
     onUpload: files => void asked.push(`upload ${files.length}`),
     onReveal: path => void asked.push(`reveal ${path}`),
     onFile: ({ id }, what) => void asked.push(`${what} ${id}`),
-    onDrop: () => void asked.push('drop')
+    onDrop: () => void asked.push('drop'),
+    notifications: { isAllowed: () => true, run: () => undefined }
   });
   Widget.attach(panel, document.body);
   await drawn(() => panel.node.querySelector('.jp-WsHub-upload') !== null);

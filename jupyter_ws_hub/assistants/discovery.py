@@ -1,0 +1,80 @@
+"""Which assistants a server has: this package's own, and those of other packages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import entry_points
+from logging import Logger
+from typing import Any, Final
+
+from traitlets.config import Configurable
+
+from ..chat.assistant import Assistant
+from .base import BaseAssistant
+from .local import LocalAssistant
+from .openai import OpenAIAssistant
+
+ENTRY_POINTS: Final = "jupyter_ws_hub.assistants"
+OWN: Final[tuple[type[BaseAssistant], ...]] = (OpenAIAssistant, LocalAssistant)
+ALL_OTHERS: Final = "*"
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+METHODS: Final = ("info", "stream", "start", "stop")
+
+Maker = Callable[[Configurable], Sequence[Any]]
+
+
+def _maker(kind: Any) -> Maker:
+    """How those of a class are made: by its `make`, which may make several or none, or just one."""
+    make: Maker | None = getattr(kind, "make", None)
+    return make if make is not None else lambda parent: [kind(parent=parent)]
+
+
+def _makers(logger: Logger) -> Iterator[tuple[str, Maker]]:
+    for own in OWN:
+        yield own.__name__, own.make
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            yield f"{point.name} ({point.value})", _maker(point.load())
+        except Exception as error:  # a package that we do not know, while it is imported
+            logger.error("The assistant %r of %s cannot be loaded.", point.name, point.value, exc_info=error)
+
+
+def _found(parent: Configurable, logger: Logger) -> Iterator[tuple[str, Assistant]]:
+    for source, make in _makers(logger):
+        try:
+            made = [(assistant.info().name, assistant) for assistant in make(parent)]
+        except Exception as error:  # a package that we do not know, or a wrong value of a trait
+            logger.error("The assistant %s cannot be made.", source, exc_info=error)
+            continue
+        for name, assistant in made:
+            if not isinstance(name, str) or not NAME.fullmatch(name):
+                logger.error("The name of the assistant %s must be of a-z, 0-9 and hyphens; it is left out.", source)
+            elif not all(callable(getattr(assistant, method, None)) for method in METHODS):
+                logger.error("The assistant %s is none: it lacks one of %s.", source, ", ".join(METHODS))
+            else:
+                yield name, assistant
+
+
+def discover(parent: Configurable, logger: Logger, wanted: Sequence[str] = (ALL_OTHERS,)) -> dict[str, Assistant]:
+    """Make the assistants that are configured, by name, the default one first; none of them has started yet.
+
+    Args:
+        parent: has the configuration; this package's own assistants come first, then those of the entry-point group
+            `jupyter_ws_hub.assistants`, where a name stands for a class that is made with `parent=…`, or that has a
+            class method `make(parent)` which gives several.
+        logger: is told of those that are broken, which are left out.
+        wanted: names in their order; `*` stands for all that are not named.
+    """
+    found: dict[str, Assistant] = {}
+    for name, assistant in _found(parent, logger):
+        if name in found:
+            logger.error("The assistant name %r is taken; the second one is left out.", name)
+        else:
+            found[name] = assistant
+    for name in wanted:
+        if name != ALL_OTHERS and name not in found:
+            logger.warning("There is no assistant %r, or it is not configured.", name)
+    others = [name for name in found if name not in wanted]
+    order = [name for entry in wanted for name in (others if entry == ALL_OTHERS else [entry])]
+    return {name: found[name] for name in order if name in found}

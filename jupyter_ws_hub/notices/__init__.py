@@ -1,0 +1,1 @@
+"""Notifications: what they are, where they stand, who has read them."""

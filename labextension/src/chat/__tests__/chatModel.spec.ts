@@ -1,0 +1,187 @@
+import {
+  ADA,
+  answerOf,
+  ChatConnections,
+  FakeKeep,
+  messageOf,
+  roomOf
+} from '../../testing/fakeChat';
+import { ChatModel } from '../chatModel';
+import { attachment, Composer, MAX_TEXT } from '../composer';
+
+let connections: ChatConnections;
+let chat: ChatModel;
+let errors: string[];
+
+const posted = () => connections.asked('chat.post') as { text: string }[];
+const composer = (): Composer => chat.open!.composer;
+
+beforeEach(async () => {
+  jest.useFakeTimers();
+  connections = new ChatConnections();
+  errors = [];
+  chat = new ChatModel({
+    ...{ connections, me: ADA, keep: new FakeKeep(), server: 'here' },
+    room: 'general',
+    onError: ({ message }) => errors.push(message)
+  });
+  connections.live('rooms');
+  await jest.advanceTimersByTimeAsync(100);
+  const rooms = [roomOf('general'), roomOf('other', { moderator: true })];
+  await connections.answer('chat.rooms', { rooms });
+  const robot = { name: 'robot', models: ['small', 'large'], state: 'ok' };
+  await connections.answer('assistants.list', {
+    assistants: [robot],
+    hint: []
+  });
+});
+
+afterEach(() => {
+  chat.dispose();
+  jest.useRealTimers();
+});
+
+describe('The chat', () => {
+  it('opens the first room when it is shown', () => {
+    expect(chat.open).toBeNull();
+    chat.setVisible(true);
+    expect([chat.open?.model.room, chat.view]).toEqual(['general', 'room']);
+    expect(connections.asked('chat.presence')).toEqual([
+      { room: 'general', state: 'here' }
+    ]);
+  });
+
+  it('is in one room at a time', () => {
+    chat.setVisible(true);
+    const { model } = chat.open!;
+    chat.show('rooms');
+    chat.enter('other');
+    expect([model.isDisposed, chat.open?.model.room]).toEqual([true, 'other']);
+    expect(
+      connections
+        .asked('chat.presence')
+        .map(params => Object.values(params as object))
+    ).toEqual([
+      ['general', 'here'],
+      ['general', 'gone'],
+      ['other', 'here']
+    ]);
+  });
+
+  it('leaves a room that is gone', async () => {
+    chat.setVisible(true);
+    chat.enter('other');
+    connections.happens('rooms', 'changed', {});
+    await jest.advanceTimersByTimeAsync(100);
+    await connections.answer('chat.rooms', { rooms: [roomOf('general')] });
+    expect([chat.open, chat.view]).toEqual([null, 'rooms']);
+  });
+
+  it('has seen what is shown, and only that', async () => {
+    chat.setVisible(true);
+    connections.happens(
+      'chat/general',
+      'message',
+      messageOf(1, { author: { ...ADA, username: 'bob' } })
+    );
+    expect(chat.rooms.total).toBe(1);
+    chat.show('rooms');
+    chat.seen(1);
+    expect(chat.rooms.total).toBe(1);
+    chat.show('room');
+    chat.seen(1);
+    await jest.advanceTimersByTimeAsync(300);
+    expect([chat.rooms.total, connections.asked('chat.read')]).toEqual([
+      0,
+      [{ room: 'general', seq: 1 }]
+    ]);
+  });
+
+  it('knows who may change what', () => {
+    const bob = { ...ADA, username: 'bob' };
+    const theirs = messageOf(1, { author: bob });
+    const asked = messageOf(1, { author: bob, answer: answerOf() });
+    expect([
+      chat.mayChange(messageOf(1)),
+      chat.mayChange(theirs),
+      chat.mayChange({ ...theirs, room: 'other' }),
+      chat.mayChange(asked)
+    ]).toEqual([true, false, true, true]);
+  });
+
+  it('says how the connection is', () => {
+    let changes = 0;
+    chat.changed.connect(() => (changes += 1));
+    connections.becomes('reconnecting');
+    expect([chat.connection, changes]).toEqual(['reconnecting', 1]);
+  });
+});
+
+describe('What is written', () => {
+  beforeEach(() => chat.setVisible(true));
+
+  it('is said, with what goes along, once', () => {
+    const file = attachment('file', { path: 'a.txt' });
+    composer().attach(file);
+    composer().attach({ ...file });
+    chat.assistants.choose('general', { assistant: 'robot', model: 'large' });
+    expect(composer().send('  Hi  ')).toBe(true);
+    expect(posted()).toMatchObject([
+      {
+        ...{ text: 'Hi', attachments: [file], reply_to: '' },
+        ask: [{ assistant: 'robot', model: 'large' }]
+      }
+    ]);
+    expect(composer().attachments).toEqual([]);
+  });
+
+  it('is not said where it is empty or too long, and why is told', () => {
+    expect([composer().send('  '), errors]).toEqual([false, []]);
+    expect(composer().send('x'.repeat(MAX_TEXT + 1))).toBe(false);
+    expect(errors[0]).toContain('20000 characters');
+    expect(posted()).toEqual([]);
+  });
+
+  it('replies to a message', () => {
+    const filled: (string | null)[] = [];
+    composer().filled.connect((_, text) => filled.push(text));
+    composer().reply(messageOf(3));
+    composer().send('Yes');
+    expect([posted(), filled, composer().purpose]).toMatchObject([
+      [{ reply_to: 'm3' }],
+      [null],
+      { kind: 'new' }
+    ]);
+  });
+
+  it('changes a message, which is filled in, or does not', () => {
+    const filled: (string | null)[] = [];
+    composer().filled.connect((_, text) => filled.push(text));
+    composer().edit(messageOf(3));
+    composer().cancel();
+    composer().edit(messageOf(3));
+    composer().send('Better');
+    expect([filled, posted(), connections.asked('chat.edit')]).toEqual([
+      ['text 3', '', 'text 3'],
+      [],
+      [{ room: 'general', id: 'm3', text: 'Better', version: 1 }]
+    ]);
+  });
+
+  it('is not attached any more when it was taken away', () => {
+    const file = attachment('file', { path: 'a.txt' });
+    composer().attach(file);
+    composer().detach(file);
+    expect(composer().attachments).toEqual([]);
+  });
+
+  it('is answered again by the same assistant and model', () => {
+    const robot = { ...ADA, username: 'robot', assistant: true };
+    const answer = answerOf({ state: 'done', model: 'large' });
+    composer().askAgain(messageOf(4, { author: robot, answer }));
+    composer().askAgain(messageOf(4));
+    expect(connections.asked('assistants.ask')).toMatchObject([
+      { message: 'm1', ask: { assistant: 'robot', model: 'large' } }
+    ]);
+  });
+});

@@ -1,0 +1,195 @@
+/**
+ * All of chat in this window: the rooms, the one that is open, what waits to be sent, and what is shown of it.
+ */
+import { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { Author, ChatMessage } from '../protocol/generated';
+import {
+  IConnectionManager,
+  IConnectionStatus,
+  ConnectionState
+} from '../tokens';
+import { AssistantList } from './assistants';
+import { Composer } from './composer';
+import { IKeep, Outbox } from './outbox';
+import { RoomPresence } from './presence';
+import { RoomModel } from './roomModel';
+import { Rooms } from './rooms';
+
+/** What the sidebar shows. */
+export type ChatView = 'rooms' | 'room' | 'search';
+
+/** A room that is open, with what is written in it. */
+export interface IOpenRoom {
+  readonly model: RoomModel;
+  readonly composer: Composer;
+  readonly presence: RoomPresence;
+}
+
+export interface IChatOptions {
+  connections: IConnectionManager;
+  /** The user, as the server knows them. */
+  me: Author;
+  keep: IKeep;
+  /** Names the server, so that two on one host keep nothing of each other. */
+  server: string;
+  /** The room that is shown first. */
+  room: string;
+  /** Is told what went wrong with something that the user wanted. */
+  onError: (error: Error) => void;
+}
+
+export class ChatModel implements IDisposable {
+  constructor(private readonly _options: IChatOptions) {
+    const { connections, keep, me, server, onError } = _options;
+    const prefix = `jupyter-ws-hub:chat:${JSON.stringify([server, me.username])}:`;
+    this.outbox = new Outbox(connections, keep, `${prefix}outbox:`);
+    this.assistants = new AssistantList(connections, keep, `${prefix}ask:`);
+    this.rooms = new Rooms(connections, () => me.username, onError);
+    this.rooms.changed.connect(this._onRooms, this);
+    connections.statusChanged.connect(this._onStatus, this);
+    this.outbox.restore();
+  }
+
+  readonly outbox: Outbox;
+  readonly assistants: AssistantList;
+  readonly rooms: Rooms;
+
+  /** Emitted when another view or room is shown, or the connection's state has changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get connections(): IConnectionManager {
+    return this._options.connections;
+  }
+
+  get me(): Author {
+    return this._options.me;
+  }
+
+  get view(): ChatView {
+    return this._view;
+  }
+
+  /** The room that is open; null until the chat is shown for the first time. */
+  get open(): IOpenRoom | null {
+    return this._open;
+  }
+
+  /** How the connection for messages is. */
+  get connection(): ConnectionState {
+    return this.connections.getConnectionStatus('main').state;
+  }
+
+  get isDisposed(): boolean {
+    return this._disposed;
+  }
+
+  /** Whether the user may change a room and others' messages in it. */
+  isModerator(room: string): boolean {
+    return this.rooms.get(room)?.moderator ?? false;
+  }
+
+  /** Whether they may change a message, or end an answer. */
+  mayChange({ author, answer, room }: ChatMessage): boolean {
+    const { username } = this.me;
+    return (
+      this.isModerator(room) ||
+      author.username === username ||
+      answer?.asked_by === username
+    );
+  }
+
+  show(view: ChatView): void {
+    this._view = view;
+    this._showPresence();
+    this._changed.emit();
+  }
+
+  /** Show a room. */
+  enter(room: string): void {
+    if (this._open?.model.room !== room) {
+      this._close();
+      const { connections, onError } = this._options;
+      const model = new RoomModel(connections, this.outbox, room, onError);
+      const presence = new RoomPresence(connections, room);
+      const { outbox, assistants } = this;
+      const composer = new Composer(model, outbox, assistants, onError);
+      this._open = { model, composer, presence };
+    }
+    this.show('room');
+  }
+
+  /** Open the room of the settings, so that it is there when the user wants to see it. */
+  prepare(): void {
+    if (!this._open) {
+      this.enter(this._options.room);
+    }
+  }
+
+  /** Whether the user can see the sidebar. */
+  setVisible(visible: boolean): void {
+    this._visible = visible;
+    if (visible && this._view === 'room') {
+      this.prepare();
+    }
+    this._showPresence();
+    this._changed.emit();
+  }
+
+  /** The user has seen the room that is open up to a message. */
+  seen(seq: number): void {
+    if (this._open && this._visible && this._view === 'room') {
+      this._open.model.markRead(seq);
+      this.rooms.seen(this._open.model.room, seq);
+    }
+  }
+
+  dispose(): void {
+    if (!this._disposed) {
+      this._disposed = true;
+      this._close();
+      this.connections.statusChanged.disconnect(this._onStatus, this);
+      [this.rooms, this.assistants, this.outbox].forEach(part =>
+        part.dispose()
+      );
+      Signal.clearData(this);
+    }
+  }
+
+  private _close(): void {
+    this._open?.model.dispose();
+    this._open?.presence.dispose();
+    this._open = null;
+  }
+
+  private _showPresence(): void {
+    this._open?.presence.setVisible(this._visible && this._view === 'room');
+  }
+
+  /** The room that is open may have been removed, or the user let out of it. */
+  private _onRooms(): void {
+    const name = this._open?.model.room;
+    const wasThere = this._known.has(name ?? '');
+    this._known = new Set(this.rooms.rooms.map(({ room }) => room.name));
+    if (name !== undefined && wasThere && !this._known.has(name)) {
+      this._close();
+      this.show('rooms');
+    }
+  }
+
+  private _onStatus(_: IConnectionManager, status: IConnectionStatus): void {
+    if (status.service === 'main') {
+      this._changed.emit();
+    }
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+  private _known: ReadonlySet<string> = new Set();
+  private _open: IOpenRoom | null = null;
+  private _view: ChatView = 'room';
+  private _visible = false;
+  private _disposed = false;
+}

@@ -1,0 +1,118 @@
+/**
+ * What stands below a message: how it is with it, and what can be done with it.
+ */
+import * as React from 'react';
+
+import { ChatMessage } from '../protocol/generated';
+import { IOpenRoom } from './chatModel';
+import { find, IShown } from './outline';
+import { Outbox } from './outbox';
+import { IChatServices, useChanges, useServices } from './services';
+import { answerText, deliveryText } from './words';
+
+interface IAction {
+  readonly name: string;
+  /** Always to be seen, not only when the pointer or the focus is on the message. */
+  readonly always?: boolean;
+  readonly run: () => void;
+}
+
+/** What can be done with a message that is on its way. */
+function outgoingActions(
+  id: string,
+  outbox: Outbox,
+  { trans }: IChatServices
+): IAction[] {
+  return [
+    {
+      name: trans.__('Try again'),
+      always: true,
+      run: () => outbox.retry(id)
+    },
+    { name: trans.__('Discard'), always: true, run: () => outbox.remove(id) }
+  ];
+}
+
+function messageActions(
+  message: ChatMessage,
+  { model, composer }: IOpenRoom,
+  { chat, trans }: IChatServices
+): IAction[] {
+  const { id, answer, author, deleted } = message;
+  const mayWrite = chat.rooms.get(model.room)?.room.archived !== true;
+  const mayChange = chat.mayChange(message) && mayWrite;
+  if (answer?.state === 'writing') {
+    const stop = { name: trans.__('Stop'), run: () => void model.stop(id) };
+    return mayChange ? [{ ...stop, always: true }] : [];
+  }
+  if (deleted || !mayWrite) {
+    return [];
+  }
+  const again = { name: trans.__('Ask again'), always: true };
+  const own = author.username === chat.me.username;
+  const moderated = mayChange && !answer && (own || mayChange);
+  return [
+    ...(answer ? [{ ...again, run: () => composer.askAgain(message) }] : []),
+    { name: trans.__('Reply'), run: () => composer.reply(message) },
+    ...(moderated
+      ? [{ name: trans.__('Edit'), run: () => composer.edit(message) }]
+      : []),
+    ...(mayChange
+      ? [{ name: trans.__('Delete'), run: () => void model.delete(id) }]
+      : [])
+  ];
+}
+
+function stateOf(
+  { message, outgoing }: IShown,
+  { chat, trans }: IChatServices
+): string {
+  if (outgoing) {
+    return deliveryText(outgoing, chat.connection, trans);
+  }
+  if (message?.answer) {
+    return answerText(message.answer, trans);
+  }
+  return message?.edited && !message.deleted ? trans.__('edited') : '';
+}
+
+export function MessageFooter(props: {
+  id: string;
+  open: IOpenRoom;
+}): JSX.Element | null {
+  const services = useServices();
+  const { chat } = services;
+  const { model } = props.open;
+  useChanges(model.changed, chat.changed, chat.rooms.changed);
+  const shown = find(model, props.id, chat.me);
+  if (!shown) {
+    return null;
+  }
+  const { message, outgoing, id } = shown;
+  const failed =
+    outgoing?.state === 'failed' || message?.answer?.state === 'failed';
+  const actions = message
+    ? messageActions(message, props.open, services)
+    : outgoing?.state === 'failed'
+      ? outgoingActions(id, chat.outbox, services)
+      : [];
+  return (
+    <div className="jp-WsHub-footer" data-id={id}>
+      <span
+        className={`jp-WsHub-footerState${failed ? ' jp-mod-failed' : ''}`}
+        data-state={outgoing?.state ?? message?.answer?.state ?? 'sent'}
+      >
+        {stateOf(shown, services)}
+      </span>
+      {actions.map(({ name, always, run }) => (
+        <button
+          key={name}
+          className={`jp-WsHub-action${always ? ' jp-mod-always' : ''}`}
+          onClick={run}
+        >
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,195 @@
+/**
+ * The server: its services, what runs on it and what it uses.
+ */
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { Health, ProcessStatus } from '../protocol/generated';
+import { History } from './history';
+import { ServerModel } from './serverModel';
+import {
+  connectionsText,
+  connectionsTitle,
+  healthName,
+  kernelsText,
+  machineMemoryText,
+  machineText,
+  milliseconds,
+  percent,
+  servicesText,
+  transfersText
+} from './serverWords';
+import { Sparkline } from './sparkline';
+import { bytes } from './words';
+
+interface IProps {
+  model: ServerModel;
+  trans: TranslationBundle;
+}
+
+/** The smallest scales of the plots: half a core, 256 MB, 20 ms, 1 MB/s. */
+const STEPS = { cpu: 0.5, memory: 256e6, lag: 20, throughput: 1e6 };
+
+function Service(props: {
+  health: Health;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { id, state, reason } = props.health;
+  return (
+    <li className="jp-WsHub-service" data-id={id} data-health={state}>
+      <span className="jp-WsHub-dot" aria-hidden="true" />
+      <span className="jp-WsHub-name">{id}</span>
+      <span className="jp-WsHub-state">{healthName(state, props.trans)}</span>
+      {reason && <div className="jp-WsHub-details">{reason}</div>}
+    </li>
+  );
+}
+
+/** What does not work is always there to see; the rest on demand. */
+function Services({ model, trans }: IProps): JSX.Element {
+  const { services } = model;
+  const troubled = services.filter(({ state }) => state !== 'ok');
+  const well = services.filter(({ state }) => state === 'ok');
+  const list = (shown: Health[]) => (
+    <ul>
+      {shown.map(health => (
+        <Service key={health.id} health={health} trans={trans} />
+      ))}
+    </ul>
+  );
+  return (
+    <>
+      {troubled.length > 0 && list(troubled)}
+      <details className="jp-WsHub-services">
+        <summary>
+          <span className="jp-WsHub-term">{trans.__('Services')}</span>{' '}
+          {servicesText(services, trans)}
+        </summary>
+        {list(well)}
+      </details>
+    </>
+  );
+}
+
+function Figure(props: {
+  name: string;
+  value: string;
+  title?: string;
+  more?: string;
+  plot?: { history: History; step: number; text: (value: number) => string };
+}): JSX.Element {
+  const { name, value, title, more, plot } = props;
+  const known =
+    plot?.history.values.filter((one): one is number => one !== null) ?? [];
+  return (
+    <div
+      className={`jp-WsHub-figure${plot ? ' jp-mod-plotted' : ''}`}
+      title={title}
+    >
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+      {plot && (
+        <dd>
+          <Sparkline
+            history={plot.history}
+            step={plot.step}
+            label={`${name}: ${value} – ${plot.text(Math.max(0, ...known))}`}
+          />
+        </dd>
+      )}
+      {more && <dd className="jp-WsHub-more">{more}</dd>}
+    </div>
+  );
+}
+
+function Usage(props: IProps & { process: ProcessStatus }): JSX.Element {
+  const { model, process, trans } = props;
+  const most = (text: string) => trans.__('at most %1', text);
+  return (
+    <>
+      <Figure
+        name={trans.__('Processor')}
+        value={percent(process.cpu, trans)}
+        more={machineText(process, trans)}
+        title={trans.__(
+          'What the server uses of one core, without kernels and terminals'
+        )}
+        plot={{
+          history: model.cpu,
+          step: STEPS.cpu,
+          text: value => most(percent(value, trans))
+        }}
+      />
+      <Figure
+        name={trans.__('Memory')}
+        value={bytes(process.memory)}
+        more={machineMemoryText(process, trans)}
+        title={trans.__('What the server uses, without kernels and terminals')}
+        plot={{
+          history: model.memory,
+          step: STEPS.memory,
+          text: value => most(bytes(value))
+        }}
+      />
+      <Figure
+        name={trans.__('Delay')}
+        value={milliseconds(process.loop_lag_ms, trans)}
+        title={trans.__(
+          'The longest that anybody had to wait for the server to begin with something'
+        )}
+        plot={{
+          history: model.lag,
+          step: STEPS.lag,
+          text: value => most(milliseconds(value, trans))
+        }}
+      />
+    </>
+  );
+}
+
+export function Server({ model, trans }: IProps): JSX.Element {
+  const { error, kernels, terminals, connections, transfers } = model;
+  if (error !== null || !model.isKnown) {
+    return (
+      <p className="jp-WsHub-empty">
+        {error === null
+          ? trans.__('Asking the server…')
+          : trans.__('The server does not tell how it is: %1', error)}
+      </p>
+    );
+  }
+  return (
+    <>
+      <Services model={model} trans={trans} />
+      <dl className="jp-WsHub-figures">
+        <Figure
+          name={trans.__('Kernels')}
+          value={kernelsText(kernels, trans)}
+        />
+        <Figure name={trans.__('Terminals')} value={String(terminals.length)} />
+        {connections && (
+          <Figure
+            name={trans.__('Connections')}
+            value={connectionsText(connections, trans)}
+            title={connectionsTitle(connections, trans)}
+          />
+        )}
+        {transfers && (
+          <Figure
+            name={trans.__('Transfers')}
+            value={transfersText(transfers, trans)}
+            plot={{
+              history: model.throughput,
+              step: STEPS.throughput,
+              text: value =>
+                trans.__('at most %1', trans.__('%1/s', bytes(value)))
+            }}
+          />
+        )}
+        {model.process && (
+          <Usage model={model} process={model.process} trans={trans} />
+        )}
+      </dl>
+    </>
+  );
+}
