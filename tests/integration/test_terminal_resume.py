@@ -210,8 +210,9 @@ async def test_a_client_that_was_away_gets_what_was_written_meanwhile(address: A
         await far.reach(near.received)
         await far.drop()
         await near.run("seq 1 20000")
+        written = near.received  # the prompt may come after the answer
         welcome = await far.connect()
-        assert welcome.resumed and welcome.head >= near.received
+        assert welcome.resumed and welcome.head >= written
         await far.reach(near.received)
         assert far.output == near.output[far.base - near.base :]
 
