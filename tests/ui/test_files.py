@@ -236,7 +236,11 @@ async def test_switched_off_the_stock_path_is_back_at_once(
     requests: list[str] = []
     window.page.on("request", lambda request: requests.append(f"{request.method} {request.url.split('?')[0]}"))
     await window.page.evaluate("window.jupyterapp.commands.execute('settingeditor:open', {query: 'Connections and'})")
-    await window.page.click(".jp-SettingsForm label:has-text('Transfers over file streams')")
+    # The page asks for what it has saved, and counts it from then on.
+    async with window.page.expect_response(
+        lambda answer: answer.request.method == "GET" and "/api/settings/jupyter-ws-hub" in answer.url
+    ):
+        await window.page.click(".jp-SettingsForm label:has-text('Transfers over file streams')")
     saved = exposed_lab.base_dir / "config" / "lab" / "user-settings" / "jupyter-ws-hub" / "panel.jupyterlab-settings"
     await until(
         lambda: saved.exists() and json.loads(saved.read_text()).get("transferStreams") is False, "the switch is off"
