@@ -14,7 +14,7 @@ from ..protocol.errors import HubError
 from ..storage.base import Storage, VersionConflict
 from .begun import Begun, Mark
 from .draft import AnswerDraft
-from .kept import data_of, message_of, searched, topic_of
+from .kept import change_kept, message_of, topic_of
 from .messages import ChatMessage
 from .teller import Teller
 
@@ -131,17 +131,13 @@ class Answers:
             return
         message = message_of(document)
         pieces = await self._teller.pieces(message)
-        if message.answer is not None and message.answer.state == "writing" and not message.deleted:
+        if message.answer is not None and message.is_under_way and not message.deleted:
             failed = msgspec.structs.replace(message.answer, state="failed", error=SERVER_ENDED)
             message = msgspec.structs.replace(message, text=pieces.text, answer=failed)
             try:
-                expect = message.version
-                changed = await self._storage.documents.change(
-                    document.collection, message.id, data_of(message), searched(message), expect=expect
-                )
+                message = await change_kept(self._storage, message, message.version)
             except VersionConflict:
                 return  # another server was faster
-            message = message_of(changed)
         await self._teller.tell(message)
         await self._teller.forget_pieces(mark.room, pieces.offsets)
         await self._begun.done(mark)

@@ -9,7 +9,7 @@ import msgspec
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..storage.base import Storage, VersionConflict
-from .kept import data_of, message_of, searched, topic_of, was_deleted
+from .kept import add_kept, change_kept, message_of, topic_of, was_deleted
 from .messages import ChatMessage, utf16_length
 from .teller import Teller
 
@@ -62,7 +62,7 @@ class AnswerDraft:
         """Keep it as it is to end, once; give it."""
         async with self._lock:
             assert self.ending is not None
-            if not self.lost and self._is_open():
+            if not self.lost and self.message.is_under_way:
                 place = {"seq": self.message.seq, "version": self.message.version}
                 message = msgspec.structs.replace(self.ending, **place)
                 version = await self._put(message)
@@ -70,19 +70,12 @@ class AnswerDraft:
                     self.message = msgspec.structs.replace(message, seq=self.message.seq, version=version)
             return self.message
 
-    def _is_open(self) -> bool:
-        return self.message.answer is not None and self.message.answer.state == "writing"
-
     async def _put(self, message: ChatMessage) -> int:
         """Keep it; give its version."""
-        collection, data = topic_of(message.room), data_of(message)
         try:
-            expect = message.version
-            changed = await self._storage.documents.change(
-                collection, message.id, data, searched(message), expect=expect
-            )
+            changed = await change_kept(self._storage, message, message.version)
         except VersionConflict:
-            found = await self._storage.documents.get(collection, message.id)
+            found = await self._storage.documents.get(topic_of(message.room), message.id)
             if found is None and not self.lost and not await was_deleted(self._storage, message.room):
                 return await self._add(message)
             self.lost = True
@@ -93,8 +86,6 @@ class AnswerDraft:
 
     async def _add(self, message: ChatMessage) -> int:
         """The store is another one by now, which does not have it: it goes on there."""
-        added, _ = await self._storage.documents.add(
-            topic_of(message.room), message.id, message.time, data_of(message), searched(message)
-        )
+        added, _ = await add_kept(self._storage, message)
         self.message = msgspec.structs.replace(self.message, seq=added.seq)
         return added.version

@@ -56,7 +56,7 @@ class Elsewhere:
         message = await self._talk.get(room, id)
         if message.answer is None:
             raise HubError(Code.INVALID, "This message is no answer of an assistant.")
-        if message.answer.state != "writing":
+        if not message.is_under_way:
             return message
         note = await self._notes.get(room, id)
         its_own = peer.username == message.answer.asked_by or (note is not None and note.principal == peer.principal)
@@ -64,7 +64,7 @@ class Elsewhere:
             raise not_yours()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REACTS_S):
-                while message.answer is not None and message.answer.state == "writing":
+                while message.is_under_way:
                     await self._notes.ask_to_stop(room, id)
                     await asyncio.sleep(LOOK_S)
                     message = await self._talk.get(room, id)

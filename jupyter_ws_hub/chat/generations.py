@@ -160,7 +160,7 @@ class Generations:
                 return await self._elsewhere.begun(question, id)
             kept = await self._talk.begin_answer(self._message(question, asked, model, peer, id))
             same_answer(kept, question)
-            begun = kept.answer is not None and kept.answer.state == "writing"
+            begun = kept.is_under_way
         finally:
             if not begun:
                 self._limits.end(peer.principal)

@@ -47,6 +47,22 @@ def message_of(document: Document) -> ChatMessage:
     return msgspec.structs.replace(message, seq=document.seq, version=document.version)
 
 
+async def add_kept(storage: Storage, message: ChatMessage) -> tuple[ChatMessage, bool]:
+    """Keep a new message; where its id is known, that one is given, and False."""
+    document, added = await storage.documents.add(
+        topic_of(message.room), message.id, message.time, data_of(message), searched(message)
+    )
+    return message_of(document), added
+
+
+async def change_kept(storage: Storage, message: ChatMessage, expect: int) -> ChatMessage:
+    """Keep a message that is there in version `expect` as it is now; raises VersionConflict."""
+    document = await storage.documents.change(
+        topic_of(message.room), message.id, data_of(message), searched(message), expect=expect
+    )
+    return message_of(document)
+
+
 async def messages_of(documents: Sequence[Document]) -> list[ChatMessage]:
     """Many messages, in steps that leave the event loop free."""
     found: list[ChatMessage] = []

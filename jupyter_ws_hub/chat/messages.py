@@ -94,6 +94,11 @@ class ChatMessage(msgspec.Struct, frozen=True):
     attachments: list[Attachment] = []
     answer: Answer | None = None
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it is an answer that an assistant still writes."""
+        return self.answer is not None and self.answer.state == "writing"
+
 
 class MessageStarted(msgspec.Struct, frozen=True):
     """An assistant begins to answer; its text grows by deltas."""

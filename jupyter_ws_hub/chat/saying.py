@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -15,23 +15,32 @@ from .assistant import AssistantInfo
 from .chat import Chat
 from .generations import Asked
 from .mentions import mentions_in
-from .messages import MAX_ATTACHED_CHARACTERS, MAX_TEXT_CHARACTERS, Attachment, Author, ChatMessage
+from .messages import (
+    MAX_ATTACHED_CHARACTERS,
+    MAX_ATTACHMENTS,
+    MAX_TEXT_CHARACTERS,
+    Attachment,
+    Author,
+    ChatMessage,
+    MessageId,
+)
 from .names import shown_name
 from .rates import Rate
+from .room import RoomName
 
 MAX_ASKED: Final = 4
 """Assistants that one message may ask."""
 
 
-class Said(msgspec.Struct, frozen=True):
-    """What somebody wants to say."""
+class PostParams(msgspec.Struct, frozen=True):
+    """What to say where. `ask` names assistants that are to answer, besides those that the text mentions (`@name`)."""
 
-    room: str
-    id: str
+    room: RoomName
     text: str
-    reply_to: str = ""
-    attachments: list[Attachment] = []
-    ask: list[Asked] = []
+    id: MessageId
+    reply_to: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    attachments: Annotated[list[Attachment], msgspec.Meta(max_length=MAX_ATTACHMENTS)] = []
+    ask: Annotated[list[Asked], msgspec.Meta(max_length=4)] = []
 
 
 def author_of(peer: Peer, infos: Sequence[AssistantInfo]) -> Author:
@@ -59,12 +68,7 @@ def _check(text: str, attachments: Sequence[Attachment]) -> None:
         raise HubError(Code.TOO_BIG, f"Attached selections have at most {MAX_ATTACHED_CHARACTERS} characters together.")
 
 
-def _is_written(message: ChatMessage) -> bool:
-    """Whether it is an answer that an assistant still writes."""
-    return message.answer is not None and message.answer.state == "writing"
-
-
-def _to_ask(said: Said, mentions: Sequence[str], infos: Sequence[AssistantInfo]) -> list[Asked]:
+def _to_ask(said: PostParams, mentions: Sequence[str], infos: Sequence[AssistantInfo]) -> list[Asked]:
     """Whom a message asks: whom it says, and the assistants that it mentions besides."""
     chosen = {asked.assistant for asked in said.ask}
     names = {info.name for info in infos}
@@ -84,7 +88,7 @@ class Saying:
         self._runtime = runtime
         self._rate = Rate(chat.settings.posts_per_minute, "messages", runtime.monotonic)
 
-    async def post(self, said: Said, peer: Peer) -> ChatMessage:
+    async def post(self, said: PostParams, peer: Peer) -> ChatMessage:
         """Say something; where its id is known, nothing but what is missing yet is done, and that message is given."""
         await self._rooms.require_open(said.room, peer)
         infos = self._generations.infos()
@@ -121,7 +125,7 @@ class Saying:
         own = await self._may_change(message, peer)
         if message.deleted:
             raise HubError(Code.CONFLICT, "This message was deleted.")
-        if _is_written(message):
+        if message.is_under_way:
             raise HubError(Code.CONFLICT, "This answer is still being written; stop it first.")
         _check(text, message.attachments)
         self._rate.take(peer.principal)
@@ -151,7 +155,7 @@ class Saying:
         own = message.answer is not None and message.answer.asked_by == peer.username
         own = own or await self._may_change(message, peer)
         self._rate.take(peer.principal)
-        if _is_written(message):
+        if message.is_under_way:
             await self._stop(message, peer)
         while True:
             message = await self._talk.get(room, id)
@@ -160,7 +164,7 @@ class Saying:
             try:
                 return await self._talk.change(self._without_text(message, "" if own else peer.username))
             except HubError as error:
-                if error.code is not Code.CONFLICT or _is_written(await self._talk.get(room, id)):
+                if error.code is not Code.CONFLICT or (await self._talk.get(room, id)).is_under_way:
                     raise
 
     async def _stop(self, message: ChatMessage, peer: Peer) -> None:

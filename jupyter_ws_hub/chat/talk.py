@@ -16,10 +16,10 @@ import msgspec
 from ..ports import Publish, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
-from ..storage.base import Document, Storage, VersionConflict
+from ..storage.base import Storage, VersionConflict
 from .answers import Answers
 from .begun import Begun, Mark
-from .kept import PREFIX, data_of, message_of, messages_of, searched, topic_of, was_deleted
+from .kept import PREFIX, add_kept, change_kept, message_of, messages_of, topic_of, was_deleted
 from .messages import ChatMessage
 from .teller import Teller, events_of
 from .whole import Whole
@@ -138,8 +138,7 @@ class Talk:
 
     async def _post(self, message: ChatMessage) -> tuple[ChatMessage, bool]:
         async with self._lock(message.room):
-            document, added = await self._add(message)
-            kept = message_of(document)
+            kept, added = await add_kept(self._storage, message)
             # It is in line from here on: messages are told in the order in which they are kept.
             telling = asyncio.create_task(self._teller.tell(kept))
         try:
@@ -153,10 +152,6 @@ class Talk:
     def _lock(self, room: str) -> asyncio.Lock:
         return self._locks.setdefault(room, asyncio.Lock())
 
-    async def _add(self, message: ChatMessage) -> tuple[Document, bool]:
-        topic, time = topic_of(message.room), message.time
-        return await self._storage.documents.add(topic, message.id, time, data_of(message), searched(message))
-
     async def change(self, message: ChatMessage) -> ChatMessage:
         """Keep a message that was edited or deleted and tell of it; `conflict` if its `version` is not the newest.
 
@@ -167,8 +162,7 @@ class Talk:
     async def _change(self, message: ChatMessage) -> ChatMessage:
         if self._answers.get(message.room, message.id) is not None:
             raise HubError(Code.CONFLICT, "This answer is still being written; stop it first.")
-        topic = topic_of(message.room)
-        document = await self._storage.documents.get(topic, message.id)
+        document = await self._storage.documents.get(topic_of(message.room), message.id)
         if document is None:
             raise _not_found()
         kept = message_of(document)
@@ -181,13 +175,11 @@ class Talk:
         mark = Mark(message.room, message.id, kept.version, self._runtime.now_ms(), before)
         await self._begun.put(mark)
         try:
-            changed = await self._storage.documents.change(
-                topic, message.id, data_of(message), searched(message), expect=kept.version
-            )
+            changed = await change_kept(self._storage, message, kept.version)
         except VersionConflict:
             raise _conflict() from None
         await self._settle(mark)
-        return message_of(changed)
+        return changed
 
     async def _settle_message(self, message: ChatMessage) -> None:
         for mark in await self._begun.all(message.room):
@@ -213,8 +205,7 @@ class Talk:
             return known
         await self._answers.announce(message)
         async with self._lock(message.room):
-            document, added = await self._add(message)
-            kept = message_of(document)
+            kept, added = await add_kept(self._storage, message)
             if not added:
                 return kept
             self._answers.begin(kept)

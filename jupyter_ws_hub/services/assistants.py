@@ -76,7 +76,7 @@ class AssistantsService(Service):
         question = await chat.talk.get(room.name, params.message)
         if question.deleted:
             raise HubError(Code.INVALID, "This message was deleted; it cannot be answered.")
-        if question.answer is not None and question.answer.state == "writing":
+        if question.is_under_way:
             raise HubError(Code.CONFLICT, "This answer is still being written; wait for its end.")
         return await chat.generations.begin(question, params.ask, peer, id=params.id)
 

@@ -9,10 +9,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from ..chat.export import exported
-from ..chat.generations import Asked
 from ..chat.messages import (
-    MAX_ATTACHMENTS,
-    Attachment,
     ChatMessage,
     MessageChanged,
     MessageDelta,
@@ -22,7 +19,7 @@ from ..chat.messages import (
 )
 from ..chat.rates import Rate
 from ..chat.room import DEFAULT_ROOM, Presence, Room, RoomName, RoomRead, RoomsChanged, RoomState, Title
-from ..chat.saying import Said, Saying, author_of
+from ..chat.saying import PostParams, Saying, author_of
 from ..chat.talk import FoundMessage
 from ..hub.declare import Latest
 from ..ports import Peer
@@ -89,17 +86,6 @@ class ArchiveParams(msgspec.Struct, frozen=True):
 
     room: RoomName
     archived: bool = True
-
-
-class PostParams(msgspec.Struct, frozen=True):
-    """What to say where. `ask` names assistants that are to answer, besides those that the text mentions (`@name`)."""
-
-    room: RoomName
-    text: str
-    id: MessageId
-    reply_to: Annotated[str, msgspec.Meta(max_length=64)] = ""
-    attachments: Annotated[list[Attachment], msgspec.Meta(max_length=MAX_ATTACHMENTS)] = []
-    ask: Annotated[list[Asked], msgspec.Meta(max_length=4)] = []
 
 
 class EditParams(msgspec.Struct, frozen=True):
@@ -292,8 +278,7 @@ class ChatService(Service):
     @method("chat.post", permission=WRITE, idempotent=True)
     async def post(self, params: PostParams, peer: Peer) -> ChatMessage:
         """Say something in a room. The same `id` again gives the message that is there."""
-        said = Said(params.room, params.id, params.text, params.reply_to, params.attachments, params.ask)
-        return await self._saying.post(said, peer)
+        return await self._saying.post(params, peer)
 
     @method("chat.edit", permission=WRITE, idempotent=True)
     async def edit(self, params: EditParams, peer: Peer) -> ChatMessage:

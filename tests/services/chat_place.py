@@ -10,13 +10,13 @@ import pytest
 
 from jupyter_ws_hub.chat.room import DEFAULT_ROOM, Room
 from jupyter_ws_hub.chat.room_store import RoomStore
+from jupyter_ws_hub.chat.saying import PostParams
 from jupyter_ws_hub.chat.settings import ChatSettings
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.services.chat import (
     ChatService,
     CreateRoomParams,
-    PostParams,
 )
 
 from ..chat.crew import FakeCrew

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from jupyter_ws_hub.chat.messages import MAX_TEXT_CHARACTERS, ChatMessage
+from jupyter_ws_hub.chat.saying import PostParams
 from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.protocol.messages import Event, Position, Subscribe
 from jupyter_ws_hub.services.chat import (
@@ -17,7 +18,6 @@ from jupyter_ws_hub.services.chat import (
     CreateRoomParams,
     History,
     HistoryParams,
-    PostParams,
     PresenceParams,
     RoomsParams,
 )

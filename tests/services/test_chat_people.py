@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from jupyter_ws_hub.chat.room_store import RoomStore
+from jupyter_ws_hub.chat.saying import PostParams
 from jupyter_ws_hub.chat.settings import ChatSettings
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
@@ -22,7 +23,6 @@ from jupyter_ws_hub.services.chat import (
     HistoryParams,
     MembersParams,
     MessageParams,
-    PostParams,
     PresenceParams,
     ReadParams,
     RenameRoomParams,

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import msgspec
 
-from jupyter_ws_hub.chat.kept import data_of, message_of, searched, topic_of
+from jupyter_ws_hub.chat.kept import add_kept, topic_of
 from jupyter_ws_hub.chat.messages import Author, ChatMessage
 from jupyter_ws_hub.hub.declare import Lane
 from jupyter_ws_hub.ports import Peer
@@ -176,11 +176,9 @@ class BenchService(Service):
                 ChatMessage(runtime.new_id(), params.room, author, text, runtime.now_ms())
                 for text in islice(texts, number)
             ]
-            add = storage.documents.add
-            done = await asyncio.gather(*(add(topic, m.id, m.time, data_of(m), searched(m)) for m in said))
+            done = await asyncio.gather(*(add_kept(storage, m) for m in said))
             if params.told:
-                messages = [message_of(document) for document, _ in done]
-                drafts = [Draft(m.id, "message", m.time, msgspec.json.encode(m)) for m in messages]
+                drafts = [Draft(m.id, "message", m.time, msgspec.json.encode(m)) for m, _ in done]
                 await storage.log.append(topic, drafts)
         return Took(time.monotonic() - began)
 
