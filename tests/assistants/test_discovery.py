@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from traitlets.config import Config, Configurable
 from jupyter_ws_hub.assistants.discovery import ENTRY_POINTS, discover
 from jupyter_ws_hub.assistants.local import LocalAssistant
 from jupyter_ws_hub.assistants.openai import OpenAIAssistant
+
+from ..support.plugin import Install, installing
 
 LOGGER = logging.getLogger("test.discover")
 PARROT = '''
@@ -34,26 +35,12 @@ class Parrot(LoggingConfigurable):
     async def stop(self):
         pass
 '''
-Install = Callable[..., None]
 
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Put a distribution with one module and one entry point on the path."""
-    before = set(sys.modules)
-
-    def distribution(source: str, target: str = "Parrot", module: str = "fake_parrot") -> None:
-        (tmp_path / f"{module}.py").write_text(source)
-        info = tmp_path / f"{module}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\n{module} = {module}:{target}\n")
-
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield distribution
-    for name in set(sys.modules) - before:
-        if name.startswith("fake_"):
-            del sys.modules[name]
+    yield from installing(ENTRY_POINTS, "Parrot", "fake_parrot", tmp_path, monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jupyter_ws_hub.services import ENTRY_POINTS, discover
+
+from ..support.plugin import Install, installing
 
 LOGGER = logging.getLogger("test.discover")
 OWN = ["assistants", "chat", "files", "notifications", "status", "transfers"]
@@ -37,26 +38,12 @@ class Weather(Service):
     """A foreign service."""
     name = "weather"
 '''
-Install = Callable[..., None]
 
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Put a distribution with one module and one entry point on the path."""
-    before = set(sys.modules)
-
-    def distribution(source: str, target: str = "Weather", module: str = "fake_weather") -> None:
-        (tmp_path / f"{module}.py").write_text(source)
-        info = tmp_path / f"{module}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\n{module} = {module}:{target}\n")
-
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield distribution
-    for name in set(sys.modules) - before:
-        if name.startswith("fake_"):
-            del sys.modules[name]
+    yield from installing(ENTRY_POINTS, "Weather", "fake_weather", tmp_path, monkeypatch)
 
 
 def names(disabled: list[str] | None = None) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +15,29 @@ from jupyter_ws_hub.services import ENTRY_POINTS
 from jupyter_ws_hub.services.base import Service
 
 from .address import REPOSITORY
+
+Install = Callable[..., None]
+"""Called with a module's source, its class and its name."""
+
+
+def installing(
+    group: str, target: str, module: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Install]:
+    """For a fixture: puts a distribution with one module and one entry point of a group on this process's path."""
+    before, usual_target, usual_module = set(sys.modules), target, module
+
+    def distribution(source: str, target: str = usual_target, module: str = usual_module) -> None:
+        (folder / f"{module}.py").write_text(source)
+        info = folder / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{module} = {module}:{target}\n")
+
+    monkeypatch.syspath_prepend(str(folder))
+    yield distribution
+    for name in set(sys.modules) - before:
+        if name.startswith("fake_"):
+            del sys.modules[name]
 
 
 @contextmanager

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import FilePayload
 
@@ -45,17 +47,17 @@ async def _take(server: RealServer) -> None:
         await opener.close()
 
 
-def main() -> None:
-    """Start a server, take the picture, end it."""
+def photograph(take: Callable[[RealServer], Coroutine[Any, Any, None]], config: str = "") -> None:
+    """Start a server, take a picture of it, end it."""
     with tempfile.TemporaryDirectory() as name:
-        server = RealServer(Path(name), program="lab", config="c.LabApp.expose_app_in_browser = True")
+        server = RealServer(Path(name), program="lab", config=f"c.LabApp.expose_app_in_browser = True\n{config}")
         quiet_lab(server)
         server.start()
         try:
-            asyncio.run(_take(server))
+            asyncio.run(take(server))
         finally:
             server.stop()
 
 
 if __name__ == "__main__":
-    main()
+    photograph(_take)

@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from pathlib import Path
 
 from ..support.server import RealServer
-from .conftest import Opener, executable, quiet_lab
+from .conftest import Opener, executable
+from .picture import photograph
 from .test_chat import enter, say
 
 TARGET = Path(__file__).parents[2] / "labextension" / "docs" / "chat.png"
-CONFIG = "c.LabApp.expose_app_in_browser = True\nc.HubApp.assistants = ['local']"
 ANSWER = "text=/tokens in/"
 
 
@@ -43,17 +42,5 @@ async def _take(server: RealServer) -> None:
         await opener.close()
 
 
-def main() -> None:
-    """Start a server, take the picture, end it."""
-    with tempfile.TemporaryDirectory() as name:
-        server = RealServer(Path(name), program="lab", config=CONFIG)
-        quiet_lab(server)
-        server.start()
-        try:
-            asyncio.run(_take(server))
-        finally:
-            server.stop()
-
-
 if __name__ == "__main__":
-    main()
+    photograph(_take, "c.HubApp.assistants = ['local']")
