@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -26,6 +27,12 @@ from tests.support.openai_stub import WORDS, Behaviour, OpenAIStub, openai_stub
 TURNS = (Turn("system", "Be brief."), Turn("user", "Hi?"))
 STOP_S = 0.2
 KEY = "sk-Very5ecretKeyOfNobody"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def imported() -> None:
+    """Have the package imported: read from a cold disk it takes longer than any test may wait for an assistant."""
+    importlib.import_module("jupyter_ws_hub.assistants.openai_client")
 
 
 @asynccontextmanager
