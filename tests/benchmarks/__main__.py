@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 import tempfile
 import traceback
@@ -17,7 +18,7 @@ from .lab import Lab, install_plugin, raise_file_limit
 CONNECTION: Final = ("echo", "pipeline", "fanout", "steady", "interactive", "replay", "memory", "idle", "publish")
 TERMINALS: Final = ("terminal_echo", "terminal_flood", "terminal_idle", "terminal_share", "terminal_resume", "matrix")
 FILES: Final = ("file_upload", "file_upload_far", "file_download", "file_tree", "file_memory", "listing")
-CHATS: Final = ("chat_open", "chat_search", "chat_generations")
+CHATS: Final = ("chat_open", "chat_drawn", "chat_search", "chat_generations")
 NAMES: Final = (*CONNECTION, *TERMINALS, *FILES, *CHATS)
 
 
@@ -48,6 +49,7 @@ def main(arguments: list[str]) -> int:
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     raise_file_limit()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whoever ends this ends the servers and loads with it
     about = report.circumstances(arguments, options.rounds)
     figures: dict[str, list[Figure]] = {}
     failures: dict[str, str] = {}

@@ -85,21 +85,32 @@ class Lab:
         self._servers: list[RealServer] = []
         self._peers: dict[str, tuple[subprocess.Popen[str], int]] = {}
 
-    def hub(self, **traits: Any) -> Target:
-        """Start a server with the extension, with enough room for all clients, and the `traits` given."""
+    def hub(self, *, prepare: Callable[[RealServer], None] | None = None, **traits: Any) -> Target:
+        """Start a server with the extension, with enough room for all clients, and the `traits` given.
+
+        With `prepare`, which is called before it starts, it is a JupyterLab.
+        """
         room = {name: MANY for name in ("max_connections", "max_connections_per_user")}
         # What one client may ask for in a time is bounded by default; here it is measured what the server can do.
         rates = ("_per_s", "_per_minute")
         room |= {name: 0 for name in HubTraits.class_trait_names(config=True) if name.endswith(rates)}
-        return self._server([f"c.HubApp.{name} = {value!r}" for name, value in {**room, **traits}.items()])
+        return self._server(
+            [f"c.HubApp.{name} = {value!r}" for name, value in {**room, **traits}.items()], prepare=prepare
+        )
 
     def stock(self) -> Target:
         """Start a server without the extension."""
         return self._server([], extension=False)
 
-    def _server(self, lines: list[str], *, extension: bool = True) -> Target:
+    def _server(
+        self, lines: list[str], *, extension: bool = True, prepare: Callable[[RealServer], None] | None = None
+    ) -> Target:
         folder = self.folder / f"hub{len(self._servers)}"
-        server = RealServer(folder, config="\n".join(lines), extension=extension)
+        lines = [*lines, *(["c.LabApp.expose_app_in_browser = True"] if prepare else [])]
+        program = "lab" if prepare else "server"
+        server = RealServer(folder, config="\n".join(lines), extension=extension, program=program)
+        if prepare:
+            prepare(server)
         self._servers.append(server)
         server.start()
         return Target(server.port)

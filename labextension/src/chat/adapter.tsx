@@ -62,6 +62,11 @@ export interface IRoomChat {
   readonly deletedText: string;
 }
 
+/** Messages that are drawn at once: as many as are in view. */
+const AT_ONCE = 12;
+/** Time for what is drawn to be painted, before more is. */
+const BETWEEN_MS = 20;
+
 /** Our room as the library's model. */
 class HubChatModel extends AbstractChatModel {
   constructor(private readonly _chat: IRoomChat) {
@@ -104,12 +109,23 @@ class HubChatModel extends AbstractChatModel {
     model.changed.disconnect(this._sync, this);
     presence.changed.disconnect(this._onPresence, this);
     composer.filled.disconnect(this._onFilled, this);
+    clearTimeout(this._rest ?? undefined);
     super.dispose();
   }
 
-  /** Make the library's list that of our model, with as little as can be done. */
+  /**
+   * Make the library's list that of our model, with as little as can be done. Of many messages the newest come first
+   * and the others a few at a time, upwards: drawing 50 at once takes several times as long as a person should wait.
+   */
   private _sync(): void {
-    const shown = outline(this._chat.model, this._chat.me);
+    const all = outline(this._chat.model, this._chat.me);
+    const shown = all.slice(-(this.messages.length + AT_ONCE));
+    if (shown.length < all.length) {
+      this._rest ??= setTimeout(() => {
+        this._rest = null;
+        this._sync();
+      }, BETWEEN_MS);
+    }
     const ids = shown.map(({ id }) => id);
     const { remove, insert } = editsOf(
       this.messages.map(({ id }) => id),
@@ -158,6 +174,8 @@ class HubChatModel extends AbstractChatModel {
     }
     this.input.focus();
   }
+
+  private _rest: ReturnType<typeof setTimeout> | null = null;
 }
 
 class HubChatContext extends AbstractChatContext {

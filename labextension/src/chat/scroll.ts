@@ -85,7 +85,8 @@ export class ScrollKeeper implements IDisposable {
       this._setAtEnd(scrollHeight - clientHeight - scrollTop <= END_PX);
       this._anchor = this._atEnd ? null : this._findAnchor();
     }
-    if (scrollTop < TOP_PX) {
+    // A list that is being drawn is short at first: only who goes up wants more.
+    if (scrollTop < TOP_PX && moved < 0) {
       this._events.onTop();
     }
   };
