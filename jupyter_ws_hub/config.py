@@ -10,11 +10,12 @@ from traitlets import Bool, Dict, Float, HasTraits, Integer, List, Unicode
 
 from .chat.generations import GenerationSettings
 from .chat.settings import ChatSettings
-from .hub.limits import LimitSettings, Rate
+from .hub.limits import LimitSettings
 from .hub.settings import HubSettings
 from .listing.helper import ListingSettings
 from .notices.settings import NoticeSettings
 from .protocol.session import Timing
+from .rates import Rate
 from .transfers.settings import TransferSettings
 
 
@@ -158,9 +159,6 @@ class HubTraits(HasTraits):
     max_download_entries = Integer(
         1_000_000, min=1, help="Files and directories that one download of a directory may have."
     ).tag(config=True)
-    max_download_entries = Integer(
-        1_000_000, min=1, help="Files and directories that one download of a directory may have."
-    ).tag(config=True)
     transfer_threads = Integer(4, help="Threads in which transfers touch the disk.").tag(config=True)
     max_listings = Integer(
         32, min=1, help="Directories that are listed at the same time; further requests wait for their turn."
@@ -177,9 +175,7 @@ class HubTraits(HasTraits):
     max_answers_per_user = Integer(
         _GENERATIONS.max_per_user, min=0, help="Answers of assistants to one user at the same time; 0: no limit."
     ).tag(config=True)
-    asks_per_minute = Float(
-        _GENERATIONS.asks_per_minute, min=0, help="How often a minute one user may ask assistants; 0: no limit."
-    ).tag(config=True)
+    asks_per_minute = _per_minute(_GENERATIONS.asks_per_minute, "Answers asked of assistants")
     max_output_tokens = Integer(
         _GENERATIONS.max_output_tokens, min=1, help="Tokens that an answer of an assistant may have."
     ).tag(config=True)

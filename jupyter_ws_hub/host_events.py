@@ -10,11 +10,10 @@ from typing import Any, Final, Literal
 import msgspec
 from jupyter_events import EventLogger
 
-from .hub.limits import TokenBucket
 from .notices.notification import MAX_ID_CHARACTERS, MAX_MESSAGE_CHARACTERS, MAX_TITLE_CHARACTERS, Level
+from .rates import KeyedRate, Rate
 
-PER_S: Final = 0.5
-BURST: Final = 10
+RATE: Final = Rate(per_s=0.5, burst=10)
 """Of each schema."""
 FIELD: Final = re.compile(r"\{([\w.-]+)\}")
 
@@ -62,7 +61,8 @@ class EventNotices:
 
         What cannot be understood is logged and left out.
         """
-        self._events, self._notify, self._monotonic, self._logger = events, notify, monotonic, logger
+        self._events, self._notify, self._logger = events, notify, logger
+        self._rate = KeyedRate(RATE, "events", monotonic)
         self._rules: dict[str, EventRule] = {}
         for schema_id, rule in chosen.items():
             try:
@@ -70,7 +70,6 @@ class EventNotices:
                 self._rules[schema_id] = msgspec.convert(fields, EventRule)
             except msgspec.ValidationError as error:
                 logger.error("HubApp.notification_events: the rule for %s is wrong: %s.", schema_id, error)
-        self._buckets = {schema_id: TokenBucket(PER_S, BURST, monotonic()) for schema_id in self._rules}
         self._left_out = dict.fromkeys(self._rules, 0)
 
     def start(self) -> None:
@@ -94,7 +93,7 @@ class EventNotices:
         for path, wanted in rule.when.items():
             if _look(data, path) not in (wanted if isinstance(wanted, list) else [wanted]):
                 return
-        if self._buckets[schema_id].take(self._monotonic()):
+        if self._rate.take(schema_id):
             if not self._left_out[schema_id]:
                 self._logger.warning("Too many events of %s: some are not notified of.", schema_id)
             self._left_out[schema_id] += 1

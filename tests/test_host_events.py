@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jupyter_events import EventLogger
 
-from jupyter_ws_hub.host_events import BURST, PER_S, EventNotices, fill
+from jupyter_ws_hub.host_events import RATE, EventNotices, fill
 from tests.support.fakes import FakeClock, until
 
 SCHEMA = "https://example.org/build/v1"
@@ -76,10 +76,10 @@ async def test_only_events_with_these_values_count(wanted: object) -> None:
 
 async def test_a_flood_is_cut_and_the_next_one_says_how_many_were_left_out(caplog: pytest.LogCaptureFixture) -> None:
     listening = Listening({SCHEMA: "Build {status}"})
-    await listening.emit(*(str(n) for n in range(BURST + 7)))
-    assert len(listening.told) == BURST
+    await listening.emit(*(str(n) for n in range(int(RATE.burst) + 7)))
+    assert len(listening.told) == int(RATE.burst)
     assert caplog.text.count("Too many events") == 1
-    listening.clock.advance(1 / PER_S)
+    listening.clock.advance(1 / RATE.per_s)
     await listening.emit("again")
     assert listening.told[-1][:2] == ("Build again", "(7 more before it)")
 

@@ -89,7 +89,9 @@ class Generations:
         """`assistants` by name; it may grow and shrink later. In `values` servers of one storage find each other."""
         self._talk, self._settings, self._runtime = talk, settings, runtime
         self._crew = Crew(assistants, runtime.logger)
-        self._limits = AskLimits(settings.max_running, settings.max_per_user, settings.asks_per_minute)
+        self._limits = AskLimits(
+            settings.max_running, settings.max_per_user, settings.asks_per_minute, runtime.monotonic
+        )
         self._prompts = Prompts(talk, context, settings.system_prompt, settings.max_history_characters)
         self._notes = UnderwayNotes(values)
         self._elsewhere = Elsewhere(talk, self._notes)
@@ -117,7 +119,7 @@ class Generations:
         for one in asked:
             self._model(one)
         if asked:
-            self._limits.check(peer.principal, len(asked), self._runtime.monotonic())
+            self._limits.check(peer.principal, len(asked))
 
     def _model(self, asked: Asked) -> str:
         """The model that is to answer; raises as `check`."""
@@ -152,7 +154,7 @@ class Generations:
         if known is not None:
             return known
         model = self._model(asked)
-        self._limits.begin(peer.principal, self._runtime.monotonic())
+        self._limits.begin(peer.principal)
         claim, begun = None, False
         try:
             claim = await self._notes.claim(question.room, id, peer.principal)
@@ -250,7 +252,6 @@ class Generations:
         """End what other servers were asked to stop."""
         while self._running:
             await asyncio.sleep(WATCH_S)
-            self._limits.sweep(self._runtime.monotonic())
             try:
                 asked = await self._notes.to_stop()
             except HubError as error:

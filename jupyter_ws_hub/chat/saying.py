@@ -11,6 +11,7 @@ import msgspec
 from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
+from ..rates import KeyedRate, Rate
 from .assistant import AssistantInfo
 from .chat import Chat
 from .generations import Asked
@@ -25,7 +26,6 @@ from .messages import (
     MessageId,
 )
 from .names import shown_name
-from .rates import Rate
 from .room import RoomName
 
 MAX_ASKED: Final = 4
@@ -86,7 +86,7 @@ class Saying:
         """Use the parts of conversations."""
         self._rooms, self._talk, self._generations = chat.rooms, chat.talk, chat.generations
         self._runtime = runtime
-        self._rate = Rate(chat.settings.posts_per_minute, "messages", runtime.monotonic)
+        self._rate = KeyedRate(Rate.per_minute(chat.settings.posts_per_minute), "messages", runtime.monotonic)
 
     async def post(self, said: PostParams, peer: Peer) -> ChatMessage:
         """Say something; where its id is known, nothing but what is missing yet is done, and that message is given."""
@@ -98,7 +98,7 @@ class Saying:
             _check(said.text, said.attachments)
             if said.reply_to:
                 await self._talk.get(said.room, said.reply_to)
-            self._rate.take(peer.principal)
+            self._rate.require(peer.principal)
             await self._generations.check(asked, peer)
         message = ChatMessage(
             id=said.id,
@@ -128,7 +128,7 @@ class Saying:
         if message.is_under_way:
             raise HubError(Code.CONFLICT, "This answer is still being written; stop it first.")
         _check(text, message.attachments)
-        self._rate.take(peer.principal)
+        self._rate.require(peer.principal)
         names = [info.name for info in self._generations.infos()]
         changed = msgspec.structs.replace(
             message,
@@ -154,7 +154,7 @@ class Saying:
         message = await self._talk.get((await self._rooms.get(room, peer)).name, id)
         own = message.answer is not None and message.answer.asked_by == peer.username
         own = own or await self._may_change(message, peer)
-        self._rate.take(peer.principal)
+        self._rate.require(peer.principal)
         if message.is_under_way:
             await self._stop(message, peer)
         while True:

@@ -17,7 +17,6 @@ from ..chat.messages import (
     MessageId,
     MessageStarted,
 )
-from ..chat.rates import Rate
 from ..chat.room import DEFAULT_ROOM, Presence, Room, RoomName, RoomRead, RoomsChanged, RoomState, Title
 from ..chat.saying import PostParams, Saying, author_of
 from ..chat.talk import FoundMessage
@@ -25,6 +24,7 @@ from ..hub.declare import Latest
 from ..ports import Peer
 from ..protocol.errors import HubError
 from ..protocol.messages import Position
+from ..rates import KeyedRate, Rate
 from ..storage.base import LogRetention
 from .base import Nothing, Service, ServiceContext, Topic, method
 
@@ -178,9 +178,9 @@ class ChatService(Service):
         super().bind(context)
         self._chat, settings, monotonic = context.chat, context.chat.settings, context.runtime.monotonic
         self._saying = Saying(context.chat, context.runtime)
-        self._searches = Rate(settings.searches_per_minute, "searches", monotonic)
-        self._changes = Rate(settings.changes_per_minute, "changes of rooms", monotonic)
-        self._notes = Rate(settings.presences_per_minute, "changes of presence", monotonic)
+        self._searches = KeyedRate(Rate.per_minute(settings.searches_per_minute), "searches", monotonic)
+        self._changes = KeyedRate(Rate.per_minute(settings.changes_per_minute), "changes of rooms", monotonic)
+        self._notes = KeyedRate(Rate.per_minute(settings.presences_per_minute), "changes of presence", monotonic)
         self._sweepers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -239,7 +239,7 @@ class ChatService(Service):
     @method("chat.create", permission=WRITE, idempotent=True)
     async def create(self, params: CreateRoomParams, peer: Peer) -> Room:
         """Make a room; where it exists already, that one is given."""
-        self._changes.take(peer.principal)
+        self._changes.require(peer.principal)
         if await self._chat.rooms.is_to_be_emptied(params.name):
             await self._chat.talk.delete_room(params.name)
         room = Room(params.name, 0, "", params.title, params.private, params.members)
@@ -248,13 +248,13 @@ class ChatService(Service):
     @method("chat.rename", permission=WRITE, idempotent=True)
     async def rename(self, params: RenameRoomParams, peer: Peer) -> Room:
         """Give a room another title: who made it, or a moderator."""
-        self._changes.take(peer.principal)
+        self._changes.require(peer.principal)
         return await self._chat.rooms.rename(params.room, params.title, peer)
 
     @method("chat.members", permission=WRITE, idempotent=True)
     async def members(self, params: MembersParams, peer: Peer) -> Room:
         """Let people into a private room, or out of it: who made it, or a moderator. Everybody may leave."""
-        self._changes.take(peer.principal)
+        self._changes.require(peer.principal)
         room = await self._chat.rooms.change_members(params.room, params.add, params.remove, peer)
         await self._chat.presences.leave(params.room, {*params.remove} - {*room.members})
         return room
@@ -262,13 +262,13 @@ class ChatService(Service):
     @method("chat.archive", permission=WRITE, idempotent=True)
     async def archive(self, params: ArchiveParams, peer: Peer) -> Room:
         """Close a room for writing, or open it again: who made it, or a moderator."""
-        self._changes.take(peer.principal)
+        self._changes.require(peer.principal)
         return await self._chat.rooms.archive(params.room, params.archived, peer)
 
     @method("chat.remove", permission=WRITE, idempotent=True)
     async def remove(self, params: RoomParams, peer: Peer) -> Nothing:
         """Delete a room with all that was said in it: who made it, or a moderator."""
-        self._changes.take(peer.principal)
+        self._changes.require(peer.principal)
         await self._chat.rooms.delete(params.room, peer)
         await self._chat.talk.delete_room(params.room)
         await self._chat.rooms.emptied(params.room)
@@ -311,7 +311,7 @@ class ChatService(Service):
         """Find messages by their words."""
         rooms = self._chat.rooms
         names = [(await rooms.get(params.room, peer)).name] if params.room else await rooms.readable(peer)
-        self._searches.take(peer.principal)
+        self._searches.require(peer.principal)
         hits = await self._chat.talk.search(params.text.split()[:MAX_WORDS], names, params.limit + 1, params.skip)
         return Found(hits[: params.limit], len(hits) > params.limit)
 
@@ -319,7 +319,7 @@ class ChatService(Service):
     async def export(self, params: ExportParams, peer: Peer) -> AsyncIterator[Exported]:
         """Write a room as one Markdown or JSON document, in pieces."""
         room = await self._chat.rooms.get(params.room, peer)
-        self._searches.take(peer.principal)
+        self._searches.require(peer.principal)
         messages = self._chat.talk.everything(room.name)
         async for text in exported(room, messages, params.format, self.context.runtime.now_ms()):
             yield Exported(text)
@@ -334,7 +334,7 @@ class ChatService(Service):
         """Say that one is in a room, and typing; learn who else is."""
         await self._chat.rooms.get(params.room, peer)
         if self._chat.presences.would_tell(params.room, params.state, peer):
-            self._notes.take(peer.principal)
+            self._notes.require(peer.principal)
         author = author_of(peer, self._chat.generations.infos())
         return Present(await self._chat.presences.note(params.room, params.state, peer, author.display_name))
 

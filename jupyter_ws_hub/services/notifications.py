@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import msgspec
 
-from ..hub.limits import TokenBucket
 from ..notices.board import ALL, ME, RETENTION, Board, Notifications, Posted
 from ..notices.notification import Dismissed, Notification, NotifyParams, ReadMarker
 from ..ports import Peer
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
+from ..rates import KeyedRate, Rate
 from .base import Service, Topic, method
 
 READ = ("read", "notifications")
@@ -26,8 +24,6 @@ MAX_PAGE: Final = 200
 SWEEP_S: Final = 60.0
 EVERYTHING_EVERY: Final = 60
 """Users who were not here since the start are seen to once an hour."""
-MAX_BUCKETS: Final = 1000
-MIN_RETRY_MS: Final = 100
 
 
 class ListParams(msgspec.Struct, frozen=True):
@@ -52,7 +48,9 @@ class NotificationsService(Service):
         """Where they stand."""
         if self._board is None:
             self._board = Board(self.context.storage, self.context.publish, self.context.runtime)
-            self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+            settings = self.context.notices
+            rate = Rate(settings.per_s, settings.burst)
+            self._rate = KeyedRate(rate, "notifications", self.context.runtime.monotonic)
         return self._board
 
     async def start(self) -> None:
@@ -84,20 +82,8 @@ class NotificationsService(Service):
         if params.to == "all":
             await peer.require("execute", "notifications", "notifications to everybody")
         board = self.board
-        self._limit(peer.principal)
+        self._rate.require(peer.principal)
         return await board.post(params, peer.principal, peer.username)
-
-    def _limit(self, principal: str) -> None:
-        now_s, settings = self.context.runtime.monotonic(), self.context.notices
-        bucket = self._buckets.get(principal) or TokenBucket(settings.per_s, settings.burst, now_s)
-        self._buckets[principal] = bucket
-        self._buckets.move_to_end(principal)
-        while len(self._buckets) > MAX_BUCKETS:
-            self._buckets.popitem(last=False)
-        wait_s = bucket.take(now_s)
-        if wait_s:
-            retry_after_ms = max(MIN_RETRY_MS, math.ceil(wait_s * 1000))
-            raise HubError(Code.RATE_LIMITED, "Too many notifications at a time; wait.", retry_after_ms=retry_after_ms)
 
     @method("notifications.list", permission=READ, idempotent=True, activity=False)
     async def list(self, params: ListParams, peer: Peer) -> Notifications:

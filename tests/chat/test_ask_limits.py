@@ -3,80 +3,75 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from jupyter_ws_hub.chat.ask_limits import WINDOW_S, AskLimits
+from jupyter_ws_hub.chat.ask_limits import AskLimits
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 
+from ..support.fakes import FakeClock
 
-def refusal(limits: AskLimits, principal: str, now_s: float, number: int = 1) -> HubError:
+
+def refusal(limits: AskLimits, principal: str, number: int = 1) -> HubError:
     with pytest.raises(HubError) as refused:
-        limits.check(principal, number, now_s)
+        limits.check(principal, number)
     assert refused.value.code is Code.RATE_LIMITED
     assert refused.value.retry_after_ms
     return refused.value
 
 
 def test_a_user_has_so_many_at_a_time_and_others_have_theirs() -> None:
-    limits = AskLimits(10, 2, 0)
-    limits.begin("alice", 0)
-    limits.begin("alice", 0)
-    assert "2 answers under way" in refusal(limits, "alice", 0).message
-    limits.check("bob", 2, 0)
-    refusal(limits, "bob", 0, number=3)
+    limits = AskLimits(10, 2, 0, FakeClock())
+    limits.begin("alice")
+    limits.begin("alice")
+    assert "2 answers under way" in refusal(limits, "alice").message
+    limits.check("bob", 2)
+    refusal(limits, "bob", number=3)
     limits.end("alice")
-    limits.begin("alice", 0)
+    limits.begin("alice")
     assert limits.running == 2
 
 
 def test_a_server_has_so_many_at_a_time_with_those_that_do_not_end() -> None:
-    limits = AskLimits(3, 0, 0)
-    limits.begin("alice", 0)
-    limits.begin("bob", 0)
-    limits.check("carol", 1, 0)
+    limits = AskLimits(3, 0, 0, FakeClock())
+    limits.begin("alice")
+    limits.begin("bob")
+    limits.check("carol", 1)
     limits.linger(1)
-    assert "busy" in refusal(limits, "carol", 0).message
+    assert "busy" in refusal(limits, "carol").message
     limits.linger(-1)
-    limits.check("carol", 1, 0)
+    limits.check("carol", 1)
 
 
-def test_after_a_minute_one_may_ask_again() -> None:
-    limits = AskLimits(0, 0, 2)
-    limits.begin("alice", 0)
+def test_who_has_asked_too_often_is_told_when_there_is_room_and_others_may_ask() -> None:
+    clock = FakeClock()
+    limits = AskLimits(0, 0, 4, clock)
+    limits.begin("alice")
     limits.end("alice")
-    limits.begin("alice", 10)
+    clock.advance(5)
+    limits.begin("alice")
+    assert limits.running == 1
+    refused = refusal(limits, "alice")
+    assert refused.retry_after_ms == 10_000 and "4 times a minute; wait 10 s" in refused.message
+    assert refusal(limits, "alice", number=2).retry_after_ms == 25_000
+    limits.check("bob", 1)
+    clock.advance(10)
+    limits.begin("alice")
+    assert refusal(limits, "alice").retry_after_ms == 15_000
+
+
+def test_what_is_refused_does_not_count() -> None:
+    clock = FakeClock()
+    limits = AskLimits(1, 0, 2, clock)
+    limits.begin("alice")
+    for _ in range(10):
+        with pytest.raises(HubError):
+            limits.begin("bob")
     limits.end("alice")
-    assert refusal(limits, "alice", 15).retry_after_ms == 45_000
-    limits.check("bob", 1, 15)
-    limits.begin("alice", 60)
-    assert refusal(limits, "alice", 60).retry_after_ms == 10_000
+    limits.begin("bob")
 
 
-def test_more_at_once_than_a_minute_allows_come_through_when_nothing_else_does() -> None:
-    AskLimits(0, 0, 0.5).check("alice", 1, 0)
-
-
-def test_who_does_not_ask_is_forgotten() -> None:
-    limits = AskLimits(0, 0, 5)
-    for n in range(1000):
-        limits.begin(f"user{n}", 0)
-        limits.end(f"user{n}")
-    limits.sweep(WINDOW_S)
-    assert not limits._asked_s
-    assert not limits._running
-
-
-@given(st.lists(st.floats(0, 20), max_size=60), st.integers(1, 5))
-def test_no_minute_has_more_than_allowed_and_the_hint_is_right(pauses_s: list[float], per_minute: int) -> None:
-    limits, now_s, taken_s = AskLimits(0, 0, per_minute), 0.0, list[float]()
-    for pause_s in pauses_s:
-        now_s += pause_s
-        try:
-            limits.begin("alice", now_s)
-            taken_s.append(now_s)
-        except HubError as refused:
-            assert refused.retry_after_ms
-            limits.check("alice", 1, now_s + refused.retry_after_ms / 1000)
-    assert all(later - earlier >= WINDOW_S for earlier, later in zip(taken_s, taken_s[per_minute:], strict=False))
+def test_more_at_once_than_is_allowed_come_through_when_nothing_else_does() -> None:
+    limits = AskLimits(0, 0, 2, FakeClock())
+    limits.check("alice", 4)
+    limits.begin("alice")
+    refusal(limits, "alice", number=4)

@@ -195,7 +195,7 @@ async def test_asks_at_one_moment_do_not_slip_past_a_limit() -> None:
 
 @at_once
 async def test_a_minute_has_so_many_asks_and_what_could_not_be_kept_frees_its_place() -> None:
-    room = Room(asks_per_minute=2, max_running=1)
+    room = Room(asks_per_minute=4, max_running=1)
     await room.ended(await room.asks())
 
     async def full(operation: str) -> None:

@@ -1,105 +1,15 @@
-"""Token buckets: never more than a burst and the rate's share of any span; many refusals are abuse."""
+"""What one connection may ask for: a rate for each kind of method; many refusals are abuse."""
 
 from __future__ import annotations
 
-import math
 from heapq import heappop, heappush
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_ws_hub.hub.limits import (
-    ABUSE_WINDOW_S,
-    MIN_RETRY_MS,
-    LimitSettings,
-    Rate,
-    RequestLimits,
-    TokenBucket,
-)
+from jupyter_ws_hub.hub.limits import ABUSE_WINDOW_S, MIN_RETRY_MS, LimitSettings, RequestLimits
 from jupyter_ws_hub.protocol.codes import Code
-
-RATES = st.floats(0.01, 10_000)
-BURSTS = st.integers(1, 1_000)
-STEPS = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 20)), min_size=1, max_size=60)
-START_S = 1e6
-
-
-@given(RATES, BURSTS, STEPS)
-def test_no_span_of_time_gives_more_than_the_burst_and_the_rate_s_share(
-    rate_per_s: float, burst: int, steps: list[tuple[float, int]]
-) -> None:
-    bucket = TokenBucket(rate_per_s, burst, START_S)
-    now_s, taken = START_S, []
-    for pause_s, n in steps:
-        now_s += pause_s
-        if bucket.take(now_s, n) == 0:
-            taken.append((now_s, n))
-    for first, (begin_s, _) in enumerate(taken):
-        total = 0
-        for end_s, n in taken[first:]:
-            total += n
-            allowed = burst + rate_per_s * (end_s - begin_s)
-            assert total <= allowed * (1 + 1e-9) + 1e-6 * rate_per_s
-
-
-@given(RATES, BURSTS, STEPS)
-def test_whoever_waits_as_long_as_was_said_gets_it(
-    rate_per_s: float, burst: int, steps: list[tuple[float, int]]
-) -> None:
-    bucket = TokenBucket(rate_per_s, burst, 0)
-    now_s = 0.0
-    for pause_s, n in steps:
-        now_s += pause_s
-        n = min(n, burst)
-        wait_s = bucket.take(now_s, n)
-        if wait_s:
-            assert 0 < wait_s <= n / rate_per_s * (1 + 1e-9)
-            now_s += wait_s + 1e-6 / rate_per_s + 1e-9
-            assert bucket.take(now_s, n) == 0
-
-
-@given(RATES, BURSTS)
-def test_a_rest_fills_the_bucket_to_its_burst_and_no_further(rate_per_s: float, burst: int) -> None:
-    bucket = TokenBucket(rate_per_s, burst, 0)
-    for now_s in (0, burst / rate_per_s + 1, 1e9):
-        assert [bucket.take(now_s) for _ in range(burst)] == [0.0] * burst
-        assert bucket.take(now_s) > 0
-
-
-def test_the_seconds_to_wait_are_told_exactly() -> None:
-    bucket = TokenBucket(4, 2, 10)
-    assert bucket.take(10, 2) == 0
-    assert bucket.take(10) == 0.25
-    assert bucket.take(10.125) == 0.125
-    assert bucket.take(10.25) == 0
-    assert bucket.take(10.25, 2) == 0.5
-
-
-def test_more_than_the_burst_is_never_there_and_takes_nothing() -> None:
-    bucket = TokenBucket(1000, 5, 0)
-    assert bucket.take(1e6, 6) == math.inf
-    assert bucket.take(1e6, 5) == 0
-
-
-@pytest.mark.parametrize(("rate_per_s", "burst"), [(0, 0), (0, 5), (5, 0)])
-def test_nothing_is_no_limit(rate_per_s: float, burst: float) -> None:
-    bucket = TokenBucket(rate_per_s, burst, 0)
-    assert {bucket.take(0, 1000) for _ in range(1000)} == {0.0}
-
-
-def test_a_clock_that_goes_back_gives_nothing() -> None:
-    bucket = TokenBucket(1, 1, 100)
-    assert bucket.take(100) == 0
-    assert bucket.take(50) == 1
-    assert bucket.take(100.5) == 0.5
-
-
-@pytest.mark.parametrize(("rate_per_s", "burst"), [(-1, 1), (1, -1), (math.nan, 1), (1, math.nan), (math.inf, 1)])
-def test_a_limit_is_a_number_from_0_on(rate_per_s: float, burst: float) -> None:
-    with pytest.raises(ValueError, match="bucket"):
-        TokenBucket(rate_per_s, burst, 0)
-
+from jupyter_ws_hub.rates import Rate
 
 SMALL = LimitSettings(reads=Rate(10, 5), writes=Rate(1, 2), others=Rate(0.1, 1), messages=Rate(10, 20), max_refused=3)
 
