@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 import msgspec
 
@@ -14,7 +14,7 @@ from ..hub.declare import Latest
 from ..ports import Peer
 from ..transfers.operation import ENDED, Operation
 from .base import Health, Nothing, Service, Topic, method
-from .ports import Running, SocketCounts, Usage
+from .ports import Gauge, Running, SocketCounts, Usage
 
 READ = ("read", "status")
 POLL_S: Final = 1.0
@@ -108,26 +108,33 @@ def _connections(counts: SocketCounts) -> ConnectionTotals:
 class Throughput:
     """How many bytes all transfers move together; from one look to the next."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        """`now` is a steady clock in seconds."""
-        self._now = now
-        self._looked_s = now()
-        self._offsets: dict[str, int] = {}
+    def __init__(self, operations: Callable[[], Collection[Operation]], now: Callable[[], float]) -> None:
+        """`operations` gives those that are known, `now` is a steady clock in seconds."""
+        self._operations, self._now = operations, now
+        self._looked_s, self._offsets = now(), self._moved_to()
 
-    def look(self, operations: Collection[Operation], waiting: int = 0) -> TransferTotals:
-        """The totals now, of these and of so many that wait.
+    def _moved_to(self) -> dict[str, int]:
+        return {operation.id: operation.byte_offset for operation in self._operations()}
+
+    def look(self) -> int:
+        """Bytes per second since the last look.
 
         What is seen for the first time may have been moved long ago: it counts from now on.
         """
-        now_s, offsets = self._now(), {op.id: op.byte_offset for op in operations}
+        now_s, offsets = self._now(), self._moved_to()
         moved = sum(max(0, offset - self._offsets.get(id, offset)) for id, offset in offsets.items())
         passed_s = now_s - self._looked_s
         self._looked_s, self._offsets = now_s, offsets
-        return TransferTotals(
-            running=sum(op.stream is not None and op.state not in ENDED for op in operations),
-            paused=waiting,
-            bytes_per_s=round(moved / passed_s) if passed_s > 0 else 0,
-        )
+        return round(moved / passed_s) if passed_s > 0 else 0
+
+
+class Measured(NamedTuple):
+    """What was measured over some time, and when."""
+
+    at_s: float
+    process: ProcessStatus
+    bytes_per_s: int
+    """Of all transfers together."""
 
 
 class StatusService(Service):
@@ -154,7 +161,7 @@ class StatusService(Service):
         """Nothing is known yet."""
         self._failure: str | None = None
         self._measuring: asyncio.Task[None] | None = None
-        self._process: tuple[float, ProcessStatus] | None = None
+        self._measured: Measured | None = None
         self._sampling = asyncio.Lock()
 
     def all_topics(self) -> Sequence[Topic]:
@@ -177,23 +184,22 @@ class StatusService(Service):
             await self._task
         await self._stop_measuring()
 
-    def _totals(self, throughput: Throughput) -> TransferTotals:
+    def _totals(self, bytes_per_s: int) -> TransferTotals:
         transfers = self.context.transfers
-        return throughput.look(transfers.whole(), transfers.waiting)
+        running = sum(op.stream is not None and op.state not in ENDED for op in transfers.whole())
+        return TransferTotals(running=running, paused=transfers.waiting, bytes_per_s=bytes_per_s)
 
     @method("status.get", permission=READ, idempotent=True, activity=False)
     async def get(self, params: Nothing, peer: Peer) -> Status:
         """How everything is now."""
-        platform = self.context.platform
+        platform, measured = self.context.platform, await self._sample()
         return Status(
             services=list(self.context.survey()),
             kernels=[_status(kernel) for kernel in await platform.kernels()],
             terminals=[_status(terminal) for terminal in await platform.terminals()],
-            transfers=Throughput(self.context.runtime.monotonic).look(
-                self.context.transfers.whole(), self.context.transfers.waiting
-            ),
+            transfers=self._totals(measured.bytes_per_s),
             connections=_connections(self.context.sockets()),
-            process=await self._sample(),
+            process=measured.process,
         )
 
     async def _watch(self) -> None:
@@ -250,7 +256,7 @@ class StatusService(Service):
 
     async def _measure(self) -> None:
         """Publish what the server uses again and again, soon for the first time."""
-        gauge, throughput = self.context.gauge(), Throughput(self.context.runtime.monotonic)
+        gauge, throughput = self.context.gauge(), self._throughput()
         before: dict[str, msgspec.Struct] = {}
         pause_s = SAMPLE_S
         try:
@@ -258,10 +264,11 @@ class StatusService(Service):
             while True:
                 await asyncio.sleep(pause_s)
                 pause_s = MEASURE_S
+                measured = await self._read(gauge, throughput)
                 now: dict[str, msgspec.Struct] = {
-                    "process": self._keep(await gauge.read()),
+                    "process": measured.process,
                     "connections": _connections(self.context.sockets()),
-                    "transfers": self._totals(throughput),
+                    "transfers": self._totals(measured.bytes_per_s),
                 }
                 for kind, value in now.items():
                     if before.get(kind) != value:
@@ -273,21 +280,24 @@ class StatusService(Service):
         finally:
             gauge.stop()
 
-    def _keep(self, usage: Usage) -> ProcessStatus:
-        process = _process(usage)
-        self._process = self.context.runtime.monotonic(), process
-        return process
+    def _throughput(self) -> Throughput:
+        return Throughput(self.context.transfers.whole, self.context.runtime.monotonic)
 
-    async def _sample(self) -> ProcessStatus:
+    async def _read(self, gauge: Gauge, throughput: Throughput) -> Measured:
+        process = _process(await gauge.read())
+        self._measured = Measured(self.context.runtime.monotonic(), process, throughput.look())
+        return self._measured
+
+    async def _sample(self) -> Measured:
         """What the server uses now: what was measured last, or what it is for a moment; many who ask share it."""
         async with self._sampling:
             now_s = self.context.runtime.monotonic()
-            if self._process is not None and now_s - self._process[0] < 2 * MEASURE_S:
-                return self._process[1]
-            gauge = self.context.gauge()
+            if self._measured is not None and now_s - self._measured.at_s < 2 * MEASURE_S:
+                return self._measured
+            gauge, throughput = self.context.gauge(), self._throughput()
             try:
                 await gauge.start()
                 await asyncio.sleep(SAMPLE_S)
-                return self._keep(await gauge.read())
+                return await self._read(gauge, throughput)
             finally:
                 gauge.stop()

@@ -22,6 +22,7 @@ from jupyter_ws_hub.services.status import (
     Throughput,
     TransferTotals,
 )
+from jupyter_ws_hub.transfers.known import Line
 from jupyter_ws_hub.transfers.operation import Operation
 
 from ..hub.client import HubClient, code_of, content, only, opened
@@ -230,6 +231,34 @@ async def test_the_stop_ends_the_measuring(quickly: None) -> None:
     assert stage.platform.gauge.running == 0
 
 
+def moving(stage: Stage, bytes_each_s: int) -> None:
+    """Have a transfer move so fast, half a second each time that the server is looked at."""
+    one = operation("1", 0)
+    stage.transfers._known._whole[one.id] = one
+
+    def moved() -> None:
+        stage.clock.advance(0.5)
+        one.byte_offset += bytes_each_s // 2
+
+    stage.platform.gauge.on_read = moved
+
+
+async def test_who_asks_without_following_is_told_how_fast_transfers_are(quickly: None) -> None:
+    service = StatusService()
+    stage = Stage(service)
+    moving(stage, 3000)
+    stage.transfers._known._waiting["2"] = Line("alice", 0, None)
+    assert (await service.get(Nothing(), fake_peer())).transfers == TransferTotals(paused=1, bytes_per_s=3000)
+
+
+async def test_who_asks_is_told_of_transfers_what_those_are_who_follow(quickly: None) -> None:
+    async with watching() as (service, stage, _client):
+        moving(stage, 5000)
+        await until(lambda: b"5000" in b"".join(known(stage, "transfers")))
+        told = msgspec.json.decode(known(stage, "transfers")[0], type=TransferTotals)
+        assert (await service.get(Nothing(), fake_peer())).transfers == told
+
+
 def operation(id: str, offset: int) -> Operation:
     op = Operation(id, "upload", "alice", "a", 1000)
     op.byte_offset, op.state = offset, "running"
@@ -238,14 +267,16 @@ def operation(id: str, offset: int) -> Operation:
 
 def test_the_throughput_is_what_all_transfers_have_moved_since_the_last_look() -> None:
     clock = FakeClock()
-    throughput = Throughput(clock)
-    one, two = operation("1", 500), operation("2", 0)
-    clock.advance(1)
-    assert throughput.look([one, two], 3) == TransferTotals(running=0, paused=3, bytes_per_s=0)
+    one, two, three = operation("1", 500), operation("2", 0), operation("3", 900)
+    known = [one, two]
+    throughput = Throughput(lambda: known, clock)
+    assert throughput.look() == 0
     one.byte_offset, two.byte_offset = 700, 100
+    known.append(three)
     clock.advance(2)
-    assert throughput.look([one, two]).bytes_per_s == 150
+    assert throughput.look() == 150
     one.byte_offset = 600  # it begins again where it was sure
     clock.advance(1)
-    assert throughput.look([one]).bytes_per_s == 0
-    assert throughput.look([]).bytes_per_s == 0
+    assert throughput.look() == 0
+    known.clear()
+    assert throughput.look() == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jupyter_ws_hub.services.ports import Running, SocketCounts, Usage
 
@@ -14,6 +14,7 @@ class FakeGauge:
         """Nothing is measured yet."""
         self.usage = Usage(0.25, 100_000_000, 0.5, 2, 8_000_000_000, 4_000_000_000, 1.5)
         self.error: Exception | None = None
+        self.on_read: Callable[[], None] = lambda: None
         self.running = 0
         self.readings = 0
 
@@ -24,6 +25,7 @@ class FakeGauge:
     async def read(self) -> Usage:
         """See Gauge."""
         self.readings += 1
+        self.on_read()
         if self.error is not None:
             raise self.error
         return self.usage
