@@ -8,6 +8,7 @@ with notify.progress("Training", total=epochs) as progress:
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
 import sys
@@ -21,7 +22,8 @@ INTERVAL_S: Final = 0.25
 JOIN_S: Final = 4.0
 """Longer than one post can take."""
 MAX_REASON_CHARACTERS: Final = 500
-
+LEFT_S: Final = 2.0
+"""A script whose loop was left is given so long to end by an error."""
 
 Post: TypeAlias = Callable[..., bool]
 """Posts a notification, or does not, as Notifier does; never raises."""
@@ -53,12 +55,15 @@ class Progress:
         self._began_s = time.monotonic()
         self._pid = os.getpid()
         self._unwatch: Callable[[], None] | None = None
-        self._is_left = False
+        self._is_left = self._is_script = False
 
     def __enter__(self) -> Self:
         """It begins."""
         self._began_s = time.monotonic()
         self._unwatch = _watch_cell(self)
+        if self._unwatch is None:
+            self._unwatch = _watch_script(self)
+            self._is_script = self._unwatch is not None
         self._tell()
         return self
 
@@ -70,18 +75,27 @@ class Progress:
             self.finish()
         elif isinstance(error, GeneratorExit):
             # A loop that was left lets go of its iterator, and nobody can tell by a break or by an exception; but
-            # when the cell has ended, IPython can.
+            # when the cell has ended, IPython can, and of a script what its errors are shown by.
             self._is_left = True
             if self._unwatch is None:
                 self.end("info", f"Stopped at {self._count()} after {self._took()}")
+            elif self._is_script:
+                timer = threading.Timer(LEFT_S, self.cell_ended, (None,))
+                timer.daemon = True
+                timer.start()
         elif isinstance(error, KeyboardInterrupt):
             self.end("warning", f"Interrupted at {self._count()} after {self._took()}")
         else:
             self.fail(error)
 
     def cell_ended(self, error: BaseException | None) -> None:
-        """The cell in which it began has ended, perhaps by an error; what goes on in the background goes on."""
-        self._unwatch = None
+        """The cell or script in which it began has ended, perhaps by an error; what goes on in the background goes on.
+
+        Also to be called when a script goes on after its loop was left: that was no error then.
+        """
+        unwatch, self._unwatch = self._unwatch, None
+        if unwatch is not None:
+            unwatch()  # what other cells do has nothing to do with it
         if error is not None or self._is_left:
             left = error or GeneratorExit()
             self.__exit__(type(left), left, None)
@@ -111,7 +125,7 @@ class Progress:
 
     def fail(self, reason: object) -> None:
         """It has failed."""
-        text = f"{type(reason).__name__}: {reason}" if isinstance(reason, BaseException) else str(reason)
+        text = _words(reason) if isinstance(reason, BaseException) else str(reason)
         self.end("error", f"At {self._count()} after {self._took()}: {text}"[:MAX_REASON_CHARACTERS])
 
     @property
@@ -175,6 +189,16 @@ class Progress:
         self._post(self._title, message, level=level, id=self._id, progress=progress, source=self._source)
 
 
+def _words(error: BaseException) -> str:
+    """What has gone wrong: its type, and the first line of what it says. What comes after is for the program's log."""
+    name = type(error).__name__
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001  # it cannot say
+        return name
+    return f"{name}: {lines[0]}" if lines else name
+
+
 def _watch_cell(progress: Progress) -> Callable[[], None] | None:
     """In IPython: call `cell_ended` when the cell in which it began has ended. Gives what ends the watching."""
     ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
@@ -182,7 +206,6 @@ def _watch_cell(progress: Progress) -> Callable[[], None] | None:
         return None
 
     def on_end(result: Any = None) -> None:
-        stop()  # what other cells do has nothing to do with it
         progress.cell_ended(getattr(result, "error_in_exec", None))
 
     def stop() -> None:
@@ -192,4 +215,39 @@ def _watch_cell(progress: Progress) -> Callable[[], None] | None:
             pass  # it was so before
 
     ipython.events.register("post_run_cell", on_end)
+    return stop
+
+
+class ScriptEnd:
+    """A `sys.excepthook` that also tells those who watch that an error ends the script."""
+
+    def __init__(self, show: Callable[[type[BaseException], BaseException, TracebackType | None], object]) -> None:
+        """`show` does what is else done with such errors."""
+        self._show = show
+        self.watching: set[Callable[[BaseException | None], None]] = set()
+
+    def __call__(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        """See sys.excepthook."""
+        self._show(kind, error, traceback)
+        for ended in tuple(self.watching):
+            ended(error)
+
+
+def _watch_script(progress: Progress) -> Callable[[], None] | None:
+    """Call `cell_ended` when the script in which it began ends, by an error or not. Gives what ends the watching."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    hook = sys.excepthook
+    if not isinstance(hook, ScriptEnd):
+        sys.excepthook = hook = ScriptEnd(hook)  # it stays: others may have put theirs around it
+
+    def stop() -> None:
+        hook.watching.discard(progress.cell_ended)
+        atexit.unregister(on_exit)
+
+    def on_exit() -> None:
+        progress.cell_ended(None)
+
+    hook.watching.add(progress.cell_ended)
+    atexit.register(on_exit)
     return stop

@@ -196,6 +196,27 @@ def test_a_loop_is_followed(server: Answering) -> None:
     assert server.got[-1]["message"].startswith("3 of 4 in ")
 
 
+@pytest.mark.parametrize(
+    ("does", "level", "message"),
+    [
+        ("raise ValueError('no luck\\nand a secret')", "error", "At 1 of 3 after 0 s: ValueError: no luck"),
+        ("raise KeyboardInterrupt", "warning", "Interrupted at 1 of 3 after 0 s"),
+        ("break", "info", "Stopped at 1 of 3 after 0 s"),
+        ("sys.exit()", "info", "Stopped at 1 of 3 after 0 s"),
+    ],
+)
+def test_how_a_loop_of_a_plain_script_ended_is_told(server: Answering, does: str, level: str, message: str) -> None:
+    code = (
+        "import sys\nfrom jupyter_ws_hub import notify\n"
+        f"for number in notify.track(range(3), 'Numbers'):\n    if number == 1:\n        {does}\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    (last,) = [one for one in server.got if one["level"] != "info" or one["progress"] is None]
+    assert (last["level"], last["message"]) == (level, message)
+    assert ("Traceback" in ran.stderr) == ("raise" in does)
+
+
 def test_a_loop_without_a_server_goes_through_all_the_same(runtime: Path) -> None:
     assert list(Notifier().track(range(1000))) == list(range(1000))
 

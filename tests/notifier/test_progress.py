@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jupyter_ws_hub.notifier import progress as progress_module
-from jupyter_ws_hub.notifier.progress import Progress, duration
+from jupyter_ws_hub.notifier.progress import Progress, ScriptEnd, duration
 
 WAIT_S = 5.0
 
@@ -44,6 +44,13 @@ class Told:
 @pytest.fixture
 def told() -> Told:
     return Told()
+
+
+class Speechless(Exception):
+    """What cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
 
 
 def test_it_begins_goes_on_and_ends_as_one_notification(told: Told) -> None:
@@ -80,7 +87,9 @@ def test_the_work_does_not_wait_for_a_slow_server(told: Told) -> None:
         (ValueError("no luck"), "error", "At 1 of 3 after 0 s: ValueError: no luck"),
         (KeyboardInterrupt(), "warning", "Interrupted at 1 of 3 after 0 s"),
         (SystemExit(3), "error", "At 1 of 3 after 0 s: SystemExit: 3"),
-        (GeneratorExit(), "info", "Stopped at 1 of 3 after 0 s"),
+        (ValueError("no luck\nTraceback: a secret"), "error", "At 1 of 3 after 0 s: ValueError: no luck"),
+        (ValueError(), "error", "At 1 of 3 after 0 s: ValueError"),
+        (Speechless(), "error", "At 1 of 3 after 0 s: Speechless"),
     ],
 )
 def test_how_it_ends_is_told(told: Told, error: BaseException, level: str, words: str) -> None:
@@ -213,6 +222,70 @@ def test_a_loop_that_was_left_is_told_of_when_it_is_known_why(
     cells.end(error)
     (last,) = [one for one in told.posts if one.get("level")]
     assert (last["level"], last["message"].startswith("At " if error else "Stopped at ")) == (level, True)
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    """The errors that a script shows; without IPython."""
+    shown: list[BaseException] = []
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, traceback: shown.append(error))
+    return shown
+
+
+def ends(told: Told) -> list[tuple[str, str]]:
+    """How things ended, as it was told."""
+    return [(one["level"], one["message"]) for one in told.posts if one.get("level")]
+
+
+def leave(told: Told) -> Progress:
+    """Leave a loop, by a break or an error: nobody knows."""
+    progress = Progress(told, "Training", 3)
+    with pytest.raises(GeneratorExit), progress:
+        raise GeneratorExit
+    return progress
+
+
+def test_a_script_that_dies_in_its_loop_has_failed_and_its_error_is_shown(
+    told: Told, script: list[BaseException]
+) -> None:
+    leave(told)
+    assert ends(told) == []
+    error = ValueError("no luck\nand more")
+    sys.excepthook(ValueError, error, None)
+    assert ends(told) == [("error", "At 0 of 3 after 0 s: ValueError: no luck")]
+    assert script == [error]
+    sys.excepthook(ValueError, ValueError("of another one"), None)
+    assert len(ends(told)) == 1 and len(script) == 2
+
+
+def test_a_script_that_goes_on_after_its_loop_has_left_it(
+    told: Told, script: list[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress_module, "LEFT_S", 0.01)
+    leave(told)
+    told.until(lambda: bool(ends(told)))
+    sys.excepthook(ValueError, ValueError("later"), None)
+    assert ends(told) == [("info", "Stopped at 0 of 3 after 0 s")]
+
+
+def test_in_a_thread_nobody_waits_for_an_error(told: Told, script: list[BaseException]) -> None:
+    thread = threading.Thread(target=leave, args=(told,))
+    thread.start()
+    thread.join()
+    assert ends(told) == [("info", "Stopped at 0 of 3 after 0 s")]
+
+
+def test_of_many_loops_one_hook_is_left(told: Told, script: list[BaseException]) -> None:
+    first = Progress(told, "First").__enter__()
+    second = Progress(told, "Second").__enter__()
+    first.finish()
+    hook = sys.excepthook
+    second.finish()
+    for _ in range(3):
+        with Progress(told, "Third"):
+            pass
+    assert sys.excepthook is hook and isinstance(hook, ScriptEnd) and not hook.watching
 
 
 @pytest.mark.parametrize(
