@@ -212,14 +212,7 @@ class BadBind(Service):
 
 @pytest.fixture(params=[NoName, NameTaken, BadBind], ids=lambda kind: kind.__name__)
 def foreign_service(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    class Point:
-        name, value = "foreign", "foreign:Service"
-
-        def load(self) -> type[Service]:
-            kind: type[Service] = request.param
-            return kind
-
-    monkeypatch.setattr(services, "entry_points", lambda group: [Point()])
+    monkeypatch.setattr(services, "load_plugins", lambda *which: [("foreign (foreign:Service)", request.param)])
 
 
 async def test_a_broken_service_of_another_package_does_not_take_the_hub_with_it(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import entry_points
 from logging import Logger
 from typing import Any, Final
 
 from traitlets.config import Configurable
 
 from ..chat.assistant import Assistant
+from ..plugins import load_plugins
 from .base import BaseAssistant
 from .local import LocalAssistant
 from .openai import OpenAIAssistant
@@ -21,29 +21,23 @@ ALL_OTHERS: Final = "*"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 METHODS: Final = ("info", "stream", "start", "stop")
 
-Maker = Callable[[Configurable], Sequence[Any]]
+
+def _make(kind: Any, parent: Configurable) -> Sequence[Any]:
+    """Those of a class: what its `make` makes, which may be several or none, or just one."""
+    make: Callable[[Configurable], Sequence[Any]] | None = getattr(kind, "make", None)
+    return [kind(parent=parent)] if make is None else make(parent)
 
 
-def _maker(kind: Any) -> Maker:
-    """How those of a class are made: by its `make`, which may make several or none, or just one."""
-    make: Maker | None = getattr(kind, "make", None)
-    return make if make is not None else lambda parent: [kind(parent=parent)]
-
-
-def _makers(logger: Logger) -> Iterator[tuple[str, Maker]]:
+def _kinds(logger: Logger) -> Iterator[tuple[str, Any]]:
     for own in OWN:
-        yield own.__name__, own.make
-    for point in entry_points(group=ENTRY_POINTS):
-        try:
-            yield f"{point.name} ({point.value})", _maker(point.load())
-        except Exception as error:  # a package that we do not know, while it is imported
-            logger.error("The assistant %r of %s cannot be loaded.", point.name, point.value, exc_info=error)
+        yield own.__name__, own
+    yield from load_plugins(ENTRY_POINTS, "assistant", logger)
 
 
 def _found(parent: Configurable, logger: Logger) -> Iterator[tuple[str, Assistant]]:
-    for source, make in _makers(logger):
+    for source, kind in _kinds(logger):
         try:
-            made = [(assistant.info().name, assistant) for assistant in make(parent)]
+            made = [(assistant.info().name, assistant) for assistant in _make(kind, parent)]
         except Exception as error:  # a package that we do not know, or a wrong value of a trait
             logger.error("The assistant %s cannot be made.", source, exc_info=error)
             continue

@@ -6,9 +6,9 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Collection, Iterator
-from importlib.metadata import entry_points
 from logging import Logger
 
+from ..plugins import load_plugins
 from .base import Service
 
 ENTRY_POINTS = "jupyter_ws_hub.services"
@@ -26,16 +26,11 @@ def _own() -> Iterator[type[Service]]:
 
 
 def _foreign(logger: Logger) -> Iterator[type[Service]]:
-    for point in entry_points(group=ENTRY_POINTS):
-        try:
-            service = point.load()
-        except Exception as error:
-            logger.error("The service %r of %s cannot be loaded.", point.name, point.value, exc_info=error)
-            continue
+    for source, service in load_plugins(ENTRY_POINTS, "service", logger):
         if inspect.isclass(service) and issubclass(service, Service):
             yield service
         else:
-            logger.error("The entry point %r (%s) is no Service class.", point.name, point.value)
+            logger.error("The entry point %s is no Service class.", source)
 
 
 def discover(logger: Logger, disabled: Collection[str] = (), *, own_only: bool = False) -> list[Service]:
