@@ -20,9 +20,10 @@ from tests.support.follower import Follower
 from tests.support.plugin import installed
 from tests.support.proxy import FaultProxy
 from tests.support.server import RealServer
+from tests.support.users import user
 
 from .test_plain_server import NO_LAB
-from .test_terminal_users import NAMES, user
+from .test_terminal_users import NAMES
 
 IDS = count()
 PUPPET = {Puppet.name: Puppet}
@@ -39,7 +40,7 @@ ONLY = "c.HubApp.assistants = ['puppet']\n"
 LIMITS = ONLY + "c.HubApp.max_answers_per_user = 3\nc.HubApp.asks_per_minute = 0\nc.HubApp.idle_timeout_s = 2\n"
 STOP_S = 0.2
 DEAD_S = 45.0
-"""A server counts as dead 20 s after its last word, which is looked for every 10 s."""
+"""A server counts as dead 8 s after its last word, and what it has left is looked for as often."""
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ async def test_who_was_offline_in_the_midst_of_it_has_the_identical_text(server:
         FaultProxy(server.port) as proxy,
         followed(user(server, "alice"), "offline") as (alice, hers),
     ):
-        away = Address(proxy.port, server.base_url, {"X-Test-User": "bob"})
+        away = user(server, "bob", proxy.port)
         async with followed(away, "offline") as (bob, his):
             id = await ask(alice, "offline", "words=150 pause=0.01")
             await his.until_text(id, 50)

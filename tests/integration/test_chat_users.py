@@ -11,21 +11,16 @@ import pytest
 
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
-from tests.support.client import Address, HubClient
+from tests.support.client import HubClient
 from tests.support.server import RealServer
+from tests.support.users import BY_HEADER, user
 
 from .test_plain_server import NO_LAB
 
 POSTS_PER_MINUTE = 120
 CONFIG = f"""
-from jupyter_server.auth import Authorizer, IdentityProvider, User
-
-class ByHeader(IdentityProvider):
-    "A provider of names: the header's, or that of the test's token."
-
-    def get_user(self, handler):
-        name = handler.request.headers.get("X-Test-User")
-        return User(name, display_name=name.title()) if name else super().get_user(handler)
+{BY_HEADER}
+from jupyter_server.auth import Authorizer
 
 class Class(Authorizer):
     "A teacher may do everything; guests read; all others write, but do not moderate."
@@ -35,9 +30,7 @@ class Class(Authorizer):
             return action == "read"
         return user.username == "teacher" or action != "moderate"
 
-c.ServerApp.identity_provider_class = ByHeader
 c.ServerApp.authorizer_class = Class
-c.ByHeader.token = c.IdentityProvider.token
 c.HubApp.chat_posts_per_minute = {POSTS_PER_MINUTE}
 """
 
@@ -55,9 +48,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
         server.stop()
 
 
-def user(server: RealServer, name: str) -> HubClient:
+def person(server: RealServer, name: str) -> HubClient:
     """A client of a user of some name."""
-    return HubClient(Address(server.port, server.base_url, {"X-Test-User": name}))
+    return HubClient(user(server, name))
 
 
 async def code(work: Any) -> Code:
@@ -74,7 +67,7 @@ async def say(client: HubClient, room: str, text: str, id: str, **more: Any) -> 
 
 
 async def test_a_forged_sender_is_not_believed(server: RealServer) -> None:
-    async with user(server, "mallory") as mallory, user(server, "alice") as alice:
+    async with person(server, "mallory") as mallory, person(server, "alice") as alice:
         await alice.subscribe("chat/general")
         forged = {"author": {"username": "alice", "display_name": "Alice", "assistant": True}, "edited_by": "alice"}
         message = await say(mallory, "general", "I am Alice", "forged", answer={"state": "done"}, **forged)
@@ -85,7 +78,11 @@ async def test_a_forged_sender_is_not_believed(server: RealServer) -> None:
 
 
 async def test_a_strangers_message_is_not_edited_and_a_moderator_is_seen(server: RealServer) -> None:
-    async with user(server, "alice") as alice, user(server, "bob") as bob, user(server, "teacher") as teacher:
+    async with (
+        person(server, "alice") as alice,
+        person(server, "bob") as bob,
+        person(server, "teacher") as teacher,
+    ):
         await teacher.request("chat.create", {"name": "class"})
         await bob.subscribe("chat/class")
         await say(alice, "class", "first words", "a1")
@@ -100,7 +97,7 @@ async def test_a_strangers_message_is_not_edited_and_a_moderator_is_seen(server:
         events = await bob.next_events(4)
         assert [event.kind for event in events] == ["message", *["message.changed"] * 3]
         assert events[-1].data["message"]["deleted"] is True
-    async with user(server, "bob") as late:
+    async with person(server, "bob") as late:
         await late.subscribe("chat/class", "earliest")
         await late.wait_for(lambda: late.events, "the replay")
         replayed = json.dumps([event.data for event in late.events])
@@ -110,7 +107,11 @@ async def test_a_strangers_message_is_not_edited_and_a_moderator_is_seen(server:
 
 
 async def test_of_a_private_room_others_learn_nothing_also_moderators(server: RealServer) -> None:
-    async with user(server, "alice") as alice, user(server, "bob") as bob, user(server, "teacher") as teacher:
+    async with (
+        person(server, "alice") as alice,
+        person(server, "bob") as bob,
+        person(server, "teacher") as teacher,
+    ):
         await alice.request("chat.create", {"name": "secret", "private": True, "members": ["bob"]})
         await say(alice, "secret", "hidden treasure", "s1")
         await alice.request("chat.presence", {"room": "secret"})
@@ -135,7 +136,7 @@ async def test_of_a_private_room_others_learn_nothing_also_moderators(server: Re
 
 
 async def test_who_is_put_out_hears_no_more(server: RealServer) -> None:
-    async with user(server, "alice") as alice, user(server, "bob") as bob:
+    async with person(server, "alice") as alice, person(server, "bob") as bob:
         await alice.request("chat.create", {"name": "team", "private": True, "members": ["bob"]})
         await bob.subscribe("chat/team")
         await bob.subscribe("presence/team")
@@ -155,7 +156,7 @@ async def test_who_is_put_out_hears_no_more(server: RealServer) -> None:
 
 
 async def test_a_guest_reads_and_does_not_write(server: RealServer) -> None:
-    async with user(server, "guest") as guest, user(server, "alice") as alice:
+    async with person(server, "guest") as guest, person(server, "alice") as alice:
         await say(alice, "general", "hello guest", "g1")
         history = await guest.request("chat.history", {"room": "general"})
         assert history["messages"][-1]["text"] == "hello guest"
@@ -165,7 +166,7 @@ async def test_a_guest_reads_and_does_not_write(server: RealServer) -> None:
 
 
 async def test_a_flood_is_refused_with_a_time_and_others_notice_nothing(server: RealServer) -> None:
-    async with user(server, "flooder") as flooder, user(server, "bob") as bob:
+    async with person(server, "flooder") as flooder, person(server, "bob") as bob:
         await bob.request("chat.create", {"name": "flooded"})
         results: list[Any] = []
         for batch in range(POSTS_PER_MINUTE // 30):
@@ -181,7 +182,7 @@ async def test_a_flood_is_refused_with_a_time_and_others_notice_nothing(server: 
 
 
 async def test_a_room_is_exported_as_it_is_to_read(server: RealServer) -> None:
-    async with user(server, "alice") as alice:
+    async with person(server, "alice") as alice:
         await alice.request("chat.create", {"name": "book", "title": "The book"})
         texts = ["# no heading", "```\nno end of a fence", "plain 😀"]
         for number, text in enumerate(texts):
@@ -194,13 +195,13 @@ async def test_a_room_is_exported_as_it_is_to_read(server: RealServer) -> None:
 
 
 async def test_what_was_said_and_read_is_there_after_the_server_was_killed(server: RealServer) -> None:
-    async with user(server, "alice") as alice:
+    async with person(server, "alice") as alice:
         await alice.request("chat.create", {"name": "lasting", "private": True})
         message = await say(alice, "lasting", "I stay", "l1")
         await alice.request("chat.read", {"room": "lasting", "seq": 1})
     await asyncio.to_thread(server.kill)
     await asyncio.to_thread(server.start)
-    async with user(server, "alice") as alice:
+    async with person(server, "alice") as alice:
         assert (await alice.request("chat.history", {"room": "lasting"}))["messages"] == [message]
         states = {state["room"]["name"]: state for state in (await alice.request("chat.rooms"))["rooms"]}
         assert (states["lasting"]["newest"], states["lasting"]["read"]) == (1, 1)

@@ -22,6 +22,7 @@ from tests.support.client import Address, HubClient, until
 from tests.support.honest import honest
 from tests.support.proxy import Fault, FaultProxy, Way
 from tests.support.server import RealServer
+from tests.support.users import BY_HEADER, HEADER, user
 
 from .test_plain_server import NO_LAB
 
@@ -33,17 +34,7 @@ FLOOD = 1500
 """Messages of 19 kB: 28 MB, many times what one connection may have waiting, and less than the room's log keeps."""
 
 CONFIG = f"""
-from jupyter_server.auth import IdentityProvider, User
-
-class ByHeader(IdentityProvider):
-    "A provider of names: the header's, or that of the test's token."
-
-    def get_user(self, handler):
-        name = handler.request.headers.get("X-Test-User")
-        return User(name) if name else super().get_user(handler)
-
-c.ServerApp.identity_provider_class = ByHeader
-c.ByHeader.token = c.IdentityProvider.token
+{BY_HEADER}
 c.HubApp.hello_timeout_s = {HELLO_TIMEOUT_S}
 c.HubApp.outbox_bytes = {OUTBOX_BYTES}
 """
@@ -59,11 +50,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
         assert "Traceback" not in server.log_text
     finally:
         server.stop()
-
-
-def user(server: RealServer, name: str, port: int | None = None) -> Address:
-    """A server as a user of some name sees it."""
-    return Address(port or server.port, server.base_url, {"X-Test-User": name})
 
 
 @asynccontextmanager
@@ -185,7 +171,7 @@ async def test_a_frame_that_breaks_the_protocol_ends_its_connection_and_no_other
 async def test_half_frames_and_torn_handshakes_end_and_leave_nothing(server: RealServer) -> None:
     handshake = (
         f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nX-Test-User: enemy\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{HEADER}: enemy\r\n"
         f"Sec-WebSocket-Protocol: {HUB_SUBPROTOCOL}\r\n\r\n"
     ).encode()
     hello = b'[{"type":"hello"}]'

@@ -16,18 +16,13 @@ from tests.support.client import Address
 from tests.support.server import RealServer
 from tests.support.terminal_client import TerminalClient
 from tests.support.terminals import make_terminal, on_new_terminal
+from tests.support.users import BY_HEADER, user
 
 from .test_plain_server import NO_LAB
 
-NAMES = """
-from jupyter_server.auth import Authorizer, IdentityProvider, User
-
-class ByHeader(IdentityProvider):
-    "A provider of names: the header's, or that of the test's token."
-
-    def get_user(self, handler):
-        name = handler.request.headers.get("X-Test-User")
-        return User(name) if name else super().get_user(handler)
+NAMES = f"""
+{BY_HEADER}
+from jupyter_server.auth import Authorizer
 
 class ByName(Authorizer):
     "reader may read, nobody nothing, everybody else all."
@@ -35,18 +30,11 @@ class ByName(Authorizer):
     def is_authorized(self, handler, user, action, resource):
         return user.username != "nobody" and (user.username != "reader" or action == "read")
 
-c.ServerApp.identity_provider_class = ByHeader
 c.ServerApp.authorizer_class = ByName
-c.ByHeader.token = c.IdentityProvider.token
 c.ServerApp.disable_check_xsrf = True
 """
 CONFIG = NAMES + "c.HubApp.allow_watching_terminals = True\n"
 ENDPOINTS = [("ws/terminal", TERMINAL_SUBPROTOCOL), ("ws/terminal", None), ("terminals/websocket", None)]
-
-
-def user(server: RealServer, name: str) -> Address:
-    """A server as a user of some name sees it."""
-    return Address(server.port, server.base_url, {"X-Test-User": name})
 
 
 async def status(address: Address, path: str, subprotocol: str | None) -> int:
