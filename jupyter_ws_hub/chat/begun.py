@@ -19,6 +19,8 @@ PULSE: Final = "chat/pulse/"
 PULSE_TTL_S: Final = 8.0
 """So long after its last word a server counts as dead."""
 PULSE_S: Final = 2.0
+LOOK_S: Final = PULSE_TTL_S
+"""How often it is looked for what other servers have left, while nothing is known to have begun."""
 YOUNG_MS: Final = 60_000
 """What was begun no longer ago may only just be under way, on whatever server."""
 
@@ -50,6 +52,10 @@ class Begun:
         self._storage, self._runtime = storage, runtime
         self.server = runtime.new_id()
         self._pulse_s = -PULSE_S
+        self._looked_s = -LOOK_S
+        self._number_put = 0
+        self._is_nothing = False
+        """Nothing was left when it was last looked for, and nothing has begun here since."""
 
     def is_young(self, mark: Mark) -> bool:
         """Whether what it tells of may be under way although nothing is to be seen of it."""
@@ -57,6 +63,8 @@ class Begun:
 
     async def put(self, mark: Mark) -> None:
         """Write down what begins now."""
+        self._number_put += 1
+        self._is_nothing = False
         await self._storage.values.put(mark.key, msgspec.json.encode(mark))
 
     async def done(self, mark: Mark) -> None:
@@ -67,6 +75,19 @@ class Begun:
         """What has not ended, in all rooms or in one."""
         values = await self._storage.values.scan(PREFIX if room is None else f"{PREFIX}{room}/")
         return [msgspec.json.decode(value.value, type=Mark) for value in values.values()]
+
+    async def left(self) -> Sequence[Mark]:
+        """What has not ended, to be asked for every few seconds; the store is not asked as long as that is nothing.
+
+        What another server has begun is found within `LOOK_S`.
+        """
+        now_s, number_put = self._runtime.monotonic(), self._number_put
+        if self._is_nothing and now_s - self._looked_s < LOOK_S:
+            return []
+        marks = await self.all()
+        self._looked_s = now_s
+        self._is_nothing = not marks and number_put == self._number_put
+        return marks
 
     async def beat(self) -> None:
         """Show that this server lives; to be called at least every `PULSE_S` while it writes."""

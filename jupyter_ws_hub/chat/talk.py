@@ -95,7 +95,7 @@ class Talk:
         await self._settle_all()
 
     async def _settle_all(self) -> None:
-        for mark in await self._begun.all():
+        for mark in await self._begun.left():
             await self._whole.do(self._answers.settle(mark) if mark.writer else self._settle(mark))
 
     async def stop(self) -> None:

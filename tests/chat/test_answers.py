@@ -7,7 +7,7 @@ from typing import cast
 import msgspec
 
 from jupyter_ws_hub.chat.answers import SERVER_ENDED
-from jupyter_ws_hub.chat.begun import PULSE_TTL_S
+from jupyter_ws_hub.chat.begun import LOOK_S, PULSE_TTL_S
 from jupyter_ws_hub.chat.messages import ChatMessage
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.storage.memory_documents import MemoryDocuments
@@ -164,6 +164,20 @@ async def test_an_answer_of_a_server_that_lives_is_left_alone_until_it_dies() ->
     await talk.sweep()
     kept = await talk.get(ROOM, "a1")
     assert kept.answer is not None and kept.answer.state == "failed"
+
+
+async def test_what_a_server_begins_and_leaves_is_ended_by_one_that_was_idle_all_the_time() -> None:
+    world = World()
+    idle = world.server().talk
+    await idle.start([ROOM])
+    await left_behind(world, "Hi")
+    waited_s = 0.0
+    while (kept := await idle.get(ROOM, "a1")).is_under_way:
+        world.clock.advance(2)
+        waited_s += 2
+        await idle.sweep()
+    assert kept.answer is not None and (kept.answer.state, kept.text) == ("failed", "Hi")
+    assert PULSE_TTL_S <= waited_s <= PULSE_TTL_S + LOOK_S + 2
 
 
 async def test_a_server_shows_that_it_lives_while_its_model_says_nothing() -> None:
