@@ -121,7 +121,7 @@ async def test_a_client_that_hardly_reads_costs_little_memory_and_no_one_s_time(
         await flood(writer, f"{room}-before", FLOOD)  # what the log, its cache and the allocator take
         await slow.subscribe(f"chat/{room}", "earliest")
         before = server.resident_bytes
-        async with honest(Address.of(server), f"{room}-honest"):
+        async with honest(server, f"{room}-honest"):
             await flood(writer, room, FLOOD)
         assert server.resident_bytes - before < 12 * MB, "it is kept for somebody who does not take it"
         assert len(slow.events) < FLOOD / 10
@@ -156,7 +156,7 @@ BAD_FRAMES: dict[str, tuple[str | bytes, set[int]]] = {
 async def test_a_frame_that_breaks_the_protocol_ends_its_connection_and_no_other(
     server: RealServer, greeted: bool
 ) -> None:
-    async with honest(user(server, "h"), f"frames{int(greeted)}"):
+    async with honest(server, f"frames{int(greeted)}", user(server, "h")):
         for name, (frame, codes) in BAD_FRAMES.items():
             if not greeted and name == "a second hello":
                 continue
@@ -182,7 +182,7 @@ async def test_half_frames_and_torn_handshakes_end_and_leave_nothing(server: Rea
     torn.append(handshake + b"\x83\x80" + mask)
     loop = asyncio.get_running_loop()
     descriptors = server.descriptors
-    async with honest(user(server, "h"), "torn"):
+    async with honest(server, "torn", user(server, "h")):
         for data in torn * 3:
             with socket.socket() as raw:
                 raw.setblocking(False)
@@ -195,7 +195,7 @@ async def test_half_frames_and_torn_handshakes_end_and_leave_nothing(server: Rea
 
 async def test_what_is_wrong_in_one_message_is_answered_and_the_connection_goes_on(server: RealServer) -> None:
     deep = "[" * 100 + "]" * 100
-    async with honest(user(server, "h"), "wrong"), enemy(user(server, "enemy")) as connection:
+    async with honest(server, "wrong", user(server, "h")), enemy(user(server, "enemy")) as connection:
         await connection.send('[{"type":"hello"}]')
         await connection.recv()
         for bad in (
@@ -215,12 +215,12 @@ async def test_what_is_wrong_in_one_message_is_answered_and_the_connection_goes_
 
 
 async def test_who_says_no_hello_is_sent_away(server: RealServer) -> None:
-    async with honest(user(server, "h"), "silent"), enemy(user(server, "enemy")) as connection:
+    async with honest(server, "silent", user(server, "h")), enemy(user(server, "enemy")) as connection:
         assert await close_code_of(connection) == Code.HELLO_TIMEOUT
 
 
 async def test_acknowledging_less_than_before_changes_nothing(server: RealServer) -> None:
-    async with honest(user(server, "h"), "acks"), HubClient(user(server, "enemy")) as client:
+    async with honest(server, "acks", user(server, "h")), HubClient(user(server, "enemy")) as client:
         await client.request("chat.create", {"name": "acked"})
         await client.subscribe("chat/acked")
         for n in range(30):
@@ -235,7 +235,7 @@ async def test_acknowledging_less_than_before_changes_nothing(server: RealServer
 
 async def test_a_flood_of_requests_is_answered_or_refused_and_others_are_served(server: RealServer) -> None:
     number = 3000
-    async with honest(user(server, "h"), "flooded"), enemy(user(server, "enemy")) as connection:
+    async with honest(server, "flooded", user(server, "h")), enemy(user(server, "enemy")) as connection:
         await connection.send('[{"type":"hello"}]')
         for start in range(1, number + 1, 500):
             refs = range(start, start + 500)
@@ -263,7 +263,7 @@ async def answers(connection: ClientConnection, number: int) -> tuple[list[int],
 
 async def test_a_stranger_s_token_opens_nothing_of_the_other_s(server: RealServer) -> None:
     async with (
-        honest(user(server, "h"), "tokens"),
+        honest(server, "tokens", user(server, "h")),
         HubClient(user(server, "alice")) as alice,
         HubClient(user(server, "mallory")) as mallory,
     ):

@@ -40,7 +40,7 @@ async def test_who_never_acknowledges_gets_one_window_of_events_and_every_answer
     async with (
         HubClient(Address.of(server)) as writer,
         HubClient(Address.of(server), ack_at=None) as mute,
-        honest(Address.of(server), "beside"),
+        honest(server, "beside"),
     ):
         await writer.request("chat.create", {"name": "mute"})
         await mute.subscribe("chat/mute")
@@ -62,7 +62,7 @@ async def test_who_never_acknowledges_gets_one_window_of_events_and_every_answer
 
 
 async def test_acknowledging_what_was_never_sent_breaks_the_protocol(server: RealServer) -> None:
-    async with honest(Address.of(server), "too-much"), HubClient(Address.of(server)) as client:
+    async with honest(server, "too-much"), HubClient(Address.of(server)) as client:
         await client.request("chat.rooms")
         await client.send(wire.Ack(frames=client.frames, done=1))
         await client.request("chat.rooms")
