@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.async_api import FilePayload
+from playwright.async_api import FilePayload, Request
 
 from ..support.client import Address, HubClient
 from ..support.proxy import Fault, Way
@@ -21,6 +21,16 @@ PANEL = "#jupyter-ws-hub-panel"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark", "contrast": "JupyterLab Dark High Contrast"}
 # The pauses between attempts to connect are as long as they can be.
 PATIENT = "const random = Math.random; Math.random = () => 0.95 + random() / 20;"
+# Under this name the workspace has which sections are folded.
+FOLDED = "jupyter-ws-hub:panel"
+# What the heading of the section about the server has said of being open, from the first drawing on.
+WATCH_FOLDS = """
+window.folds = [];
+new MutationObserver(() => {
+  const one = document.getElementById('jp-WsHub-server-head')?.ariaExpanded;
+  if (one && window.folds[window.folds.length - 1] !== one) window.folds.push(one);
+}).observe(document, {attributes: true, childList: true, subtree: true});
+"""
 NOTICES: list[dict[str, Any]] = [
     {"title": "The nightly run has begun", "source": "nightly.sh"},
     {
@@ -175,6 +185,23 @@ async def test_after_a_reload_nothing_pops_up_again_and_what_came_meanwhile_is_o
     await open_panel(window)
     await has_titles(window, *(f"Missed {n}" for n in reversed(range(5))), "Seen")
     assert await window.page.locator(".Toastify__toast").count() == 1
+    assert window.errors == []
+
+
+async def test_sections_stay_folded_over_a_reload_and_never_jump(lab: RealServer, open_window: Opener) -> None:
+    def keeps_it(request: Request) -> bool:
+        return "/api/workspaces/" in request.url and request.method == "PUT" and FOLDED in (request.post_data or "")
+
+    window = await open_window(lab, script=WATCH_FOLDS)
+    await open_panel(window)
+    async with window.page.expect_request_finished(keeps_it):
+        await window.page.click("#jp-WsHub-server-head")
+    assert await window.page.evaluate("window.folds") == ["true", "false"]
+    await window.page.reload()
+    await open_panel(window)
+    assert await window.page.locator("#jp-WsHub-server-body").is_hidden()
+    assert await window.page.locator("#jp-WsHub-transfers-body").is_visible()
+    assert await window.page.evaluate("window.folds") == ["false"]
     assert window.errors == []
 
 

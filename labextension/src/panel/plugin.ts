@@ -8,6 +8,7 @@ import {
 } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import {
   ITranslator,
@@ -20,6 +21,7 @@ import { pickFile, pickFiles, pickFolder } from '../files/pick';
 import { IFileActions } from '../files/tokens';
 import { isAvailable, SETTINGS_ID, TRANSLATION_DOMAIN } from '../server';
 import { IConnectionManager, ITransferManager } from '../tokens';
+import { Folds } from './folds';
 import { PanelModel } from './model';
 import { IActionPage, NotificationActions } from './notificationActions';
 import { Popups, seenIn, TOASTS } from './popups';
@@ -34,7 +36,13 @@ export const panel: JupyterFrontEndPlugin<void> = {
     'The panel and the status bar items for connections, the server, transfers and notifications.',
   autoStart: true,
   requires: [IConnectionManager, ITransferManager, IFileActions],
-  optional: [ITranslator, ILayoutRestorer, IStatusBar, ISettingRegistry],
+  optional: [
+    ITranslator,
+    ILayoutRestorer,
+    IStatusBar,
+    ISettingRegistry,
+    IStateDB
+  ],
   activate: async (
     app: JupyterFrontEnd,
     manager: IConnectionManager,
@@ -43,7 +51,8 @@ export const panel: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null,
     statusBar: IStatusBar | null,
-    registry: ISettingRegistry | null
+    registry: ISettingRegistry | null,
+    state: IStateDB | null
   ) => {
     if (!isAvailable()) {
       return;
@@ -55,10 +64,13 @@ export const panel: JupyterFrontEndPlugin<void> = {
     });
     const wishes = new NotificationSettings(settings ?? null);
     const actions = new NotificationActions(actionPage(app, trans, wishes));
-    const widget = new HubPanel(model, trans, {
-      ...panelActions(files, model),
-      notifications: actions
-    });
+    const widget = new HubPanel(
+      model,
+      trans,
+      { ...panelActions(files, model), notifications: actions },
+      // Not awaited here: JupyterLab reads its state when all plugins are active.
+      new Folds(state)
+    );
     const show = () => app.shell.activateById(widget.id);
     new Popups(model.notifications, {
       trans,

@@ -9,6 +9,7 @@ import * as React from 'react';
 
 import { hasFiles } from '../files/drop';
 import { Connections } from './connections';
+import { Folds } from './folds';
 import { hubIcon } from './hubIcon';
 import { PanelModel } from './model';
 import { INotificationActions } from './notificationActions';
@@ -37,7 +38,8 @@ export class HubPanel extends ReactWidget {
   constructor(
     private readonly _model: PanelModel,
     private readonly _trans: TranslationBundle,
-    private readonly _actions: IPanelActions
+    private readonly _actions: IPanelActions,
+    private readonly _folds: Folds
   ) {
     super();
     this.id = 'jupyter-ws-hub-panel';
@@ -47,6 +49,7 @@ export class HubPanel extends ReactWidget {
     this.title.icon = hubIcon;
     this._showUnread();
     _model.notifications.changed.connect(this._showUnread, this);
+    void _folds.ready.then(() => this.update());
   }
 
   dispose(): void {
@@ -55,29 +58,37 @@ export class HubPanel extends ReactWidget {
   }
 
   render(): JSX.Element {
-    const { _model: model, _trans: trans } = this;
+    const { _model: model, _trans: trans, _folds: folds } = this;
+    if (!folds.isKnown) {
+      // What is drawn open and then folds would jump.
+      return <></>;
+    }
     return (
       <>
-        <Section id="connections" title={trans.__('Connections')}>
+        <Section id="connections" title={trans.__('Connections')} folds={folds}>
           <Watch signals={[model.changed, model.plots.changed]}>
             {() => (
               <Connections model={model} plots={model.plots} trans={trans} />
             )}
           </Watch>
         </Section>
-        <Section id="server" title={trans.__('Server')}>
+        <Section id="server" title={trans.__('Server')} folds={folds}>
           <Watch signals={[model.server.changed]}>
             {() => <Server model={model.server} trans={trans} />}
           </Watch>
         </Section>
-        <Section id="transfers" title={trans.__('Transfers')}>
+        <Section id="transfers" title={trans.__('Transfers')} folds={folds}>
           <Watch signals={[model.changed]}>
             {() => (
               <Transfers model={model} trans={trans} actions={this._actions} />
             )}
           </Watch>
         </Section>
-        <Section id="notifications" title={trans.__('Notifications')}>
+        <Section
+          id="notifications"
+          title={trans.__('Notifications')}
+          folds={folds}
+        >
           <Watch signals={[model.notifications.changed]}>
             {() => (
               <Notifications

@@ -5,6 +5,7 @@ import { noticeOf } from '../../testing/notices';
 import { statusOf, StubConnections, StubTransfers } from '../../testing/stubs';
 import { Action } from '../../protocol/generated';
 import { IConnectionStatus, Service } from '../../tokens';
+import { Folds } from '../folds';
 import { PanelModel } from '../model';
 import { HubPanel, HubStatus } from '../widget';
 
@@ -38,7 +39,7 @@ beforeEach(async () => {
     throw error;
   });
   ran = [];
-  panel = new HubPanel(model, trans, {
+  const actions = {
     onChoose: null,
     onUpload: () => undefined,
     onReveal: null,
@@ -46,9 +47,10 @@ beforeEach(async () => {
     onDrop: () => undefined,
     notifications: {
       isAllowed: () => true,
-      run: action => void ran.push(action)
+      run: (action: Action) => void ran.push(action)
     }
-  });
+  };
+  panel = new HubPanel(model, trans, actions, new Folds(null));
   Widget.attach(panel, document.body);
   await drawn(() => find('h2').length === 4);
 });

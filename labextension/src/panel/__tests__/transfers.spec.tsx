@@ -7,6 +7,7 @@ import {
   transferOf
 } from '../../testing/stubs';
 import { ITransfer } from '../../tokens';
+import { Folds } from '../folds';
 import { PanelModel } from '../model';
 import { HubPanel, TransferStatus } from '../widget';
 
@@ -50,14 +51,16 @@ beforeEach(async () => {
     throw error;
   });
   asked = [];
-  panel = new HubPanel(model, trans, {
+  const actions = {
     onChoose: () => void asked.push('choose'),
-    onUpload: files => void asked.push(`upload ${files.length}`),
-    onReveal: path => void asked.push(`reveal ${path}`),
-    onFile: ({ id }, what) => void asked.push(`${what} ${id}`),
+    onUpload: (files: File[]) => void asked.push(`upload ${files.length}`),
+    onReveal: (path: string) => void asked.push(`reveal ${path}`),
+    onFile: ({ id }: ITransfer, what: string) =>
+      void asked.push(`${what} ${id}`),
     onDrop: () => void asked.push('drop'),
     notifications: { isAllowed: () => true, run: () => undefined }
-  });
+  };
+  panel = new HubPanel(model, trans, actions, new Folds(null));
   Widget.attach(panel, document.body);
   await drawn(() => panel.node.querySelector('.jp-WsHub-upload') !== null);
 });
