@@ -26,6 +26,8 @@ class Peer:
     username: str
     display_name: str
     authorize: Callable[[str, str], Awaitable[bool]]
+    client: str = ""
+    """Which of the user's clients asks: its session on /ws, the same over all its connections; empty elsewhere."""
 
     async def require(self, action: str, resource: str, what: str) -> None:
         """Raise `forbidden` unless the peer may do `action` on `resource`; `what` names it for a person."""

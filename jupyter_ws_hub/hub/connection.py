@@ -6,6 +6,7 @@ A handler feeds it frames and time and writes what `frame` gives; it never waits
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..ports import Peer
 from ..protocol.codec import Malformed, encode
@@ -275,6 +276,7 @@ class HubConnection:
         except HubError as error:
             self.fail(error)
             return
+        self.peer = replace(self.peer, client=self._session.id)
         self.send(Lane.CONTROL, encode(welcome))
         for topic, position in hello.positions.items():
             self._subscriptions.begin(None, topic, position or "latest")

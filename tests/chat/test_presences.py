@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 
-from jupyter_ws_hub.chat.presences import HERE_S, MAX_PEOPLE, TYPING_S, Presences
+from jupyter_ws_hub.chat.presences import HERE_S, MAX_CLIENTS, MAX_PEOPLE, TYPING_S, Presences
 from jupyter_ws_hub.chat.room import Presence
 
 from ..support.fakes import FakeClock, fake_peer, fake_runtime
 
 ALICE, BOB = fake_peer("alice"), fake_peer("bob")
+TABS = [fake_peer("alice", client=f"tab{number}") for number in range(2)]
 
 
 class Place:
@@ -84,6 +85,52 @@ async def test_who_types_and_says_nothing_types_no_longer() -> None:
     await place.presences.sweep()
     await place.presences.sweep()
     assert place.new() == [("presence/room", "alice", "here")]
+
+
+async def test_who_has_two_tabs_is_there_until_both_are_closed() -> None:
+    place = Place()
+    for tab in TABS:
+        await place.presences.note("room", "here", tab)
+    assert await place.presences.note("room", "gone", TABS[0]) == [Presence("alice", "Alice")]
+    assert place.new() == [("presence/room", "alice", "here")]
+    assert place.presences.would_tell("room", "gone", TABS[1])
+    assert await place.presences.note("room", "gone", TABS[1]) == []
+    assert place.new() == [("presence/room", "alice", "gone")]
+
+
+async def test_who_types_in_one_tab_types_whatever_the_other_says() -> None:
+    place = Place()
+    await place.presences.note("room", "typing", TABS[0])
+    assert not place.presences.would_tell("room", "here", TABS[1])
+    await place.presences.note("room", "here", TABS[1])
+    assert place.new() == [("presence/room", "alice", "typing")]
+    assert place.presences.would_tell("room", "gone", TABS[0])
+    await place.presences.note("room", "gone", TABS[0])
+    assert place.new() == [("presence/room", "alice", "here")]
+
+
+async def test_a_tab_that_says_nothing_for_long_does_not_keep_its_user_there() -> None:
+    place = Place()
+    for tab in TABS:
+        await place.presences.note("room", "here", tab)
+    place.clock.advance(HERE_S - 5)
+    await place.presences.note("room", "here", TABS[1])
+    place.clock.advance(6)
+    await place.presences.sweep()
+    assert place.new() == [("presence/room", "alice", "here")]
+    await place.presences.note("room", "gone", TABS[1])
+    assert place.new() == [("presence/room", "alice", "gone")]
+
+
+async def test_of_very_many_tabs_the_newest_are_known() -> None:
+    place = Place()
+    tabs = [fake_peer("alice", client=str(number)) for number in range(MAX_CLIENTS + 5)]
+    for tab in tabs:
+        await place.presences.note("room", "here", tab)
+    assert len(place.presences._rooms["room"]["alice"].clients) == MAX_CLIENTS
+    for tab in tabs[5:]:
+        await place.presences.note("room", "gone", tab)
+    assert place.presences._rooms == {}
 
 
 async def test_who_is_shown_otherwise_is_shown_so() -> None:

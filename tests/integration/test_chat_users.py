@@ -135,6 +135,19 @@ async def test_of_a_private_room_others_learn_nothing_also_moderators(server: Re
         assert len((await bob.request("chat.search", {"text": "treas"}))["hits"]) == 1
 
 
+async def test_who_closes_one_of_two_tabs_is_still_there(server: RealServer) -> None:
+    async with user(server, "alice") as one, user(server, "alice") as other, user(server, "bob") as bob:
+        await bob.subscribe("presence/general")
+        for tab in (one, other):
+            await tab.request("chat.presence", {"room": "general"})
+        await one.reconnect()
+        (still,) = (await one.request("chat.presence", {"room": "general", "state": "gone"}))["people"]
+        assert still["username"] == "alice"
+        assert (await other.request("chat.presence", {"room": "general", "state": "gone"}))["people"] == []
+        told = [(event.data["username"], event.data["gone"]) for event in await bob.next_events(2)]
+        assert told == [("alice", False), ("alice", True)]
+
+
 async def test_who_is_put_out_hears_no_more(server: RealServer) -> None:
     async with person(server, "alice") as alice, person(server, "bob") as bob:
         await alice.request("chat.create", {"name": "team", "private": True, "members": ["bob"]})

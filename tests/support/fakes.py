@@ -66,13 +66,13 @@ def fake_runtime(clock: FakeClock | None = None) -> Runtime:
     return Runtime(clock, clock, counting_ids(), logging.getLogger("test"), lambda: None, lambda: 1.0)
 
 
-def fake_peer(principal: str = "alice", denied: Collection[tuple[str, str]] = ()) -> Peer:
-    """A user who may do everything but what is `denied`: pairs of action and resource."""
+def fake_peer(principal: str = "alice", denied: Collection[tuple[str, str]] = (), client: str = "") -> Peer:
+    """A user who may do everything but what is `denied`: pairs of action and resource; and which of their clients."""
 
     async def authorize(action: str, resource: str) -> bool:
         return (action, resource) not in denied
 
-    return Peer(principal, principal, principal.title(), authorize)
+    return Peer(principal, principal, principal.title(), authorize, client)
 
 
 async def turns(number: int = 20) -> None:
