@@ -23,6 +23,7 @@ from jupyter_server.serverapp import ServerApp
 from . import __version__
 from .assistants.discovery import OWN as OWN_ASSISTANTS
 from .assistants.discovery import discover as discover_assistants
+from .assistants.discovery import model_pids
 from .chat.chat import Chat
 from .chat.context import ContextReader
 from .chat.generations import Generations
@@ -37,6 +38,7 @@ from .handlers.routes import routes
 from .handlers.ticker import Checks, Ticker
 from .host import Activity, ContentsAdapter, PlatformAdapter
 from .host_files import FilesAdapter
+from .host_limits import allowed
 from .host_notices import NoticeSources
 from .host_usage import UsageGauge
 from .hub.declare import Method, Topic
@@ -118,7 +120,7 @@ class HubApp(HubTraits, ExtensionApp):
             recheck=self._recheck,
             survey=self._survey,
             sockets=lambda: count_sockets(self._parts.sockets),
-            gauge=lambda: UsageGauge(self._own_pids, runtime.monotonic),
+            gauge=partial(self._make_gauge, runtime),
         )
         methods, topics = self._declarations(context)
         self._hub = Hub(methods, topics, self._storage.log, self._storage.values, runtime, settings.hub)
@@ -154,6 +156,10 @@ class HubApp(HubTraits, ExtensionApp):
         """This process and its helpers, not what users have started."""
         helper = self._listings.pid
         return [os.getpid(), *([] if helper is None else [helper])]
+
+    def _make_gauge(self, runtime: Runtime) -> UsageGauge:
+        own, models, said = self._own_pids, partial(model_pids, self._assistants), allowed(os.environ)
+        return UsageGauge(own, runtime.monotonic, models=models, allowed=said)
 
     def _recheck(self, topic: str) -> None:
         self._hub.topics.recheck(topic)

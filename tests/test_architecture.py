@@ -28,8 +28,8 @@ ORDER: Final = [
     "services assistants",
 ]
 TOP: Final = [
-    "handlers host host_events host_files host_listing host_manager host_notices host_remote host_usage identity config"
-    " server_api watchdog",
+    "handlers host host_events host_files host_limits host_listing host_manager host_notices host_remote host_usage"
+    " identity config server_api watchdog",
     "app typescript",
     "reference",
     "__init__ __main__",
@@ -45,7 +45,9 @@ TOGETHER: Final = {
     "identity",
     "config",
     "host_events",
+    "host_limits",
     "host_notices",
+    "host_usage",
     "server_api",
 }
 PLATFORM: Final = ("handlers/", "app", "host", "identity", "terminals/")

@@ -28,6 +28,11 @@ class BaseAssistant(LoggingConfigurable):
         """Make those that are configured, which may be none; `parent` has the configuration and the log."""
         return [cls(parent=parent)]
 
+    @property
+    def pid(self) -> int | None:
+        """The process of this machine in which its model runs; None where there is none, or none now."""
+        return None
+
     def info(self) -> AssistantInfo:
         """See the port."""
         raise NotImplementedError

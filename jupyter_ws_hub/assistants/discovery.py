@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from logging import Logger
 from typing import Any, Final
 
@@ -72,3 +72,9 @@ def discover(parent: Configurable, logger: Logger, wanted: Sequence[str] = (ALL_
     others = [name for name in found if name not in wanted]
     order = [name for entry in wanted for name in (others if entry == ALL_OTHERS else [entry])]
     return {name: found[name] for name in order if name in found}
+
+
+def model_pids(assistants: Mapping[str, Assistant]) -> list[int]:
+    """The processes of this machine in which models of these assistants run now."""
+    pids = [one.pid for one in assistants.values() if isinstance(one, BaseAssistant)]
+    return [pid for pid in pids if pid is not None]

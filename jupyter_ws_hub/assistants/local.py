@@ -80,7 +80,7 @@ class LocalAssistant(BaseAssistant):
 
     @property
     def pid(self) -> int | None:
-        """The model's process id, None while it does not run."""
+        """See BaseAssistant."""
         return self._process.pid
 
     def info(self) -> AssistantInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -108,18 +108,32 @@ class SocketCounts(msgspec.Struct, frozen=True):
     users: int = 0
 
 
+Whose: TypeAlias = Literal["machine", "container", "server"]
+"""Of whom a limit is: the whole machine, the container that the server is in, or the server with all that it has
+started, as a JupyterHub limits it."""
+
+
 class Usage(msgspec.Struct, frozen=True):
-    """What the server and its machine have used since the last time. Memory in bytes, processors in cores."""
+    """What the server and its machine have used since the last time. Memory in bytes, processors in cores.
+
+    Where less than the machine is to be had, `machine_…` are of that: `cores_of` and `memory_of` say of what.
+    """
 
     cpu: float
     """Of the server and its helper processes, without kernels and terminals: 1 is one core that was always busy."""
     memory: int
     machine_cpu: float
-    machine_cores: int
+    machine_cores: float
     machine_memory: int
     machine_memory_used: int
     loop_lag_ms: float
     """The longest that the event loop was late."""
+    cores_of: Whose = "machine"
+    memory_of: Whose = "machine"
+    models: int = 0
+    """How many processes of models run on this machine; the two below are of them together."""
+    models_cpu: float = 0
+    models_memory: int = 0
 
 
 class Gauge(Protocol):

@@ -14,7 +14,7 @@ from ..hub.declare import Latest
 from ..ports import Peer
 from ..transfers.operation import ENDED, Operation
 from .base import Health, Nothing, Service, Topic, method
-from .ports import Gauge, Running, SocketCounts, Usage
+from .ports import Gauge, Running, SocketCounts, Usage, Whose
 
 READ = ("read", "status")
 POLL_S: Final = 1.0
@@ -56,7 +56,10 @@ class ConnectionTotals(msgspec.Struct, frozen=True):
 
 
 class ProcessStatus(msgspec.Struct, frozen=True):
-    """What the server and its machine use. Bytes; `cpu` is 1 for one core that is busy all the time."""
+    """What the server and its machine use. Bytes; `cpu` is 1 for one core that is busy all the time.
+
+    Where the server can have less than the whole machine, `machine_…` are of that: see `cores_of` and `memory_of`.
+    """
 
     id: str = "process"
     cpu: float = 0
@@ -64,11 +67,19 @@ class ProcessStatus(msgspec.Struct, frozen=True):
     """Of the server, its helper processes too, without kernels and terminals."""
     machine_cpu: float = 0
     """Of all cores together, in the same measure."""
-    machine_cores: int = 1
+    machine_cores: float = 1
     machine_memory: int = 0
     machine_memory_used: int = 0
     loop_lag_ms: float = 0
     """The longest that the event loop was late, since the last time."""
+    cores_of: Whose = "machine"
+    """Whose the cores are, and how busy they are: the machine's, those that the server's container may use, or those
+    that the server may use with all that it has started, as a JupyterHub says."""
+    memory_of: Whose = "machine"
+    models: int = 0
+    """How many processes of models run on this machine; `cpu` and `memory` do not count them."""
+    models_cpu: float = 0
+    models_memory: int = 0
     gone: bool = False
 
 
@@ -96,6 +107,11 @@ def _process(usage: Usage) -> ProcessStatus:
         machine_memory=usage.machine_memory,
         machine_memory_used=usage.machine_memory_used,
         loop_lag_ms=usage.loop_lag_ms,
+        cores_of=usage.cores_of,
+        memory_of=usage.memory_of,
+        models=usage.models,
+        models_cpu=usage.models_cpu,
+        models_memory=usage.models_memory,
     )
 
 

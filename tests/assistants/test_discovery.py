@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from traitlets.config import Config, Configurable
 
-from jupyter_ws_hub.assistants.discovery import ENTRY_POINTS, discover
+from jupyter_ws_hub.assistants.discovery import ENTRY_POINTS, discover, model_pids
 from jupyter_ws_hub.assistants.local import LocalAssistant
 from jupyter_ws_hub.assistants.openai import OpenAIAssistant
 
@@ -123,3 +123,11 @@ def test_a_wrong_setting_is_logged_and_the_others_go_on(install: Install, caplog
     install(PARROT)
     assert "parrot" in discover(parent(OpenAIAssistant={"base_url": "ftp://x"}), LOGGER)
     assert "OpenAIAssistant" in caplog.text
+
+
+def test_models_that_run_here_are_known_by_their_processes(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(PARROT)
+    assistants = discover(parent(), LOGGER)
+    assert model_pids(assistants) == []
+    monkeypatch.setattr(LocalAssistant, "pid", 4711)
+    assert model_pids({**assistants, "local": LocalAssistant()}) == [4711]

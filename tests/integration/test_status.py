@@ -43,6 +43,15 @@ async def test_figures_are_real_and_come_while_they_are_followed(start_server: C
         assert {service["id"]: service["state"] for service in answer["services"]}["status"] == "ok"
 
 
+async def test_what_a_jupyterhub_allows_its_server_is_what_it_has(start_server: Callable[..., RealServer]) -> None:
+    server = start_server(environment={"MEM_LIMIT": str(300_000_000), "CPU_LIMIT": "0.5"})
+    async with HubClient(Address.of(server)) as client:
+        process = msgspec.convert((await client.request("status.get"))["process"], ProcessStatus)
+    assert (process.machine_memory, process.machine_cores) == (300_000_000, 0.5)
+    assert "machine" not in (process.memory_of, process.cores_of)
+    assert 0.3 * server.resident_bytes < process.machine_memory_used
+
+
 async def test_who_may_not_read_the_state_is_told_none_of_it(start_server: Callable[..., RealServer]) -> None:
     server = start_server(config=DENYING)
     async with HubClient(Address.of(server)) as client:

@@ -15,6 +15,7 @@ import {
   machineMemoryText,
   machineText,
   milliseconds,
+  modelsText,
   percent,
   servicesText,
   transfersText
@@ -76,14 +77,16 @@ function Figure(props: {
   value: string;
   title?: string;
   more?: string;
+  /** Whether it has a line of its own. */
+  wide?: boolean;
   plot?: { history: History; step: number; text: (value: number) => string };
 }): JSX.Element {
-  const { name, value, title, more, plot } = props;
+  const { name, value, title, more, wide, plot } = props;
   const known =
     plot?.history.values.filter((one): one is number => one !== null) ?? [];
   return (
     <div
-      className={`jp-WsHub-figure${plot ? ' jp-mod-plotted' : ''}`}
+      className={`jp-WsHub-figure${plot ? ' jp-mod-plotted' : wide ? ' jp-mod-wide' : ''}`}
       title={title}
     >
       <dt>{name}</dt>
@@ -112,7 +115,7 @@ function Usage(props: IProps & { process: ProcessStatus }): JSX.Element {
         value={percent(process.cpu, trans)}
         more={machineText(process, trans)}
         title={trans.__(
-          'What the server uses of one core, without kernels and terminals'
+          'What the server uses of one core, without kernels, terminals and models'
         )}
         plot={{
           history: model.cpu,
@@ -124,7 +127,9 @@ function Usage(props: IProps & { process: ProcessStatus }): JSX.Element {
         name={trans.__('Memory')}
         value={bytes(process.memory)}
         more={machineMemoryText(process, trans)}
-        title={trans.__('What the server uses, without kernels and terminals')}
+        title={trans.__(
+          'What the server uses, without kernels, terminals and models'
+        )}
         plot={{
           history: model.memory,
           step: STEPS.memory,
@@ -143,6 +148,16 @@ function Usage(props: IProps & { process: ProcessStatus }): JSX.Element {
           text: value => most(milliseconds(value, trans))
         }}
       />
+      {process.models > 0 && (
+        <Figure
+          name={trans._n('Model', 'Models', process.models)}
+          value={modelsText(process, trans)}
+          title={trans.__(
+            'What the model uses that runs on the machine of the server: of one core, and of the memory'
+          )}
+          wide
+        />
+      )}
     </>
   );
 }

@@ -94,30 +94,60 @@ export function transfersText(
     .join(', ');
 }
 
-/** How busy the machine is. */
+/** How busy the machine is, or what the server can have of it. */
 export function machineText(
   process: ProcessStatus,
   trans: TranslationBundle
 ): string {
-  const { machine_cpu, machine_cores } = process;
-  return trans._n(
-    'machine %2 of %1 core',
-    'machine %2 of %1 cores',
-    machine_cores,
-    percent(machine_cpu / machine_cores, trans)
-  );
+  const { machine_cpu, machine_cores, cores_of } = process;
+  const share = percent(machine_cpu / machine_cores, trans);
+  switch (cores_of) {
+    case 'container':
+      return trans._n(
+        'container %2 of %1 core',
+        'container %2 of %1 cores',
+        machine_cores,
+        share
+      );
+    case 'server':
+      return trans._n(
+        'with kernels %2 of %1 core allowed',
+        'with kernels %2 of %1 cores allowed',
+        machine_cores,
+        share
+      );
+    default:
+      return trans._n(
+        'machine %2 of %1 core',
+        'machine %2 of %1 cores',
+        machine_cores,
+        share
+      );
+  }
 }
 
-/** How full the machine's memory is. */
+/** How full the memory is of the machine, or what the server can have of it. */
 export function machineMemoryText(
-  { machine_memory, machine_memory_used }: ProcessStatus,
+  { machine_memory, machine_memory_used, memory_of }: ProcessStatus,
   trans: TranslationBundle
 ): string {
-  return trans.__(
-    'machine %1 of %2',
-    bytes(machine_memory_used),
-    bytes(machine_memory)
-  );
+  const [used, all] = [bytes(machine_memory_used), bytes(machine_memory)];
+  switch (memory_of) {
+    case 'container':
+      return trans.__('container %1 of %2', used, all);
+    case 'server':
+      return trans.__('with kernels %1 of %2 allowed', used, all);
+    default:
+      return trans.__('machine %1 of %2', used, all);
+  }
+}
+
+/** What models use that run beside the server. */
+export function modelsText(
+  { models_cpu, models_memory }: ProcessStatus,
+  trans: TranslationBundle
+): string {
+  return trans.__('%1, %2', percent(models_cpu, trans), bytes(models_memory));
 }
 
 /** A delay or round trip. */

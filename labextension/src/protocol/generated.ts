@@ -714,7 +714,11 @@ export type Present = {
   people: Array<Presence>;
 };
 
-/** What the server and its machine use. Bytes; `cpu` is 1 for one core that is busy all the time. */
+/**
+ * What the server and its machine use. Bytes; `cpu` is 1 for one core that is busy all the time.
+ *
+ * Where the server can have less than the whole machine, `machine_…` are of that: see `cores_of` and `memory_of`.
+ */
 export type ProcessStatus = {
   id: string;
   cpu: number;
@@ -724,6 +728,11 @@ export type ProcessStatus = {
   machine_memory: number;
   machine_memory_used: number;
   loop_lag_ms: number;
+  cores_of: 'container' | 'machine' | 'server';
+  memory_of: 'container' | 'machine' | 'server';
+  models: number;
+  models_cpu: number;
+  models_memory: number;
   gone: boolean;
 };
 

@@ -9,6 +9,7 @@ import { ServerModel } from '../serverModel';
 import {
   connectionsText,
   kernelsText,
+  machineMemoryText,
   machineText,
   milliseconds,
   servicesText,
@@ -25,6 +26,11 @@ const PROCESS = {
   machine_memory: 8e9,
   machine_memory_used: 6.1e9,
   loop_lag_ms: 3.14,
+  cores_of: 'machine' as const,
+  memory_of: 'machine' as const,
+  models: 0,
+  models_cpu: 0,
+  models_memory: 0,
   gone: false
 };
 const health = (id: string, state = 'ok', reason: string | null = null) => ({
@@ -107,7 +113,22 @@ describe('The words of the server', () => {
     expect(transfersText({ ...transfers, bytes_per_s: 12e6 }, trans)).toBe(
       '2, 1 paused, 12 MB/s'
     );
-    expect(machineText(PROCESS, trans)).toBe('machine 50 % of 2 cores');
+  });
+
+  it.each([
+    ['machine', 'machine 50 % of 2 cores', 'machine 6.1 GB of 8 GB'],
+    ['container', 'container 50 % of 2 cores', 'container 6.1 GB of 8 GB'],
+    [
+      'server',
+      'with kernels 50 % of 2 cores allowed',
+      'with kernels 6.1 GB of 8 GB allowed'
+    ]
+  ] as const)('say of a limit whose it is: %s', (whose, cores, memory) => {
+    const process = { ...PROCESS, cores_of: whose, memory_of: whose };
+    expect(machineText(process, trans)).toBe(cores);
+    expect(machineMemoryText(process, trans)).toBe(memory);
+    const half = { ...process, machine_cores: 0.5, machine_cpu: 0.25 };
+    expect(machineText(half, trans)).toContain('50 % of 0.5 cores');
   });
 
   it.each([
@@ -151,6 +172,15 @@ describe('The view of the server', () => {
     expect(down.textContent).toBe('chatdownIt could not start.');
     expect(folded.open).toBe(false);
     expect(folded.querySelectorAll('li').length).toBe(1);
+  });
+
+  it('has a line for a model while its process runs', async () => {
+    model.watch(true);
+    tell('process', PROCESS);
+    expect((await show()).textContent).not.toContain('Model');
+    const models = { models: 1, models_cpu: 0.956, models_memory: 412e6 };
+    tell('process', { ...PROCESS, ...models });
+    expect((await show()).textContent).toContain('Model96 %, 412 MB');
   });
 
   it('has the numbers of its plots in words', async () => {
