@@ -132,7 +132,7 @@ export function Notifications(props: IProps): JSX.Element {
       {entries.length === 0 && error === null && (
         <p className="jp-WsHub-empty">
           {trans.__(
-            'Nothing yet. Any program on the server can tell you here:'
+            'Nothing yet. Any program on the server can notify you here:'
           )}{' '}
           <code>{EXAMPLE}</code>
         </p>

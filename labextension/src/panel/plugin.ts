@@ -135,10 +135,10 @@ function actionPage(
       const text =
         kind === 'command'
           ? trans.__(
-              'The command %1 does not run, because you have not allowed it in the settings of the hub: “Commands that notifications may run”.',
+              'The command %1 was not run. To allow it, add it to “Commands that notifications may run” in the settings of the hub.',
               target
             )
-          : trans.__('This is no address of the web: %1', target);
+          : trans.__('This is not a web address: %1', target);
       Notification.warning(text, { autoClose: NOTICE_MS });
     }
   };

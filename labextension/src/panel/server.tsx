@@ -4,7 +4,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { Health, ProcessStatus } from '../protocol/generated';
+import { Health } from '../protocol/generated';
 import { History } from './history';
 import { ServerModel } from './serverModel';
 import {
@@ -28,6 +28,8 @@ interface IProps {
   trans: TranslationBundle;
 }
 
+/** What stands for a figure that is not known yet. */
+const UNKNOWN = '…';
 /** The smallest scales of the plots: half a core, 256 MB, 20 ms, 1 MB/s. */
 const STEPS = { cpu: 0.5, memory: 256e6, lag: 20, throughput: 1e6 };
 
@@ -64,7 +66,7 @@ function Services({ model, trans }: IProps): JSX.Element {
       <details className="jp-WsHub-services">
         <summary>
           <span className="jp-WsHub-term">{trans.__('Services')}</span>{' '}
-          {servicesText(services, trans)}
+          {model.isKnown ? servicesText(services, trans) : UNKNOWN}
         </summary>
         {list(well)}
       </details>
@@ -74,12 +76,19 @@ function Services({ model, trans }: IProps): JSX.Element {
 
 function Figure(props: {
   name: string;
-  value: string;
+  /** Null while it is not known: its place is kept. */
+  value: string | null;
   title?: string;
   more?: string;
   /** Whether it has a line of its own. */
   wide?: boolean;
-  plot?: { history: History; step: number; text: (value: number) => string };
+  plot?: {
+    history: History;
+    step: number;
+    text: (value: number) => string;
+    /** Where what is plotted is not the value. */
+    now?: string;
+  };
 }): JSX.Element {
   const { name, value, title, more, wide, plot } = props;
   const known =
@@ -90,13 +99,13 @@ function Figure(props: {
       title={title}
     >
       <dt>{name}</dt>
-      <dd>{value}</dd>
+      <dd>{value ?? UNKNOWN}</dd>
       {plot && (
         <dd>
           <Sparkline
             history={plot.history}
             step={plot.step}
-            label={`${name}: ${value} – ${plot.text(Math.max(0, ...known))}`}
+            label={`${name}: ${plot.now ?? value ?? UNKNOWN} – ${plot.text(Math.max(0, ...known))}`}
           />
         </dd>
       )}
@@ -105,15 +114,15 @@ function Figure(props: {
   );
 }
 
-function Usage(props: IProps & { process: ProcessStatus }): JSX.Element {
-  const { model, process, trans } = props;
+function Usage({ model, trans }: IProps): JSX.Element {
+  const { process } = model;
   const most = (text: string) => trans.__('at most %1', text);
   return (
     <>
       <Figure
         name={trans.__('Processor')}
-        value={percent(process.cpu, trans)}
-        more={machineText(process, trans)}
+        value={process && percent(process.cpu, trans)}
+        more={process ? machineText(process, trans) : UNKNOWN}
         title={trans.__(
           'What the server uses of one core, without kernels, terminals and models'
         )}
@@ -125,8 +134,8 @@ function Usage(props: IProps & { process: ProcessStatus }): JSX.Element {
       />
       <Figure
         name={trans.__('Memory')}
-        value={bytes(process.memory)}
-        more={machineMemoryText(process, trans)}
+        value={process && bytes(process.memory)}
+        more={process ? machineMemoryText(process, trans) : UNKNOWN}
         title={trans.__(
           'What the server uses, without kernels, terminals and models'
         )}
@@ -138,9 +147,9 @@ function Usage(props: IProps & { process: ProcessStatus }): JSX.Element {
       />
       <Figure
         name={trans.__('Delay')}
-        value={milliseconds(process.loop_lag_ms, trans)}
+        value={process && milliseconds(process.loop_lag_ms, trans)}
         title={trans.__(
-          'The longest that anybody had to wait for the server to begin with something'
+          'The longest that anything had to wait for the server in the last two seconds'
         )}
         plot={{
           history: model.lag,
@@ -148,7 +157,7 @@ function Usage(props: IProps & { process: ProcessStatus }): JSX.Element {
           text: value => most(milliseconds(value, trans))
         }}
       />
-      {process.models > 0 && (
+      {process !== null && process.models > 0 && (
         <Figure
           name={trans._n('Model', 'Models', process.models)}
           value={modelsText(process, trans)}
@@ -163,13 +172,11 @@ function Usage(props: IProps & { process: ProcessStatus }): JSX.Element {
 }
 
 export function Server({ model, trans }: IProps): JSX.Element {
-  const { error, kernels, terminals, connections, transfers } = model;
-  if (error !== null || !model.isKnown) {
+  const { error, isKnown, kernels, terminals, connections, transfers } = model;
+  if (error !== null) {
     return (
       <p className="jp-WsHub-empty">
-        {error === null
-          ? trans.__('Asking the server…')
-          : trans.__('The server does not tell how it is: %1', error)}
+        {trans.__('How the server is cannot be shown: %1', error)}
       </p>
     );
   }
@@ -179,31 +186,31 @@ export function Server({ model, trans }: IProps): JSX.Element {
       <dl className="jp-WsHub-figures">
         <Figure
           name={trans.__('Kernels')}
-          value={kernelsText(kernels, trans)}
+          value={isKnown ? kernelsText(kernels, trans) : null}
         />
-        <Figure name={trans.__('Terminals')} value={String(terminals.length)} />
-        {connections && (
-          <Figure
-            name={trans.__('Connections')}
-            value={connectionsText(connections, trans)}
-            title={connectionsTitle(connections, trans)}
-          />
-        )}
-        {transfers && (
-          <Figure
-            name={trans.__('Transfers')}
-            value={transfersText(transfers, trans)}
-            plot={{
-              history: model.throughput,
-              step: STEPS.throughput,
-              text: value =>
-                trans.__('at most %1', trans.__('%1/s', bytes(value)))
-            }}
-          />
-        )}
-        {model.process && (
-          <Usage model={model} process={model.process} trans={trans} />
-        )}
+        <Figure
+          name={trans.__('Terminals')}
+          value={isKnown ? String(terminals.length) : null}
+        />
+        <Figure
+          name={trans.__('Connections')}
+          value={connections && connectionsText(connections, trans)}
+          title={connections ? connectionsTitle(connections, trans) : undefined}
+          wide
+        />
+        <Figure
+          name={trans.__('Transfers')}
+          value={transfers && String(transfers.running)}
+          more={transfers ? transfersText(transfers, trans) : UNKNOWN}
+          plot={{
+            history: model.throughput,
+            step: STEPS.throughput,
+            now: transfers ? transfersText(transfers, trans) : UNKNOWN,
+            text: value =>
+              trans.__('at most %1', trans.__('%1/s', bytes(value)))
+          }}
+        />
+        <Usage model={model} trans={trans} />
       </dl>
     </>
   );

@@ -65,7 +65,7 @@ export function connectionsText(
   trans: TranslationBundle
 ): string {
   const all = main + terminals + file_streams;
-  return users > 1 ? trans.__('%1 of %2 people', all, users) : String(all);
+  return users > 1 ? trans.__('%1 (%2 people)', all, users) : String(all);
 }
 
 /** What the connections are, in many words. */
@@ -80,18 +80,13 @@ export function connectionsTitle(
   ].join('\n');
 }
 
-/** The transfers of all. */
+/** How fast the transfers of all are, and how many do not move. */
 export function transfersText(
-  { running, paused, bytes_per_s }: TransferTotals,
+  { paused, bytes_per_s }: TransferTotals,
   trans: TranslationBundle
 ): string {
-  return [
-    String(running),
-    paused > 0 ? trans.__('%1 paused', paused) : '',
-    bytes_per_s > 0 ? trans.__('%1/s', bytes(bytes_per_s)) : ''
-  ]
-    .filter(part => part !== '')
-    .join(', ');
+  const rate = trans.__('%1/s', bytes(bytes_per_s));
+  return paused > 0 ? trans.__('%1, %2 paused', rate, paused) : rate;
 }
 
 /** How busy the machine is, or what the server can have of it. */

@@ -98,7 +98,7 @@ function Buttons(props: IRowProps): JSX.Element {
       {ENDED.has(state) ? (
         <Action
           icon={closeIcon}
-          label={trans.__('Take %1 out of the list', name)}
+          label={trans.__('Remove %1 from the list', name)}
           onClick={() => model.forget(id)}
         />
       ) : (
@@ -193,7 +193,12 @@ function Row(props: IRowProps): JSX.Element {
       />
       <div className="jp-WsHub-details" title={details}>
         {!transfer.here && !ENDED.has(transfer.state) && (
-          <span className="jp-WsHub-elsewhere">{trans.__('elsewhere')}</span>
+          <span
+            className="jp-WsHub-elsewhere"
+            title={trans.__('Begun in another window, or from a shell')}
+          >
+            {trans.__('elsewhere')}
+          </span>
         )}
         {details}
       </div>
@@ -238,7 +243,7 @@ export function Transfers(props: IProps): JSX.Element {
       {model.transfers.length === 0 ? (
         <p className="jp-WsHub-empty">
           {trans.__(
-            'No transfers yet. Files and folders that are dropped here go into the folder that the file browser shows.'
+            'No transfers yet. Drop files or folders here to upload them to the folder that the file browser shows.'
           )}
         </p>
       ) : (

@@ -152,9 +152,9 @@ export function transferDetails(
         ? trans.__('paused at %1: %2', bytes(written), error)
         : trans.__('paused at %1 of %2', bytes(written), bytes(size));
     case 'needs-file':
-      return trans.__('choose the file again to go on');
+      return trans.__('choose the file again to continue');
     case 'committing':
-      return trans.__('is being put in its place');
+      return trans.__('finishing…');
     case 'done':
       return trans.__('%1, done', bytes(size));
     case 'failed':

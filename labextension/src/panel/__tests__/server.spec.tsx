@@ -108,10 +108,10 @@ describe('The words of the server', () => {
     const totals = { id: '', main: 4, terminals: 2, file_streams: 1 };
     const of = (users: number) =>
       connectionsText({ ...totals, users, gone: false }, trans);
-    expect([of(1), of(2)]).toEqual(['7', '7 of 2 people']);
+    expect([of(1), of(2)]).toEqual(['7', '7 (2 people)']);
     const transfers = { id: '', running: 2, paused: 1, gone: false };
     expect(transfersText({ ...transfers, bytes_per_s: 12e6 }, trans)).toBe(
-      '2, 1 paused, 12 MB/s'
+      '12 MB/s, 1 paused'
     );
   });
 
@@ -155,10 +155,22 @@ describe('The view of the server', () => {
   };
 
   it('says why there is nothing', async () => {
-    expect((await show()).textContent).toBe('Asking the server…');
     model.watch(true);
     connections.subscribers.get('status')!.onError?.(new Error('Not allowed.'));
     expect((await show()).textContent).toContain('Not allowed.');
+  });
+
+  it('keeps the places of figures that are not known yet', async () => {
+    const names = async () =>
+      [...(await show()).querySelectorAll('dt')].map(one => one.textContent);
+    const before = await names();
+    expect(view.node.querySelector('dd')!.textContent).toBe('…');
+    model.watch(true);
+    const totals = { id: '', main: 4, terminals: 2, file_streams: 1, users: 1 };
+    tell('process', PROCESS);
+    tell('connections', { ...totals, gone: false });
+    expect(await names()).toEqual(before);
+    expect(view.node.querySelector('dd')!.textContent).toBe('0');
   });
 
   it('shows what does not work with its reason, and the rest on demand', async () => {
@@ -190,8 +202,8 @@ describe('The view of the server', () => {
     const labels = [...(await show()).querySelectorAll('svg')].map(one =>
       one.getAttribute('aria-label')
     );
-    expect(labels[0]).toBe('Processor: 10 % – at most 25 %');
-    expect(labels[1]).toBe('Memory: 340 MB – at most 340 MB');
-    expect(labels.length).toBe(3);
+    expect(labels[1]).toBe('Processor: 10 % – at most 25 %');
+    expect(labels[2]).toBe('Memory: 340 MB – at most 340 MB');
+    expect(labels.length).toBe(4);
   });
 });

@@ -92,12 +92,12 @@ describe('A transfer in the panel', () => {
     [{ state: 'needs-file', here: false }, ['Cancel the upload of a']],
     [
       { state: 'done' },
-      ['Show a in the file browser', 'Take a out of the list']
+      ['Show a in the file browser', 'Remove a from the list']
     ],
-    [{ state: 'done', direction: 'download' }, ['Take a out of the list']],
-    [{ state: 'failed' }, ['Try a again', 'Take a out of the list']],
-    [{ state: 'failed', here: false }, ['Take a out of the list']],
-    [{ state: 'cancelled' }, ['Try a again', 'Take a out of the list']]
+    [{ state: 'done', direction: 'download' }, ['Remove a from the list']],
+    [{ state: 'failed' }, ['Try a again', 'Remove a from the list']],
+    [{ state: 'failed', here: false }, ['Remove a from the list']],
+    [{ state: 'cancelled' }, ['Try a again', 'Remove a from the list']]
   ])('%p can be: %p', async (transfer, expected) => {
     await show(transfer);
     expect(labels()).toEqual(expected);
@@ -115,7 +115,7 @@ describe('A transfer in the panel', () => {
     click('Resume e');
     click('Cancel the upload of d');
     click('Try c again');
-    click('Take b out of the list');
+    click('Remove b from the list');
     expect(transfers.calls).toEqual([
       'pause 0',
       'resume 4',

@@ -109,8 +109,8 @@ describe('What stands under a transfer', () => {
   const texts: Array<[TransferState, string]> = [
     ['waiting', 'waiting'],
     ['running', '500 kB of 2 MB'],
-    ['needs-file', 'choose the file again to go on'],
-    ['committing', 'is being put in its place'],
+    ['needs-file', 'choose the file again to continue'],
+    ['committing', 'finishing…'],
     ['paused', 'paused at 500 kB: No space.'],
     ['done', '2 MB, done'],
     ['failed', 'failed: No space.'],
