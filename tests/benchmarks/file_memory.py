@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -90,6 +90,18 @@ def paused_kb(lab: Lab) -> float:
         return (family_rss_bytes(system.pid) - before) / PAUSED / 1000
 
 
+def peak_row(action: Action, size: int, found: Mapping[str, list[float]]) -> Figure:
+    """The peak with the large file beside that with a smaller one."""
+    return Figure(
+        f"peak over what it was before, {action} of {LARGE / 1e9:.1f} GB",
+        "MB",
+        found[f"{action} {LARGE}"],
+        f"of {size / 1e9:.1f} GB",
+        found[f"{action} {size}"],
+        Bar("≤", GROWTH_MB, "difference") if size == MIDDLE else None,
+    )
+
+
 def run(bench: Bench) -> list[Figure]:
     """Each measurement has a fresh server, for memory that was once taken is seldom given back."""
     number = 0
@@ -111,18 +123,7 @@ def run(bench: Bench) -> list[Figure]:
         for size in (SMALL, MIDDLE, LARGE)
     }
     found = take_turns(bench, {**turns, "paused": partial(fresh, paused_kb)})
-    rows = [
-        Figure(
-            f"peak over what it was before, {action} of {LARGE / 1e9:.1f} GB",
-            "MB",
-            found[f"{action} {LARGE}"],
-            f"of {size / 1e9:.1f} GB",
-            found[f"{action} {size}"],
-            Bar("≤", GROWTH_MB, "difference") if size == MIDDLE else None,
-        )
-        for action in actions
-        for size in (SMALL, MIDDLE)
-    ]
+    rows = [peak_row(action, size, found) for action in actions for size in (SMALL, MIDDLE)]
     return [
         *rows,
         Figure(
