@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from ..rates import KeyedRate, Rate, rate_limited
+from ..rates import KeyedRate, Rate, rate_limited, retry_after_ms
 
 RUNNING_RETRY_S: Final = 2.0
 """Nobody knows when an answer ends; so soon it is worth asking again."""
@@ -46,8 +46,8 @@ class AskLimits:
         # More than may come at once could else never be asked.
         wait_s = self._asks.wait_s(principal, min(number, self._at_once))
         if wait_s > 0:
-            text = f"You may ask assistants {self._per_minute:g} times a minute; wait {math.ceil(wait_s)} s."
-            raise rate_limited(text, wait_s)
+            seconds = math.ceil((retry_after_ms(wait_s) or 0) / 1000)
+            raise rate_limited(f"You may ask assistants {self._per_minute:g} times a minute; wait {seconds} s.", wait_s)
 
     def begin(self, principal: str) -> None:
         """Count an answer of this user; raises as `check`."""
