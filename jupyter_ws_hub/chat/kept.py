@@ -52,7 +52,9 @@ async def add_kept(storage: Storage, message: ChatMessage) -> tuple[ChatMessage,
     document, added = await storage.documents.add(
         topic_of(message.room), message.id, message.time, data_of(message), searched(message)
     )
-    return message_of(document), added
+    if added:
+        return msgspec.structs.replace(message, seq=document.seq, version=document.version), True
+    return message_of(document), False
 
 
 async def change_kept(storage: Storage, message: ChatMessage, expect: int) -> ChatMessage:

@@ -94,12 +94,12 @@ class Saying:
         infos = self._generations.infos()
         mentions = mentions_in(said.text, [info.name for info in infos])
         asked = _to_ask(said, mentions, infos)
-        if await self._talk.find(said.room, said.id) is None:
-            _check(said.text, said.attachments)
-            if said.reply_to:
-                await self._talk.get(said.room, said.reply_to)
-            self._rate.require(peer.principal)
-            await self._generations.check(asked, peer)
+        try:
+            await self._check_new(said, asked, peer)
+        except HubError:
+            # It is looked only now, for hardly any message is said twice.
+            if await self._talk.find(said.room, said.id) is None:
+                raise
         message = ChatMessage(
             id=said.id,
             room=said.room,
@@ -118,6 +118,14 @@ class Saying:
             for one in asked:
                 await self._generations.begin(message, one, peer, id=answer_id(message.id, one))
         return message
+
+    async def _check_new(self, said: PostParams, asked: Sequence[Asked], peer: Peer) -> None:
+        """Count a message that is new; raise if it may not be said."""
+        _check(said.text, said.attachments)
+        if said.reply_to:
+            await self._talk.get(said.room, said.reply_to)
+        self._rate.require(peer.principal)
+        await self._generations.check(asked, peer)
 
     async def edit(self, room: str, id: str, text: str, version: int, peer: Peer) -> ChatMessage:
         """Change the text of a message that has this version; its author, or a moderator."""

@@ -9,7 +9,6 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -248,7 +247,9 @@ class Reader:
         """`connect` is called in the thread when it is first needed, if not before; may raise as work does."""
         self._connect = connect
         self._connection: sqlite3.Connection | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"jupyter-ws-hub-sqlite-{name}")
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name=f"jupyter-ws-hub-sqlite-{name}", daemon=True)
+        self._lock = threading.Lock()
         self._stopped = False
 
     def open(self) -> None:
@@ -257,7 +258,7 @@ class Reader:
 
     async def rows(self, query: str, *arguments: object) -> list[Any]:
         """Run a query; raises `HubError` as the writer does."""
-        return await self.rows_as(lambda *row: row, query, *arguments)
+        return await self.run(lambda connection: connection.execute(query, arguments).fetchall())
 
     async def rows_as(self, make: Callable[..., T], query: str, *arguments: object) -> list[T]:
         """Run a query and make something of each row, in the reader's thread; raises `HubError` as the writer does."""
@@ -265,21 +266,37 @@ class Reader:
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work`, which only reads, in the reader's thread; raises `HubError` as the writer does."""
-        if self._stopped:
-            raise closed()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+        job = _Job(_each, work)
+        with self._lock:
+            if self._stopped:
+                raise closed()
+            if self._thread.ident is None:
+                self._thread.start()
+            self._jobs.put(job)
+        result: T = await job.future
+        return result
 
-    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            if self._connection is None:
-                self._connection = self._connect()
-            return work(self._connection)
-        except sqlite3.Error as error:
-            raise as_hub_error(error) from error
+    def _serve(self) -> None:
+        """The thread: one piece of work after the other. What nobody waits for any more is not begun."""
+        while (job := self._jobs.get()) is not None:
+            if job.future.cancelled():
+                continue
+            try:
+                if self._connection is None:
+                    self._connection = self._connect()
+                (job.result,) = job.handler(self._connection, [job.item])
+            except sqlite3.Error as error:
+                job.error = as_hub_error(error)
+            except Exception as error:  # noqa: BLE001  # whoever waits is told
+                job.error = error
+            _call_on(job.loop, _settle, (job,))
 
     def stop(self) -> None:
-        """End the thread, close the connection."""
-        self._stopped = True
-        self._thread.shutdown(wait=True)
+        """Do what is queued, end the thread, close the connection."""
+        with self._lock:
+            self._stopped = True
+            self._jobs.put(None)
+        if self._thread.ident is not None:
+            self._thread.join()
         if self._connection is not None:
             self._connection.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,31 @@ async def test_a_cancelled_append_disturbs_nobody(path: Path) -> None:
     kept = offsets(await whole(storage.log, "t"))
     assert kept == list(range(1, len(kept) + 1))
     storage.close()
+
+
+async def test_what_is_queued_to_be_read_is_read_at_the_end_but_what_nobody_waits_for(path: Path) -> None:
+    storage, gate, begun = open_storage(path), threading.Event(), list[int]()
+
+    def work(connection: sqlite3.Connection, number: int) -> int:
+        gate.wait(WAIT_S)
+        begun.append(number)
+        if number == 3:
+            raise ValueError("a bug of the work")
+        return number
+
+    tasks = [asyncio.ensure_future(storage.values._reader.run(partial(work, number=n))) for n in range(6)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    storage.close()
+    async with asyncio.timeout(WAIT_S):
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert begun == [0, 2, 3, 4, 5]
+    assert [result if isinstance(result, int) else type(result) for result in results] == [
+        *(0, asyncio.CancelledError, 2),
+        *(ValueError, 4, 5),
+    ]
 
 
 @pytest.mark.parametrize("ask", ["append", "head", "read", "get", "put", "add", "search"])
