@@ -51,7 +51,7 @@ function Buttons({ entry, actions }: IRowProps): JSX.Element | null {
         <button
           key={n}
           className="jp-Button jp-mod-styled"
-          title={action.target}
+          title={`${action.label}\n${action.target}`}
           onClick={() => actions.run(action)}
         >
           {action.label}

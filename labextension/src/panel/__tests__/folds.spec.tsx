@@ -1,5 +1,6 @@
 import { StateDB } from '@jupyterlab/statedb';
 import { nullTranslator } from '@jupyterlab/translation';
+import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 
 import { StubConnections, StubTransfers } from '../../testing/stubs';
@@ -29,7 +30,7 @@ class LateState extends StateDB {
     this.read = contents => read({ type: 'overwrite', contents });
   }
 
-  readonly read: (contents: Record<string, any>) => void;
+  readonly read: (contents: ReadonlyPartialJSONObject) => void;
 }
 
 let model: PanelModel;
