@@ -136,7 +136,7 @@ async def test_of_a_private_room_others_learn_nothing_also_moderators(server: Re
 
 
 async def test_who_closes_one_of_two_tabs_is_still_there(server: RealServer) -> None:
-    async with user(server, "alice") as one, user(server, "alice") as other, user(server, "bob") as bob:
+    async with person(server, "alice") as one, person(server, "alice") as other, person(server, "bob") as bob:
         await bob.subscribe("presence/general")
         for tab in (one, other):
             await tab.request("chat.presence", {"room": "general"})
