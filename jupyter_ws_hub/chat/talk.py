@@ -7,7 +7,7 @@ in between.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -16,7 +16,7 @@ import msgspec
 from ..ports import Publish, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
-from ..storage.base import Storage, VersionConflict
+from ..storage.base import Document, Storage, VersionConflict
 from .answers import Answers
 from .begun import Begun, Mark
 from .kept import PREFIX, add_kept, change_kept, message_of, messages_of, topic_of, was_deleted
@@ -51,6 +51,17 @@ def _conflict() -> HubError:
 def _same(one: ChatMessage, other: ChatMessage) -> bool:
     """Whether two changes of a message are the same one, asked for twice."""
     return (one.text, one.deleted, one.edited_by) == (other.text, other.deleted, other.edited_by)
+
+
+def _fitting(documents: Iterable[Document]) -> int:
+    """How many of these make a page: it is not too big, but has one at least."""
+    count = size = 0
+    for document in documents:
+        size += len(document.data)
+        if count and size > PAGE_BYTES:
+            break
+        count += 1
+    return count
 
 
 class Talk:
@@ -125,12 +136,19 @@ class Talk:
         """
         drafts = self._answers.of(room)
         documents = await self._storage.documents.page_back(topic_of(room), before, limit)
-        size = sum(len(document.data) for document in documents)
-        while len(documents) > 1 and size > PAGE_BYTES:
-            size -= len(documents[0].data)
-            documents = documents[1:]
-        messages = await messages_of(documents)
-        return [drafts[m.id].message if m.id in drafts else m for m in messages]
+        kept = documents[len(documents) - _fitting(reversed(documents)) :]
+        return [drafts[m.id].message if m.id in drafts else m for m in await messages_of(kept)]
+
+    async def later(self, room: str, after: int, limit: int) -> tuple[Sequence[ChatMessage], bool]:
+        """The first `limit` messages with a `seq` above `after`, oldest first, as `history` has them.
+
+        And whether there are newer ones than these.
+        """
+        drafts = self._answers.of(room)
+        documents = await self._storage.documents.page(topic_of(room), max(after, 0), limit + 1)
+        kept = documents[: min(_fitting(documents), limit)]
+        messages = [drafts[m.id].message if m.id in drafts else m for m in await messages_of(kept)]
+        return messages, len(kept) < len(documents)
 
     async def post(self, message: ChatMessage) -> tuple[ChatMessage, bool]:
         """Keep a new message and tell of it; where its id is known, that message and False."""

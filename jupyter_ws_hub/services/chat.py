@@ -22,6 +22,7 @@ from ..chat.saying import PostParams, Saying, author_of
 from ..chat.talk import FoundMessage
 from ..hub.declare import Latest
 from ..ports import Peer
+from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.messages import Position
 from ..rates import KeyedRate, Rate
@@ -105,15 +106,16 @@ class MessageParams(msgspec.Struct, frozen=True):
 
 
 class HistoryParams(msgspec.Struct, frozen=True):
-    """The messages before a place in the room, or the newest ones."""
+    """The last messages before a place in the room, the first ones after it, or with neither the newest ones."""
 
     room: RoomName
     before: int | None = None
     limit: Limit = PAGE
+    after: int | None = None
 
 
 class History(msgspec.Struct, frozen=True):
-    """A page of messages, oldest first; `more` says whether there are older ones."""
+    """A page of messages, oldest first; `more` says whether there are older ones, or after a place newer ones."""
 
     messages: list[ChatMessage]
     more: bool
@@ -298,9 +300,14 @@ class ChatService(Service):
 
     @method("chat.history", permission=READ, idempotent=True, activity=False)
     async def history(self, params: HistoryParams, peer: Peer) -> History:
-        """Read a room's messages, newest page first; a page of long messages has fewer than `limit`."""
+        """Read a room's messages back or on from a place; a page of long messages has fewer than `limit`."""
         await self._chat.rooms.get(params.room, peer)
-        return await self._history(params.room, params.before, params.limit)
+        if params.after is None:
+            return await self._history(params.room, params.before, params.limit)
+        if params.before is not None:
+            raise HubError(Code.INVALID, "History goes back `before` a place or on `after` one; ask for one of them.")
+        messages, more = await self._chat.talk.later(params.room, params.after, params.limit)
+        return History(list(messages), more)
 
     async def _history(self, room: str, before: int | None, limit: int) -> History:
         messages = list(await self._chat.talk.history(room, before, limit))

@@ -70,6 +70,43 @@ async def test_history_goes_back_page_by_page() -> None:
     assert await talk.history("nowhere", None, 3) == []
 
 
+async def test_history_goes_on_from_a_place_page_by_page() -> None:
+    talk = World().server().talk
+    for n in range(7):
+        await talk.post(said(f"m{n}"))
+    pages = [await talk.later(ROOM, after, 3) for after in (0, 3, 4, 6, 7, 10**30, -5)]
+    assert [([m.seq for m in messages], more) for messages, more in pages] == [
+        ([1, 2, 3], True),
+        ([4, 5, 6], True),
+        ([5, 6, 7], False),
+        ([7], False),
+        ([], False),
+        ([], False),
+        ([1, 2, 3], True),
+    ]
+    assert await talk.later("nowhere", 0, 3) == ([], False)
+
+
+async def test_a_page_of_later_messages_has_what_an_answer_says_so_far() -> None:
+    talk = World().server().talk
+    await talk.post(said("m1"))
+    begun = await talk.begin_answer(answer("a1"))
+    grown = await talk.add_to_answer(begun, "so far")
+    assert await talk.later(ROOM, 1, 3) == ([grown], False)
+    await talk.stop()
+
+
+async def test_a_page_of_long_messages_from_a_place_on_has_few_and_never_none() -> None:
+    talk = World().server().talk
+    await talk.post(said("huge", "x" * 400_000))
+    for n in range(30):
+        await talk.post(said(f"m{n}", "x" * 20_000))
+    first, more = await talk.later(ROOM, 0, 30)
+    assert ([m.id for m in first], more) == (["huge"], True)
+    page, more = await talk.later(ROOM, 1, 30)
+    assert 1 < len(page) < 30 and page[0].seq == 2 and more
+
+
 async def test_a_page_of_long_messages_has_few_and_never_none() -> None:
     talk = World().server().talk
     for n in range(30):

@@ -171,6 +171,27 @@ async def test_history_is_read_page_by_page_from_the_newest() -> None:
     assert pages == [[5, 6, 7], [2, 3, 4], [1]]
 
 
+async def test_history_is_read_on_from_a_place_to_the_newest() -> None:
+    place = await begin()
+    await place.say(7)
+    after, more = 0, True
+    pages: list[list[int]] = []
+    while more:
+        page = await place.service.history(HistoryParams(ROOM, limit=3, after=after), BOB)
+        pages.append([message.seq for message in page.messages])
+        after, more = page.messages[-1].seq, page.more
+    assert pages == [[1, 2, 3], [4, 5, 6], [7]]
+    assert await place.service.history(HistoryParams(ROOM, after=7), BOB) == History([], False)
+
+
+async def test_history_goes_back_or_on_and_not_both() -> None:
+    client = await opened((await begin()).stage.hub)
+    reply = await client.ask(1, "chat.history", {"room": ROOM, "before": 5, "after": 1})
+    assert code_of(reply) == "invalid"
+    assert reply.error is not None and "one of them" in reply.error.message
+    assert code_of(await client.ask(2, "chat.history", {"room": "nowhere", "after": 1})) == "not_found"
+
+
 async def test_history_has_a_size_of_page_of_its_own() -> None:
     place = await begin()
     await place.say(PAGE + 1)

@@ -119,8 +119,9 @@ class HubChatModel extends AbstractChatModel {
    */
   private _sync(): void {
     const all = outline(this._chat.model, this._chat.me);
-    const shown = all.slice(-(this.messages.length + AT_ONCE));
-    if (shown.length < all.length) {
+    const from = this._from(all);
+    const shown = all.slice(from);
+    if (from > 0) {
       this._rest ??= setTimeout(() => {
         this._rest = null;
         this._sync();
@@ -145,6 +146,14 @@ class HubChatModel extends AbstractChatModel {
         message.update({ body, time });
       }
     });
+  }
+
+  /** Where what is drawn begins now: some messages above what is drawn, or is to be looked at. */
+  private _from(all: readonly IShown[]): number {
+    const drawn = new Set(this.messages.map(({ id }) => id));
+    const target = this._chat.model.place.target?.id;
+    const first = all.findIndex(({ id }) => drawn.has(id) || id === target);
+    return Math.max(0, (first < 0 ? all.length : first) - AT_ONCE);
   }
 
   private _content(shown: IShown): IMessageContent {

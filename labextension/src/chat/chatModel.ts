@@ -16,6 +16,7 @@ import { IKeep, Outbox } from './outbox';
 import { RoomPresence } from './presence';
 import { RoomModel } from './roomModel';
 import { Rooms } from './rooms';
+import { SearchModel } from './searchModel';
 
 /** What the sidebar shows. */
 export type ChatView = 'rooms' | 'room' | 'search';
@@ -47,6 +48,10 @@ export class ChatModel implements IDisposable {
     this.outbox = new Outbox(connections, keep, `${prefix}outbox:`);
     this.assistants = new AssistantList(connections, keep, `${prefix}ask:`);
     this.rooms = new Rooms(connections, () => me.username, onError);
+    this.search = new SearchModel(
+      connections,
+      () => this._open?.model.room ?? ''
+    );
     this.rooms.changed.connect(this._onRooms, this);
     connections.statusChanged.connect(this._onStatus, this);
     this.outbox.restore();
@@ -55,6 +60,7 @@ export class ChatModel implements IDisposable {
   readonly outbox: Outbox;
   readonly assistants: AssistantList;
   readonly rooms: Rooms;
+  readonly search: SearchModel;
 
   /** Emitted when another view or room is shown, or the connection's state has changed. */
   get changed(): ISignal<this, void> {
@@ -108,16 +114,14 @@ export class ChatModel implements IDisposable {
     this._changed.emit();
   }
 
-  /** Show a room. */
-  enter(room: string): void {
-    if (this._open?.model.room !== room) {
-      this._close();
-      const { connections, onError } = this._options;
-      const model = new RoomModel(connections, this.outbox, room, onError);
-      const presence = new RoomPresence(connections, room);
-      const { outbox, assistants } = this;
-      const composer = new Composer(model, outbox, assistants, onError);
-      this._open = { model, composer, presence };
+  /** Show a room: at its newest message, or at another one. */
+  enter(room: string, seq: number | null = null): void {
+    const isInView = this._view === 'room' && this._open?.model.room === room;
+    const { place } = this._enter(room).model;
+    if (seq === null) {
+      place.toNewest();
+    } else {
+      void place.goTo(seq, !isInView);
     }
     this.show('room');
   }
@@ -152,11 +156,23 @@ export class ChatModel implements IDisposable {
       this._disposed = true;
       this._close();
       this.connections.statusChanged.disconnect(this._onStatus, this);
-      [this.rooms, this.assistants, this.outbox].forEach(part =>
-        part.dispose()
-      );
+      const { rooms, assistants, outbox, search } = this;
+      [rooms, assistants, outbox, search].forEach(part => part.dispose());
       Signal.clearData(this);
     }
+  }
+
+  private _enter(room: string): IOpenRoom {
+    if (this._open?.model.room !== room) {
+      this._close();
+      const { connections, onError } = this._options;
+      const model = new RoomModel(connections, this.outbox, room, onError);
+      const presence = new RoomPresence(connections, room);
+      const { outbox, assistants } = this;
+      const composer = new Composer(model, outbox, assistants, onError);
+      this._open = { model, composer, presence };
+    }
+    return this._open;
   }
 
   private _close(): void {

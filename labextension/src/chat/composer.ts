@@ -113,6 +113,7 @@ export class Composer {
         model: known.includes(model) ? model : ''
       };
       void this._model.ask(answer.to, ask);
+      this._model.place.toNewest();
     }
   }
 
@@ -130,6 +131,8 @@ export class Composer {
       ask: chosen ? [chosen] : []
     });
     this._attachments = [];
+    // Wherever they were reading, they see what they have said.
+    this._model.place.toNewest();
   }
 
   private readonly _changed = new Signal<this, void>(this);

@@ -31,9 +31,15 @@ export function MessageHead(props: {
     <>
       {replyTo !== '' && !message?.answer && (
         <blockquote className="jp-WsHub-quote">
-          {answered
-            ? `${nameOf(answered.author)}: ${firstLine(answered.text)}`
-            : trans.__('An earlier message')}
+          <button
+            className="jp-WsHub-quoted"
+            title={trans.__('Go to this message')}
+            onClick={() => void model.place.goToMessage(replyTo)}
+          >
+            {answered
+              ? `${nameOf(answered.author)}: ${firstLine(answered.text)}`
+              : trans.__('An earlier message')}
+          </button>
         </blockquote>
       )}
       {attachments.length > 0 && (

@@ -73,6 +73,16 @@ export class MessageStore {
     messages.forEach(message => this._byId.set(message.id, message));
   }
 
+  /** These are all that there are: of each, the newest state that is known. */
+  replace(messages: readonly ChatMessage[]): void {
+    this.reset(
+      messages.map(message => {
+        const known = this._byId.get(message.id);
+        return known && !isNewer(message, known) ? known : message;
+      })
+    );
+  }
+
   /** Forget what stands before a place: single messages between which others are missing. */
   dropBefore(seq: number): void {
     const old = this.messages.filter(message => message.seq < seq);
@@ -86,6 +96,14 @@ export class MessageStore {
     old.forEach(({ id }) => this._byId.delete(id));
     this._sorted = old.length > 0 ? null : this._sorted;
     return old.length > 0;
+  }
+
+  /** Forget the newest ones, so that `count` are left; true if there were more. */
+  trimNewest(count: number): boolean {
+    const surplus = this.messages.slice(count);
+    surplus.forEach(({ id }) => this._byId.delete(id));
+    this._sorted = surplus.length > 0 ? null : this._sorted;
+    return surplus.length > 0;
   }
 
   private _append(message: ChatMessage, { at, text }: MessageDelta): boolean {

@@ -1,8 +1,8 @@
 /**
  * One room: its messages as they are now, and what can be done with them. It knows nothing of how they are shown.
  *
- * The topic is followed from now on, and the newest page is read; older pages on demand. What comes twice, or in
- * another order, is the same room.
+ * The topic is followed from now on, and the newest page is read; older pages on demand, or a stretch of the past
+ * instead (`place`). What comes twice, or in another order, is the same room.
  */
 import { UUID } from '@lumino/coreutils';
 import { IDisposable } from '@lumino/disposable';
@@ -18,6 +18,7 @@ import {
 import { IConnectionManager, TopicEvent } from '../tokens';
 import { MessageStore } from './messageStore';
 import { IOutgoing, Outbox } from './outbox';
+import { Place } from './place';
 
 /** The topic under which a room's messages are announced. */
 export type RoomTopic = `chat/${string}`;
@@ -34,6 +35,13 @@ export class RoomModel implements IDisposable {
     readonly room: string,
     private readonly _onError: (error: Error) => void
   ) {
+    this.place = new Place({
+      ...{ connections: _connections, room, newest: this._store },
+      isReady: () => this._ready,
+      onJoin: hasOlder => (this._more = hasOlder),
+      onChange: () => this._changed.emit(),
+      onError: error => this._report(error)
+    });
     _outbox.changed.connect(this._onOutbox, this);
     _outbox.sent.connect(this._onSent, this);
     const topic: RoomTopic = `chat/${room}`;
@@ -48,6 +56,9 @@ export class RoomModel implements IDisposable {
       'latest'
     );
   }
+
+  /** Where one is in the room: at its newest messages, unless one has gone into its past. */
+  readonly place: Place;
 
   /** Emitted when the list, or anything but the growing text of an answer, has changed. */
   get changed(): ISignal<this, void> {
@@ -64,25 +75,32 @@ export class RoomModel implements IDisposable {
     return this._said;
   }
 
-  /** Messages that the server has, oldest first. */
+  /** Messages that the server has, oldest first: the newest ones, or those of the past that is looked at. */
   get messages(): readonly ChatMessage[] {
-    return this._store.messages;
+    return (this.place.past ?? this._store).messages;
   }
 
-  /** This user's messages that are on their way, and that could not be sent. */
+  /** This user's messages that are on their way, and that could not be sent; they are not in the past. */
   get outgoing(): IOutgoing[] {
     const { _store, _outbox } = this;
-    return _outbox.of(this.room).filter(({ id }) => !_store.get(id));
+    return this.isPast
+      ? []
+      : _outbox.of(this.room).filter(({ id }) => !_store.get(id));
   }
 
-  /** Whether the newest page is here. */
+  /** Whether a stretch of the past is shown instead of the newest messages. */
+  get isPast(): boolean {
+    return this.place.past !== null;
+  }
+
+  /** Whether what is to be shown is here. */
   get isReady(): boolean {
-    return this._ready;
+    return this.place.past?.isReady ?? this._ready;
   }
 
   /** Whether there are older messages. */
   get hasOlder(): boolean {
-    return this._more;
+    return this.place.past?.hasOlder ?? this._more;
   }
 
   /** Why the room cannot be read, for a person; null if it can. */
@@ -90,7 +108,7 @@ export class RoomModel implements IDisposable {
     return this._error;
   }
 
-  /** `seq` of the newest message. */
+  /** `seq` of the room's newest message. */
   get newest(): number {
     return this._store.newest;
   }
@@ -100,16 +118,20 @@ export class RoomModel implements IDisposable {
   }
 
   get(id: string): ChatMessage | undefined {
-    return this._store.get(id);
+    return this.place.past?.get(id) ?? this._store.get(id);
   }
 
-  /** Answers that are being written, oldest first. */
+  /** Answers that are being written now, oldest first. */
   get writing(): ChatMessage[] {
-    return this.messages.filter(({ answer }) => answer?.state === 'writing');
+    const { messages } = this._store;
+    return messages.filter(({ answer }) => answer?.state === 'writing');
   }
 
   /** Read the page before the oldest message; does nothing while one is being read, or where there is none. */
   async loadOlder(): Promise<void> {
+    if (this.isPast) {
+      return this.place.loadOlder();
+    }
     const before = this._store.oldest;
     if (this._loading || !this._more || before === null) {
       return;
@@ -128,7 +150,7 @@ export class RoomModel implements IDisposable {
     }
   }
 
-  /** Forget old messages that nobody looks at; they are read again when somebody does. */
+  /** Forget old ones of the newest messages that nobody looks at; they are read again when somebody does. */
   trim(count: number): void {
     if (this._store.trim(count)) {
       this._more = true;
@@ -182,6 +204,7 @@ export class RoomModel implements IDisposable {
       this._subscription.dispose();
       this._outbox.changed.disconnect(this._onOutbox, this);
       this._outbox.sent.disconnect(this._onSent, this);
+      this.place.dispose();
       clearTimeout(this._readTimer ?? undefined);
       clearTimeout(this._retryTimer ?? undefined);
       Signal.clearData(this);
@@ -209,7 +232,7 @@ export class RoomModel implements IDisposable {
   }
 
   private _onDelta(delta: MessageDelta): void {
-    const result = this._store.apply(delta);
+    const result = this.place.apply(delta) ?? this._store.apply(delta);
     if (result === 'applied') {
       this._streamed.emit(delta.message);
     } else if (result === 'gap' && this._ready) {
@@ -229,11 +252,13 @@ export class RoomModel implements IDisposable {
       console.warn('A chat message could not be read.', error);
     } finally {
       this._store.giveUp(id);
+      this.place.past?.giveUp(id);
     }
   }
 
   /** After a gap in the topic: what was here stays until what is there now has come, so nothing flickers. */
   private _onReset(snapshot: History | null): void {
+    this.place.missed();
     if (snapshot) {
       this._store.reset(snapshot.messages);
       this._more = snapshot.more;
@@ -283,6 +308,7 @@ export class RoomModel implements IDisposable {
     this._missed.clear();
     missed.forEach(id => void this._fetch(id));
     this._changed.emit();
+    this.place.join();
   }
 
   private _take({ messages, more }: History): void {
@@ -299,8 +325,10 @@ export class RoomModel implements IDisposable {
     this._outbox.remove(message.id);
     const { oldest } = this._store;
     const isOld = this._ready && oldest !== null && message.seq < oldest;
-    if (!isOld && this._store.put(message)) {
+    const isNew = !isOld && this._store.put(message);
+    if (this.place.put(message) || isNew) {
       this._changed.emit();
+      this.place.join();
     }
   }
 

@@ -9,14 +9,11 @@ import { LiveRegion } from './liveRegion';
 import { MessageFooter } from './messageFooter';
 import { MessageHead } from './messageHead';
 import { nameOf } from './presence';
-import { ScrollKeeper } from './scroll';
+import { RoomScroll } from './roomScroll';
 import { IChatServices, useChanges, useServices } from './services';
 import { Strip } from './strip';
 import { Tools } from './tools';
-import { titleOf } from './words';
-
-/** Messages that are kept while nobody scrolls back. */
-const KEPT = 150;
+import { firstLine, titleOf } from './words';
 
 /** The room that is open. */
 export function RoomView({ open }: { open: IOpenRoom }): JSX.Element {
@@ -26,10 +23,26 @@ export function RoomView({ open }: { open: IOpenRoom }): JSX.Element {
   useChanges(model.changed, chat.rooms.changed);
   const [atEnd, setAtEnd] = React.useState(true);
   const holder = React.useRef<HTMLDivElement>(null);
-  const keeper = useScroll(holder, open, services, setAtEnd);
+  const hasFailed = model.error !== null && !model.isReady;
+  const scroll = useScroll(holder, open, services, setAtEnd, hasFailed);
   const parts = React.useMemo(() => partsOf(open, services), [model]);
+  const strip = (
+    <>
+      {(!atEnd || model.isPast) && (
+        <div className="jp-WsHub-toEndPlace">
+          <button
+            className="jp-WsHub-toEnd"
+            onClick={() => scroll.current?.toNewest()}
+          >
+            {trans.__('To the newest message')}
+          </button>
+        </div>
+      )}
+      <Strip open={open} />
+    </>
+  );
   const archived = chat.rooms.get(model.room)?.room.archived ?? false;
-  if (model.error !== null && !model.isReady) {
+  if (hasFailed) {
     return <p className="jp-WsHub-chatNotice">{model.error}</p>;
   }
   return (
@@ -47,28 +60,22 @@ export function RoomView({ open }: { open: IOpenRoom }): JSX.Element {
           {trans.__('Nothing was said here yet.')}
         </p>
       )}
-      <RoomChat chat={parts} />
-      {!atEnd && (
-        <button
-          className="jp-WsHub-toEnd"
-          onClick={() => keeper.current?.toEnd()}
-        >
-          {trans.__('To the newest message')}
-        </button>
-      )}
+      <RoomChat chat={{ ...parts, strip }} />
       <LiveRegion open={open} />
     </div>
   );
 }
 
 /** Our parts in the library's places. */
-function partsOf(open: IOpenRoom, services: IChatServices): IRoomChat {
+function partsOf(
+  open: IOpenRoom,
+  services: IChatServices
+): Omit<IRoomChat, 'strip'> {
   const { chat, rendermime, themes, trans } = services;
   return {
     ...{ ...open, rendermime, themes, me: chat.me },
     above: ({ id }) => <MessageHead id={id} open={open} />,
     below: ({ id }) => <MessageFooter id={id} open={open} />,
-    strip: <Strip open={open} />,
     tools: () => <Tools open={open} />,
     mentions: () => mentionsOf(open, services),
     deletedText: `*${trans.__('This message was deleted.')}*`
@@ -93,67 +100,40 @@ function mentionsOf(open: IOpenRoom, { chat }: IChatServices): IMention[] {
   }));
 }
 
-/** Keep the place in the list, read more at its top, and say what was seen. */
+/** Keep the place in the list, read more at its ends, and say what was seen. */
 function useScroll(
   holder: React.RefObject<HTMLDivElement>,
   { model }: IOpenRoom,
   { chat, trans }: IChatServices,
-  setAtEnd: (atEnd: boolean) => void
-): React.RefObject<ScrollKeeper> {
-  const keeper = React.useRef<ScrollKeeper | null>(null);
+  onEnd: (atEnd: boolean) => void,
+  hasFailed: boolean
+): React.RefObject<RoomScroll> {
+  const scroll = React.useRef<RoomScroll | null>(null);
   React.useEffect(() => {
-    const seen = () => {
-      if (keeper.current?.atEnd && document.visibilityState === 'visible') {
-        chat.seen(model.newest);
-        model.trim(KEPT);
-      }
-    };
-    const watch = () => {
-      const list = holder.current?.querySelector<HTMLElement>(
-        '.jp-chat-messages-container'
-      );
-      const node = list?.parentElement?.parentElement;
-      if (list && node && !keeper.current?.keeps(list)) {
-        keeper.current?.dispose();
-        labelList(node, trans.__('Messages in %1', roomTitle(model.room)));
-        keeper.current = new ScrollKeeper(node, list, {
-          onTop: () => void model.loadOlder(),
-          onEnd: atEnd => {
-            setAtEnd(atEnd);
-            seen();
-          }
-        });
-        seen();
-      }
-    };
-    const roomTitle = (name: string) => {
-      const state = chat.rooms.get(name);
-      return state ? titleOf(state.room) : name;
-    };
-    const added = new MutationObserver(watch);
-    if (holder.current) {
-      added.observe(holder.current, { childList: true });
+    if (!holder.current) {
+      return;
     }
-    watch();
-    model.changed.connect(seen);
-    chat.changed.connect(seen);
-    document.addEventListener('visibilitychange', seen);
+    const made = new RoomScroll(holder.current, {
+      ...{ model, onEnd, onSeen: seq => chat.seen(seq) },
+      label: () => {
+        const room = chat.rooms.get(model.room)?.room;
+        return trans.__('Messages in %1', room ? titleOf(room) : model.room);
+      },
+      labelOf: id => {
+        const message = model.get(id);
+        return message
+          ? `${nameOf(message.author)}: ${firstLine(message.text)}`
+          : '';
+      }
+    });
+    const look = () => made.look();
+    chat.changed.connect(look);
+    scroll.current = made;
     return () => {
-      added.disconnect();
-      model.changed.disconnect(seen);
-      chat.changed.disconnect(seen);
-      document.removeEventListener('visibilitychange', seen);
-      keeper.current?.dispose();
-      keeper.current = null;
+      chat.changed.disconnect(look);
+      made.dispose();
+      scroll.current = null;
     };
-  }, [model]);
-  return keeper;
-}
-
-/** The list can be scrolled with the keyboard, and has a name. What is new in it is read out by the live region. */
-function labelList(node: HTMLElement, label: string): void {
-  node.tabIndex = 0;
-  node.setAttribute('role', 'log');
-  node.setAttribute('aria-live', 'off');
-  node.setAttribute('aria-label', label);
+  }, [model, hasFailed]);
+  return scroll;
 }

@@ -5,33 +5,31 @@ import * as React from 'react';
 
 import { FoundMessage } from '../protocol/generated';
 import { nameOf } from './presence';
-import { useServices } from './services';
-import { IFound, search } from './transcripts';
+import { useChanges, useServices } from './services';
 import { titleOf } from './words';
 
-const PAUSE_MS = 250;
-
 export function SearchView(): JSX.Element {
-  const { trans } = useServices();
-  const [text, setText] = React.useState('');
-  const [here, setHere] = React.useState(false);
-  const [found, more, error] = useSearch(text, here);
+  const { chat, trans } = useServices();
+  const { search } = chat;
+  useChanges(search.changed);
+  React.useEffect(() => search.shown(), [search]);
+  const { text, here, found, error, visited } = search;
   return (
     <div className="jp-WsHub-search">
       <input
         type="search"
         className="jp-mod-styled"
-        autoFocus
+        autoFocus={visited === null}
         value={text}
         placeholder={trans.__('Words in messages')}
         aria-label={trans.__('Words in messages')}
-        onChange={event => setText(event.target.value)}
+        onChange={event => (search.text = event.target.value)}
       />
       <label>
         <input
           type="checkbox"
           checked={here}
-          onChange={event => setHere(event.target.checked)}
+          onChange={event => (search.here = event.target.checked)}
         />{' '}
         {trans.__('Only in the room that was open')}
       </label>
@@ -49,7 +47,10 @@ export function SearchView(): JSX.Element {
         ))}
       </ul>
       {found?.more && (
-        <button className="jp-WsHub-action jp-mod-always" onClick={more}>
+        <button
+          className="jp-WsHub-action jp-mod-always"
+          onClick={() => void search.more()}
+        >
           {trans.__('More')}
         </button>
       )}
@@ -59,13 +60,19 @@ export function SearchView(): JSX.Element {
 
 function Hit({ hit }: { hit: FoundMessage }): JSX.Element {
   const { chat } = useServices();
+  const { search } = chat;
   const { message, snippet } = hit;
   const room = chat.rooms.get(message.room)?.room;
   return (
     <li>
       <button
         className="jp-WsHub-hit"
-        onClick={() => chat.enter(message.room)}
+        autoFocus={search.visited === hit}
+        aria-current={search.visited === hit}
+        onClick={() => {
+          search.visit(hit);
+          chat.enter(message.room, message.seq);
+        }}
         title={new Date(message.time).toLocaleString()}
       >
         <span className="jp-WsHub-details">
@@ -76,42 +83,4 @@ function Hit({ hit }: { hit: FoundMessage }): JSX.Element {
       </button>
     </li>
   );
-}
-
-/** What is found so far, how to get more of it, and what went wrong. */
-function useSearch(
-  text: string,
-  here: boolean
-): [IFound | null, () => void, string | null] {
-  const { chat } = useServices();
-  const [found, setFound] = React.useState<IFound | null>(null);
-  const [error, setError] = React.useState<string | null>(null);
-  const room = here ? (chat.open?.model.room ?? '') : '';
-  const look = (skip: number, signal?: AbortSignal) =>
-    search(chat.connections, text, room, skip, signal).then(
-      next => {
-        if (!signal?.aborted) {
-          setError(null);
-          setFound(before =>
-            skip === 0 || !before
-              ? next
-              : { ...next, hits: [...before.hits, ...next.hits] }
-          );
-        }
-      },
-      (failed: Error) => {
-        if (!signal?.aborted) {
-          setError(failed.message);
-        }
-      }
-    );
-  React.useEffect(() => {
-    const abort = new AbortController();
-    const timer = setTimeout(() => void look(0, abort.signal), PAUSE_MS);
-    return () => {
-      clearTimeout(timer);
-      abort.abort();
-    };
-  }, [text, room]);
-  return [found, () => void look(found?.hits.length ?? 0), error];
 }

@@ -429,17 +429,18 @@ export type Hello = {
   attempt?: number;
 };
 
-/** A page of messages, oldest first; `more` says whether there are older ones. */
+/** A page of messages, oldest first; `more` says whether there are older ones, or after a place newer ones. */
 export type History = {
   messages: Array<ChatMessage>;
   more: boolean;
 };
 
-/** The messages before a place in the room, or the newest ones. */
+/** The last messages before a place in the room, the first ones after it, or with neither the newest ones. */
 export type HistoryParams = {
   room: string;
   before?: number | null;
   limit?: number;
+  after?: number | null;
 };
 
 /** Part `n` (0, 1, 2 …) of a streamed reply. */
@@ -1123,7 +1124,7 @@ export interface Methods {
     params: EditParams;
     result: ChatMessage;
   };
-  /** Read a room's messages, newest page first; a page of long messages has fewer than `limit`. */
+  /** Read a room's messages back or on from a place; a page of long messages has fewer than `limit`. */
   'chat.history': {
     params: HistoryParams;
     result: History;

@@ -3,7 +3,14 @@
  */
 import { IDisposable } from '@lumino/disposable';
 
-import { Answer, Author, ChatMessage, RoomState } from '../protocol/generated';
+import {
+  Answer,
+  Author,
+  ChatMessage,
+  History,
+  HistoryParams,
+  RoomState
+} from '../protocol/generated';
 import { ConnectionState, ISubscriber, Since, TopicEvent } from '../tokens';
 import { statusOf, StubConnections } from './stubs';
 
@@ -35,6 +42,57 @@ export function messageOf(
     answer: null,
     ...more
   };
+}
+
+/** A room as the server has it, in which so much was said: it answers for `chat.history`. */
+export class FakeRoom {
+  constructor(
+    private readonly _connections: ChatConnections,
+    count: number
+  ) {
+    this.messages = Array.from({ length: count }, (_, n) => messageOf(n + 1));
+  }
+
+  messages: ChatMessage[];
+
+  /** Somebody says something. */
+  say(more: Partial<ChatMessage> = {}): void {
+    const message = messageOf(this.messages.length + 1, more);
+    this.messages.push(message);
+    this._connections.happens('chat/general', 'message', message);
+  }
+
+  /** A message is changed; `told` says whether the page is told. */
+  change(seq: number, more: Partial<ChatMessage>, told = true): void {
+    const message = { ...this.messages[seq - 1]!, version: 2, ...more };
+    this.messages[seq - 1] = message;
+    if (told) {
+      const data = { message };
+      this._connections.happens('chat/general', 'message.changed', data);
+    }
+  }
+
+  /** Answer all that is asked. */
+  async serve(): Promise<void> {
+    for (;;) {
+      const [params] = this._connections.asked('chat.history');
+      if (!params) {
+        return;
+      }
+      await this._connections.answer('chat.history', this.page(params));
+    }
+  }
+
+  page(params: unknown): History {
+    const { before, after, limit = 50 } = params as HistoryParams;
+    if (typeof after === 'number') {
+      const later = this.messages.filter(({ seq }) => seq > after);
+      return { messages: later.slice(0, limit), more: later.length > limit };
+    }
+    const older = this.messages.filter(({ seq }) => seq < (before ?? Infinity));
+    const messages = older.slice(-limit);
+    return { messages, more: (messages[0]?.seq ?? 1) > 1 };
+  }
 }
 
 /** What makes a message an answer that is being written. */

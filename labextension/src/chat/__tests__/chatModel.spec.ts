@@ -68,6 +68,34 @@ describe('The chat', () => {
     ]);
   });
 
+  it('shows a room at a message, and else at its newest one', async () => {
+    chat.setVisible(true);
+    chat.show('search');
+    chat.enter('other', 500);
+    const { model } = chat.open!;
+    expect([chat.view, model.isPast, model.isReady]).toEqual([
+      'room',
+      true,
+      false
+    ]);
+    expect(connections.asked('chat.history')).toMatchObject([
+      { room: 'other', before: 501 },
+      { room: 'other', after: 500 }
+    ]);
+    chat.show('rooms');
+    chat.enter('other');
+    expect([chat.open?.model === model, model.isPast]).toEqual([true, false]);
+  });
+
+  it('goes on showing the room that is in view until it is at the message', () => {
+    chat.setVisible(true);
+    chat.enter('general', 500);
+    expect(chat.open?.model.isPast).toBe(false);
+    chat.show('search');
+    chat.enter('general', 400);
+    expect(chat.open?.model.isPast).toBe(true);
+  });
+
   it('leaves a room that is gone', async () => {
     chat.setVisible(true);
     chat.enter('other');
@@ -140,6 +168,27 @@ describe('What is written', () => {
     expect(composer().send('x'.repeat(MAX_TEXT + 1))).toBe(false);
     expect(errors[0]).toContain('20000 characters');
     expect(posted()).toEqual([]);
+  });
+
+  it('brings who says it back from the past', async () => {
+    const { model } = chat.open!;
+    const { place } = model;
+    for (const act of [
+      () => composer().send('Hi'),
+      () =>
+        composer().askAgain(
+          messageOf(4, { answer: answerOf({ state: 'done' }) })
+        )
+    ]) {
+      void place.goTo(500, true);
+      expect(model.isPast).toBe(true);
+      act();
+      expect([model.isPast, place.target]).toEqual([false, { id: null }]);
+    }
+    void place.goTo(500, true);
+    composer().edit(messageOf(3));
+    composer().send('Better');
+    expect(model.isPast).toBe(true);
   });
 
   it('replies to a message', () => {

@@ -49,6 +49,27 @@ describe('Messages', () => {
     expect(ids()).toEqual(['m3']);
   });
 
+  it('are forgotten from the newest on', () => {
+    [1, 2, 3].forEach(seq => store.put(messageOf(seq)));
+    expect([store.trimNewest(3), store.trimNewest(2), ids()]).toEqual([
+      false,
+      true,
+      ['m1', 'm2']
+    ]);
+  });
+
+  it('are replaced by all that there are, in the newest state that is known', () => {
+    [1, 2].forEach(seq => store.put(messageOf(seq)));
+    store.put(messageOf(3, { version: 3, text: 'newer' }));
+    store.replace([
+      messageOf(2, { version: 2, text: 'new' }),
+      messageOf(3, { version: 2, text: 'old' }),
+      messageOf(4)
+    ]);
+    expect(ids()).toEqual(['m2', 'm3', 'm4']);
+    expect([text('m2'), text('m3')]).toEqual(['new', 'newer']);
+  });
+
   it('are none at first', () => {
     expect([store.oldest, store.newest]).toEqual([null, 0]);
   });
