@@ -57,8 +57,9 @@ class ScriptedAssistant:
 class Puppet:
     """Does what the question says: `words=20 pause=0.01 first=0.5 end=done|bug|error|hang|cut fails=2 stubborn=1`.
 
-    Its answer is "word0 word1 word2 …"; with `stamp=1`, when each is said, in milliseconds since 1970. How often it
-    was let go of stands in its description, as `closed: n`.
+    Its answer is "word0 word1 word2 …"; with `stamp=1`, when each is said, in milliseconds since 1970; with `echo=1`,
+    what it was asked, and what was attached to that. How often it was let go of stands in its description, as
+    `closed: n`.
     """
 
     name = "puppet"
@@ -93,7 +94,9 @@ class Puppet:
         if self._failed[question] <= int(orders.get("fails", 0)):
             raise AssistantError("The provider is busy.", retry_after_ms=50)
         await self._wait(float(orders.get("first", 0)), orders)
-        for n in range(int(orders.get("words", 3))):
+        if "echo" in orders:
+            yield Delta(question)
+        for n in range(int(orders.get("words", 0 if "echo" in orders else 3))):
             yield Delta(f"{time.time_ns() // 1_000_000} " if "stamp" in orders else f"word{n} ")
             await self._wait(float(orders.get("pause", 0)), orders)
         await self._end(orders.get("end", "done"))

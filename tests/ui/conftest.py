@@ -56,6 +56,8 @@ class Window:
     proxy: FaultProxy
     sockets: list[str]
     errors: list[str]
+    warnings: list[str]
+    """What the browser's console has warned of."""
 
     async def screenshot(self, name: str) -> None:
         """Keep a picture to look at."""
@@ -94,23 +96,28 @@ class Opener:
             self._stack.push_async_callback(self._browser.close)
         return self._browser
 
-    async def __call__(self, server: RealServer, path: str = "lab", script: str = "") -> Window:
+    async def __call__(self, server: RealServer, path: str = "lab", script: str = "", user: str = "") -> Window:
         """Open `path` of a server through a proxy; returns when the page is loaded.
 
-        `script` runs in it before its own scripts, also after each reload.
+        `script` runs in it before its own scripts, also after each reload. `user` is who somebody is for a server that
+        asks their browser (`chat.PEOPLE`).
         """
         browser = await self._start()
         proxy = await self._stack.enter_async_context(FaultProxy(server.port))
         context = await browser.new_context(viewport={"width": 1280, "height": 800})
         if script:
             await context.add_init_script(script)
+        if user:
+            home = f"http://127.0.0.1:{proxy.port}"
+            await context.add_cookies([{"name": "test-user", "value": user, "url": home}])
         page = await context.new_page()
-        window = Window(page, proxy, [], [])
+        window = Window(page, proxy, [], [], [])
 
         def note(socket: WebSocket) -> None:
             window.sockets.append(socket.url)
 
         page.on("websocket", note)
+        page.on("console", lambda said: window.warnings.append(said.text) if said.type == "warning" else None)
         page.on("pageerror", lambda error: window.errors.append(f"{error}\n{error.stack}"))
         await page.goto(f"http://127.0.0.1:{proxy.port}{server.base_url}{path}?token={TOKEN}")
         await page.wait_for_selector("#main, .jp-Launcher", timeout=LOAD_MS)

@@ -13,8 +13,8 @@ from playwright.async_api import FilePayload
 
 from ..support.proxy import Fault, Way
 from ..support.server import RealServer
+from .chat import enter, say
 from .conftest import Opener, executable, quiet_lab
-from .test_chat import enter, say
 
 TARGET = Path(__file__).parents[2] / "labextension" / "docs" / "panel.png"
 UPLOAD_BYTES = 48_000_000

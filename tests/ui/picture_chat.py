@@ -9,9 +9,9 @@ import asyncio
 from pathlib import Path
 
 from ..support.server import RealServer
+from .chat import enter, say
 from .conftest import Opener, executable
 from .picture import photograph
-from .test_chat import enter, say
 
 TARGET = Path(__file__).parents[2] / "labextension" / "docs" / "chat.png"
 ANSWER = "text=/tokens in/"

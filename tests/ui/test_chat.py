@@ -15,17 +15,13 @@ from ..support.client import HubClient
 from ..support.plugin import installed
 from ..support.server import RealServer
 from .axe import serious_violations, set_theme
-from .conftest import Opener, Window, quiet_lab
+from .chat import CHAT, NO_LIMITS, TEXTS, enter, say, sees, settled, texts
+from .conftest import Opener, quiet_lab
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(240)]
 
-CHAT = "jupyter-ws-hub-chat"
 MANY = 10_000
 AT_ONCE = 50
-NO_LIMITS = "c.HubApp.chat_posts_per_minute = 0\nc.HubApp.messages_per_s = 0"
-TEXTS = """() => [...document.querySelectorAll('.jp-WsHub-chat .jp-chat-message')].map(message => (
-  message.querySelector('.jp-WsHub-stream') ?? message.querySelector('.jp-chat-rendered-message')
-)?.innerText.trim())"""
 CODE = "```python\nprint('a long line of code that has to be scrolled')\n```"
 EVIL = "http://127.0.0.1:9/evil"
 PAYLOADS = f"""![markdown]({EVIL}/1.png) ![reference][r] <img src="{EVIL}/2.png"> <img srcset="{EVIL}/3.png 1x">
@@ -62,44 +58,6 @@ def lab(start_server: Callable[..., RealServer], tmp_path: Path) -> Iterator[Rea
         yield start_server(
             program="lab", prepare=quiet_lab, config=f"c.LabApp.expose_app_in_browser = True\n{NO_LIMITS}"
         )
-
-
-async def enter(window: Window) -> None:
-    """Show the chat, once the window is as it was left."""
-    await window.page.wait_for_function("() => window.jupyterapp !== undefined")
-    await window.page.evaluate("async () => { await window.jupyterapp.restored; }")
-    await window.open_sidebar(CHAT)
-    await window.page.wait_for_selector('.jp-WsHub-room[data-ready="true"] .jp-WsHub-input textarea')
-
-
-async def say(window: Window, text: str) -> None:
-    """Write something and send it."""
-    box = window.page.locator(".jp-WsHub-input textarea").first
-    await box.fill(text)
-    await box.press("Enter")
-
-
-async def texts(window: Window) -> list[str]:
-    """What the messages say."""
-    found: list[str] = await window.page.evaluate(TEXTS)
-    return found
-
-
-async def sees(window: Window, expected: list[str], timeout_s: float = 20) -> None:
-    """Wait until the messages are these."""
-    for _ in range(int(timeout_s / 0.05)):
-        if await texts(window) == expected:
-            return
-        await asyncio.sleep(0.05)
-    assert await texts(window) == expected
-
-
-async def settled(window: Window, state: str, count: int = 1) -> None:
-    """Wait until so many messages are in a state."""
-    await window.page.wait_for_function(
-        "([state, count]) => document.querySelectorAll(`.jp-WsHub-footerState[data-state=${state}]`).length === count",
-        arg=[state, count],
-    )
 
 
 async def test_two_people_talk_and_one_who_was_offline_has_everything_once(

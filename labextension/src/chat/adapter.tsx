@@ -79,9 +79,11 @@ class HubChatModel extends AbstractChatModel {
     model.changed.connect(this._sync, this);
     presence.changed.connect(this._onPresence, this);
     composer.filled.connect(this._onFilled, this);
-    this.input.valueChanged.connect((_, text) =>
-      presence.typed(text.trim() === '')
-    );
+    this.input.value = composer.text;
+    this.input.valueChanged.connect((_, text) => {
+      composer.typed(text);
+      presence.typed(text.trim() === '');
+    });
     this._sync();
     this._onPresence();
     this.setReady();
@@ -91,12 +93,12 @@ class HubChatModel extends AbstractChatModel {
     return userOf(this._chat.me);
   }
 
-  /** The library has emptied the input: what was not taken comes back into it. */
+  /** The library empties the input: what was not taken, or was written before an edit, comes back into it. */
   sendMessage({ body }: INewMessage): boolean {
-    const sent = this._chat.composer.send(body);
-    if (!sent && body.trim() !== '') {
-      void Promise.resolve().then(() => (this.input.value = body));
-    }
+    const { composer } = this._chat;
+    const sent = composer.send(body);
+    const { text } = composer;
+    void Promise.resolve().then(() => (this.input.value = text));
     return sent;
   }
 
@@ -284,7 +286,10 @@ function Body(props: { chat: IRoomChat; model: HubChatModel }): JSX.Element {
         <ChatReactContext.Provider value={context}>
           <ChatMessages />
           {chat.strip}
-          <div className="jp-WsHub-input" onKeyDownCapture={leaveComposition}>
+          <div
+            className="jp-WsHub-input"
+            onKeyDownCapture={event => onKey(event, chat.composer)}
+          >
             <ChatInput model={model.input} />
           </div>
           <WritingIndicator writers={writers} sx={{ paddingLeft: 4 }} />
@@ -312,11 +317,34 @@ function useThemed(): boolean {
   return themed;
 }
 
-/** The key that ends a word in an input method sends nothing. */
-function leaveComposition(event: React.KeyboardEvent): void {
+/** The key that ends a word in an input method sends nothing; Escape ends a reply or edit, unless it closes a list. */
+function onKey(event: React.KeyboardEvent, composer: Composer): void {
+  const target = event.target as HTMLElement;
+  const isListOpen = target.getAttribute('aria-expanded') === 'true';
   if (event.nativeEvent.isComposing) {
     event.stopPropagation();
+  } else if (
+    event.key === 'Escape' &&
+    composer.purpose.kind !== 'new' &&
+    !isListOpen
+  ) {
+    event.stopPropagation();
+    composer.cancel();
+  } else if (event.key === 'Enter' && isListOpen && takeMarked(target)) {
+    event.stopPropagation();
+    event.preventDefault();
   }
+}
+
+/** Take what is marked in the list: the library does so only after the arrow keys, else it empties the input. */
+function takeMarked(input: HTMLElement): boolean {
+  const named = (attribute: string) =>
+    document.getElementById(input.getAttribute(attribute) ?? '');
+  const marked =
+    named('aria-activedescendant') ??
+    named('aria-controls')?.querySelector<HTMLElement>('[role="option"]');
+  marked?.click();
+  return !!marked;
 }
 
 /** A room on the library's components. */

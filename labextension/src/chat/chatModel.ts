@@ -11,12 +11,13 @@ import {
   ConnectionState
 } from '../tokens';
 import { AssistantList } from './assistants';
-import { Composer } from './composer';
+import { Composer, IDraft } from './composer';
 import { IKeep, Outbox } from './outbox';
 import { RoomPresence } from './presence';
 import { RoomModel } from './roomModel';
 import { Rooms } from './rooms';
 import { SearchModel } from './searchModel';
+import { titleOf } from './words';
 
 /** What the sidebar shows. */
 export type ChatView = 'rooms' | 'room' | 'search';
@@ -39,15 +40,17 @@ export interface IChatOptions {
   room: string;
   /** Is told what went wrong with something that the user wanted. */
   onError: (error: Error) => void;
+  /** Is told the title of a room that was open and is not the user's any more, though they did not leave it. */
+  onGone: (title: string) => void;
 }
 
 export class ChatModel implements IDisposable {
   constructor(private readonly _options: IChatOptions) {
-    const { connections, keep, me, server, onError } = _options;
+    const { connections, keep, me, server } = _options;
     const prefix = `jupyter-ws-hub:chat:${JSON.stringify([server, me.username])}:`;
     this.outbox = new Outbox(connections, keep, `${prefix}outbox:`);
     this.assistants = new AssistantList(connections, keep, `${prefix}ask:`);
-    this.rooms = new Rooms(connections, () => me.username, onError);
+    this.rooms = new Rooms(connections, () => me.username);
     this.search = new SearchModel(
       connections,
       () => this._open?.model.room ?? ''
@@ -169,13 +172,17 @@ export class ChatModel implements IDisposable {
       const model = new RoomModel(connections, this.outbox, room, onError);
       const presence = new RoomPresence(connections, room);
       const { outbox, assistants } = this;
-      const composer = new Composer(model, outbox, assistants, onError);
+      const draft = this._drafts.get(room);
+      const composer = new Composer(model, outbox, assistants, onError, draft);
       this._open = { model, composer, presence };
     }
     return this._open;
   }
 
   private _close(): void {
+    if (this._open) {
+      this._drafts.set(this._open.model.room, this._open.composer.draft);
+    }
     this._open?.model.dispose();
     this._open?.presence.dispose();
     this._open = null;
@@ -187,12 +194,18 @@ export class ChatModel implements IDisposable {
 
   /** The room that is open may have been removed, or the user let out of it. */
   private _onRooms(): void {
-    const name = this._open?.model.room;
-    const wasThere = this._known.has(name ?? '');
-    this._known = new Set(this.rooms.rooms.map(({ room }) => room.name));
-    if (name !== undefined && wasThere && !this._known.has(name)) {
+    const name = this._open?.model.room ?? '';
+    const title = this._titles.get(name);
+    this._titles = new Map(
+      this.rooms.rooms.map(({ room }) => [room.name, titleOf(room)])
+    );
+    if (title !== undefined && !this._titles.has(name)) {
       this._close();
-      this.show('rooms');
+      this._drafts.delete(name);
+      this.show(this._view === 'room' ? 'rooms' : this._view);
+      if (!this.rooms.isLeft(name)) {
+        this._options.onGone(title);
+      }
     }
   }
 
@@ -203,7 +216,8 @@ export class ChatModel implements IDisposable {
   }
 
   private readonly _changed = new Signal<this, void>(this);
-  private _known: ReadonlySet<string> = new Set();
+  private readonly _drafts = new Map<string, IDraft>();
+  private _titles: ReadonlyMap<string, string> = new Map();
   private _open: IOpenRoom | null = null;
   private _view: ChatView = 'room';
   private _visible = false;

@@ -16,14 +16,17 @@ export const CODE_ACTIONS: readonly CodeAction[] = [
 export class CodeActions {
   constructor(private readonly _notebooks: INotebookTracker | null) {}
 
-  /** Whether there is a cell, and it may be written to; copying can always be done. */
+  /** Whether there is a cell that may be written to; copying can always be done. */
   can(action: CodeAction): boolean {
     if (action === 'copy') {
       return true;
     }
-    const panel = this._notebooks?.currentWidget;
+    const notebook = this._notebooks?.currentWidget?.content;
+    const cell = notebook?.activeCell;
     return (
-      !!panel?.content.activeCell && panel.content.model?.readOnly === false
+      !!cell &&
+      notebook?.model?.readOnly === false &&
+      (action === 'below' || cell.model.getMetadata('editable') !== false)
     );
   }
 

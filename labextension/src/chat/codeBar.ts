@@ -4,6 +4,7 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 import {
   addBelowIcon,
+  checkIcon,
   copyIcon,
   editIcon,
   pasteIcon
@@ -20,6 +21,8 @@ const ICONS: { readonly [action in CodeAction]: LabIcon } = {
   copy: copyIcon
 };
 
+const COPIED_MS = 2000;
+
 export function codeBar(
   code: string,
   language: string,
@@ -28,30 +31,57 @@ export function codeBar(
 ): HTMLElement {
   const bar = document.createElement('div');
   bar.className = 'jp-WsHub-codeBar';
-  bar.setAttribute('role', 'toolbar');
+  bar.setAttribute('role', 'group');
   bar.setAttribute('aria-label', trans.__('Code'));
-  const name = document.createElement('span');
-  name.className = 'jp-WsHub-codeLanguage';
-  name.textContent = language;
-  bar.append(name);
-  for (const action of CODE_ACTIONS) {
+  const written = document.createElement('span');
+  written.className = 'jp-WsHub-codeLanguage';
+  written.textContent = language;
+  bar.append(written);
+  const buttons = CODE_ACTIONS.map(action => {
     const button = document.createElement('button');
-    const label = codeActionName(action, trans);
     button.className = 'jp-WsHub-tool';
-    button.title = label;
-    button.setAttribute('aria-label', label);
     ICONS[action].element({ container: button, width: '14px' });
-    button.addEventListener('click', () => actions.do(action, code));
-    bar.append(button);
-  }
-  // Whether there is a cell is seen when somebody is about to use the buttons.
-  const look = () => {
-    const buttons = bar.querySelectorAll('button');
-    CODE_ACTIONS.forEach((action, index) => {
-      buttons[index]!.disabled = !actions.can(action);
+    button.addEventListener('click', () => {
+      if (actions.can(action)) {
+        actions.do(action, code);
+        if (action === 'copy') {
+          showCopied(button, trans);
+        }
+      }
     });
-  };
+    return button;
+  });
+  bar.append(...buttons);
+  // Whether there is a cell is seen when somebody is about to use the buttons.
+  const look = () =>
+    CODE_ACTIONS.forEach((action, index) => {
+      // Not `disabled`: the focus stays, and why it cannot be used is read out.
+      const can = actions.can(action);
+      const label = codeActionName(action, can, trans);
+      buttons[index]!.setAttribute('aria-disabled', String(!can));
+      name(buttons[index]!, label);
+    });
+  look();
   bar.addEventListener('pointerenter', look);
   bar.addEventListener('focusin', look);
   return bar;
+}
+
+function name(button: HTMLElement, label: string): void {
+  button.title = label;
+  button.setAttribute('aria-label', label);
+}
+
+/** For a moment the button says that it has done what cannot be seen. */
+function showCopied(button: HTMLElement, trans: TranslationBundle): void {
+  const show = (icon: LabIcon, label: string) => {
+    button.replaceChildren();
+    icon.element({ container: button, width: '14px' });
+    name(button, label);
+  };
+  show(checkIcon, trans.__('Copied'));
+  setTimeout(
+    () => show(copyIcon, codeActionName('copy', true, trans)),
+    COPIED_MS
+  );
 }

@@ -17,15 +17,28 @@ export type Purpose =
   | { readonly kind: 'new' }
   | { readonly kind: 'reply' | 'edit'; readonly message: ChatMessage };
 
+/** What is written and not sent yet. */
+export interface IDraft {
+  readonly text: string;
+  readonly purpose: Purpose;
+  readonly attachments: readonly Attachment[];
+}
+
 const NEW: Purpose = { kind: 'new' };
 
 export class Composer {
+  /** `draft` is what was written in this room before. */
   constructor(
     private readonly _model: RoomModel,
     private readonly _outbox: Outbox,
     private readonly _assistants: AssistantList,
-    private readonly _onError: (error: Error) => void
-  ) {}
+    private readonly _onError: (error: Error) => void,
+    draft?: IDraft
+  ) {
+    this._text = draft?.text ?? '';
+    this._purpose = draft?.purpose ?? NEW;
+    this._attachments = draft?.attachments ?? [];
+  }
 
   /** Emitted when the purpose or the attachments have changed. */
   get changed(): ISignal<this, void> {
@@ -41,28 +54,47 @@ export class Composer {
     return this._purpose;
   }
 
+  /** What stands in the input, or is to stand there when it is shown. */
+  get text(): string {
+    return this._text;
+  }
+
+  /** All of it, to go on with when the room is opened again. */
+  get draft(): IDraft {
+    const { _text: text, _purpose: purpose } = this;
+    return { text, purpose, attachments: this._attachments };
+  }
+
   get attachments(): readonly Attachment[] {
     return this._attachments;
   }
 
+  /** The user has changed what stands in the input. */
+  typed(text: string): void {
+    this._text = text;
+  }
+
   reply(message: ChatMessage): void {
-    this._purpose = { kind: 'reply', message };
-    this._changed.emit();
-    this._filled.emit(null);
+    // What stands in the input is another message's text while that is edited.
+    const text = this._isEdit ? this._takeAside().text : null;
+    this._become({ kind: 'reply', message }, text);
   }
 
   edit(message: ChatMessage): void {
-    this._purpose = { kind: 'edit', message };
-    this._changed.emit();
-    this._filled.emit(message.text);
+    if (!this._isEdit) {
+      this._putAside();
+    }
+    this._become({ kind: 'edit', message }, message.text);
   }
 
-  /** Neither reply nor edit. */
+  /** Neither reply nor edit; what was written before an edit comes back. */
   cancel(): void {
-    const wasEdit = this._purpose.kind === 'edit';
-    this._purpose = NEW;
-    this._changed.emit();
-    this._filled.emit(wasEdit ? '' : null);
+    if (this._isEdit) {
+      const { purpose, text } = this._takeAside();
+      this._become(purpose, text);
+    } else {
+      this._become(NEW, null);
+    }
   }
 
   /** Attach something, unless it is attached. */
@@ -71,9 +103,12 @@ export class Composer {
     if (this._attachments.some(other => JSON.stringify(other) === key)) {
       return;
     }
-    this._attachments = [...this._attachments, attachment].slice(
-      -MAX_ATTACHMENTS
-    );
+    if (this._attachments.length >= MAX_ATTACHMENTS) {
+      const words = `A message has at most ${MAX_ATTACHMENTS} attachments.`;
+      this._onError(HubError.of('too_big', words));
+      return;
+    }
+    this._attachments = [...this._attachments, attachment];
     this._changed.emit();
   }
 
@@ -98,7 +133,9 @@ export class Composer {
       this._onError(error as Error);
       return false;
     }
-    this._purpose = NEW;
+    const next = this._isEdit ? this._takeAside() : { purpose: NEW, text: '' };
+    this._purpose = next.purpose;
+    this._text = next.text;
     this._changed.emit();
     return true;
   }
@@ -120,7 +157,7 @@ export class Composer {
   private _say(text: string): void {
     const { _purpose: purpose } = this;
     if (purpose.kind === 'edit') {
-      void this._model.edit(purpose.message, text);
+      void this._change(purpose.message, text);
       return;
     }
     const { room } = this._model;
@@ -135,10 +172,46 @@ export class Composer {
     this._model.place.toNewest();
   }
 
+  /** Change a message. What is refused, because somebody was faster say, comes back into the input. */
+  private async _change(message: ChatMessage, text: string): Promise<void> {
+    if (await this._model.edit(message, text)) {
+      return;
+    }
+    const now = this._model.get(message.id);
+    if (now && !now.deleted) {
+      this._putAside();
+      this._become({ kind: 'edit', message: now }, text);
+    } else if (this._purpose.kind === 'new' && this._text.trim() === '') {
+      this._become(NEW, text);
+    }
+  }
+
+  private get _isEdit(): boolean {
+    return this._purpose.kind === 'edit';
+  }
+
+  private _putAside(): void {
+    this._aside.push({ purpose: this._purpose, text: this._text });
+  }
+
+  private _takeAside(): Pick<IDraft, 'purpose' | 'text'> {
+    return this._aside.pop() ?? { purpose: NEW, text: '' };
+  }
+
+  private _become(purpose: Purpose, text: string | null): void {
+    this._purpose = purpose;
+    this._text = text ?? this._text;
+    this._changed.emit();
+    this._filled.emit(text);
+  }
+
   private readonly _changed = new Signal<this, void>(this);
   private readonly _filled = new Signal<this, string | null>(this);
-  private _purpose: Purpose = NEW;
-  private _attachments: readonly Attachment[] = [];
+  /** What was written when a message began to be edited, the newest last. */
+  private readonly _aside: Pick<IDraft, 'purpose' | 'text'>[] = [];
+  private _text: string;
+  private _purpose: Purpose;
+  private _attachments: readonly Attachment[];
 }
 
 /** An attachment with what matters to it. */

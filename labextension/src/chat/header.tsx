@@ -6,7 +6,7 @@ import * as React from 'react';
 
 import { Room } from '../protocol/generated';
 import { backIcon, lockIcon, moreIcon } from './icons';
-import { IMenuItem, openMenu } from './menu';
+import { IMenuItem, isByKeyboard, openMenu } from './menu';
 import { nameOf } from './presence';
 import { IChatServices, useChanges, useServices } from './services';
 import { connectionText, titleOf } from './words';
@@ -59,7 +59,7 @@ export function Header(): JSX.Element {
           icon={moreIcon}
           label={trans.__('Actions of this room')}
           menu
-          onClick={event => roomMenu(event.currentTarget, room, services)}
+          onClick={event => roomMenu(event, room, services)}
         />
       )}
     </header>
@@ -141,7 +141,7 @@ function ConnectionDot(): JSX.Element {
 }
 
 function roomMenu(
-  button: HTMLElement,
+  event: React.MouseEvent<HTMLElement>,
   room: Room,
   { actions, chat, trans }: IChatServices
 ): void {
@@ -158,7 +158,8 @@ function roomMenu(
     may && { label: trans.__('Delete…'), run: () => actions.remove(room) }
   ];
   openMenu(
-    button,
-    items.filter((item): item is IMenuItem => item !== false)
+    event.currentTarget,
+    items.filter((item): item is IMenuItem => item !== false),
+    isByKeyboard(event)
   );
 }

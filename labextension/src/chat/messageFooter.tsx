@@ -8,7 +8,7 @@ import { IOpenRoom } from './chatModel';
 import { find, IShown } from './outline';
 import { Outbox } from './outbox';
 import { IChatServices, useChanges, useServices } from './services';
-import { answerText, deliveryText } from './words';
+import { answerText, changeText, deliveryText } from './words';
 
 interface IAction {
   readonly name: string;
@@ -36,9 +36,9 @@ function outgoingActions(
 function messageActions(
   message: ChatMessage,
   { model, composer }: IOpenRoom,
-  { chat, trans }: IChatServices
+  { actions, chat, trans }: IChatServices
 ): IAction[] {
-  const { id, answer, author, deleted } = message;
+  const { id, answer, deleted } = message;
   const mayWrite = chat.rooms.get(model.room)?.room.archived !== true;
   const mayChange = chat.mayChange(message) && mayWrite;
   if (answer?.state === 'writing') {
@@ -49,16 +49,19 @@ function messageActions(
     return [];
   }
   const again = { name: trans.__('Ask again'), always: true };
-  const own = author.username === chat.me.username;
-  const moderated = mayChange && !answer && (own || mayChange);
   return [
     ...(answer ? [{ ...again, run: () => composer.askAgain(message) }] : []),
     { name: trans.__('Reply'), run: () => composer.reply(message) },
-    ...(moderated
+    ...(mayChange && !answer
       ? [{ name: trans.__('Edit'), run: () => composer.edit(message) }]
       : []),
     ...(mayChange
-      ? [{ name: trans.__('Delete'), run: () => void model.delete(id) }]
+      ? [
+          {
+            name: trans.__('Delete'),
+            run: () => actions.removeMessage(model, message)
+          }
+        ]
       : [])
   ];
 }
@@ -70,10 +73,10 @@ function stateOf(
   if (outgoing) {
     return deliveryText(outgoing, chat.connection, trans);
   }
-  if (message?.answer) {
+  if (message?.answer && !message.deleted) {
     return answerText(message.answer, trans);
   }
-  return message?.edited && !message.deleted ? trans.__('edited') : '';
+  return message ? changeText(message, trans) : '';
 }
 
 export function MessageFooter(props: {

@@ -43,7 +43,10 @@ export function MessageHead(props: {
         </blockquote>
       )}
       {attachments.length > 0 && (
-        <AttachmentChips attachments={attachments} onOpen={sources.open} />
+        <AttachmentChips
+          attachments={attachments}
+          onOpen={attachment => sources.open(attachment)}
+        />
       )}
       {message?.answer && (
         <>

@@ -28,6 +28,8 @@ import { imageWords } from './words';
 
 const DEFAULT_ROOM = 'general';
 const NOTICE_MS = 8000;
+/** It lies over the input. */
+const SHORT_NOTICE_MS = 3000;
 
 export const chat: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-ws-hub:chat',
@@ -67,7 +69,15 @@ export const chat: JupyterFrontEndPlugin<void> = {
       ...{ connections, keep: window.localStorage, onError },
       me: await whoAmI(app),
       server: app.serviceManager.serverSettings.baseUrl,
-      room: String(room)
+      room: String(room),
+      onGone: title =>
+        void Notification.info(
+          trans.__(
+            'You are not in the room “%1” any more: it was deleted, or you were taken out of it.',
+            title
+          ),
+          { autoClose: NOTICE_MS }
+        )
     });
     const code = new CodeActions(notebooks);
     const sources = new AttachmentSource({
@@ -76,8 +86,11 @@ export const chat: JupyterFrontEndPlugin<void> = {
       current: () => app.shell.currentWidget,
       onSaving: path =>
         void Notification.info(
-          trans.__('%1 is saved, for what is attached is what is saved.', path),
-          { autoClose: NOTICE_MS }
+          trans.__(
+            '%1 is saved: what is read of an attachment is what is saved.',
+            path
+          ),
+          { autoClose: SHORT_NOTICE_MS }
         )
     });
     const sidebar = new ChatSidebar({

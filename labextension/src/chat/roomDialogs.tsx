@@ -1,122 +1,28 @@
 /**
  * The dialogs of rooms. Only a person opens them.
  */
-import {
-  Dialog,
-  InputDialog,
-  ReactWidget,
-  showDialog
-} from '@jupyterlab/apputils';
+import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
-import * as React from 'react';
 
-import { Room } from '../protocol/generated';
+import { ChatMessage, Room } from '../protocol/generated';
 import { ChatModel } from './chatModel';
+import { RoomModel } from './roomModel';
+import { INewRoom, MembersForm, NewRoomForm, TitleForm } from './roomForms';
 import { IRoomActions } from './services';
 import { exportRoom, save } from './transcripts';
-import { titleOf } from './words';
+import { firstLine, titleOf } from './words';
 
-/** What the dialog for a new room is filled with. */
-interface INewRoom {
-  title: string;
-  isPrivate: boolean;
-  members: string[];
+/** A form in a dialog. */
+interface IQuestion<T> {
+  readonly title: string;
+  /** What the button says that takes what is filled in; without it there is only one that closes. */
+  readonly ok?: string;
+  readonly more?: readonly Dialog.IButton[];
+  readonly value: T;
+  readonly form: (value: T, error: string | null) => Dialog.IBodyWidget<T>;
+  /** Do it; what is wrong with it is raised, and the dialog comes back with it. */
+  readonly take: (value: T, actions: readonly string[]) => Promise<void>;
 }
-
-class NewRoomBody extends ReactWidget implements Dialog.IBodyWidget<INewRoom> {
-  constructor(private readonly _trans: TranslationBundle) {
-    super();
-    this.addClass('jp-WsHub-newRoomBody');
-  }
-
-  getValue(): INewRoom {
-    return this._value;
-  }
-
-  render(): JSX.Element {
-    const { _trans: trans } = this;
-    const set = (more: Partial<INewRoom>) => {
-      this._value = { ...this._value, ...more };
-      this.update();
-    };
-    const { title, isPrivate, members } = this._value;
-    return (
-      <>
-        <label>
-          {trans.__('Title')}
-          <input
-            className="jp-mod-styled"
-            maxLength={100}
-            value={title}
-            onChange={event => set({ title: event.target.value })}
-          />
-        </label>
-        <label>
-          <input
-            type="checkbox"
-            checked={isPrivate}
-            onChange={event => set({ isPrivate: event.target.checked })}
-          />{' '}
-          {trans.__('Private: only members know of it')}
-        </label>
-        {isPrivate && (
-          <label>
-            {trans.__('Members beside you, by username, one a line')}
-            <textarea
-              className="jp-mod-styled"
-              rows={4}
-              defaultValue={members.join('\n')}
-              onChange={event => {
-                this._value.members = linesOf(event.target.value);
-              }}
-            />
-          </label>
-        )}
-      </>
-    );
-  }
-
-  private _value: INewRoom = { title: '', isPrivate: false, members: [] };
-}
-
-class MembersBody extends ReactWidget implements Dialog.IBodyWidget<string[]> {
-  constructor(
-    private readonly _trans: TranslationBundle,
-    private _members: string[],
-    private readonly _editable: boolean
-  ) {
-    super();
-    this.addClass('jp-WsHub-newRoomBody');
-  }
-
-  getValue(): string[] {
-    return this._members;
-  }
-
-  render(): JSX.Element {
-    return (
-      <label>
-        {this._trans.__('Usernames, one a line')}
-        <textarea
-          className="jp-mod-styled"
-          rows={8}
-          readOnly={!this._editable}
-          defaultValue={this._members.join('\n')}
-          onChange={event => (this._members = linesOf(event.target.value))}
-        />
-      </label>
-    );
-  }
-}
-
-export const linesOf = (text: string): string[] => [
-  ...new Set(
-    text
-      .split(/[\n,]/)
-      .map(line => line.trim())
-      .filter(line => line !== '')
-  )
-];
 
 export class RoomDialogs implements IRoomActions {
   constructor(
@@ -126,58 +32,49 @@ export class RoomDialogs implements IRoomActions {
   ) {}
 
   create(): void {
-    this._try(async () => {
-      const { button, value } = await showDialog({
-        title: this._trans.__('New room'),
-        body: new NewRoomBody(this._trans),
-        buttons: this._buttons(this._trans.__('Create')),
-        focusNodeSelector: 'input'
-      });
-      if (button.accept && value && value.title.trim() !== '') {
-        const { title, isPrivate, members } = value;
-        const { rooms } = this._chat;
-        const name = await rooms.create(title.trim(), isPrivate, members);
-        if (name !== null) {
-          this._chat.enter(name);
-        }
+    const { rooms } = this._chat;
+    this._ask<INewRoom>({
+      title: this._trans.__('New room'),
+      ok: this._trans.__('Create'),
+      value: { title: '', isPrivate: false, members: [] },
+      form: (value, error) => new NewRoomForm(this._trans, value, error),
+      take: async ({ title, isPrivate, members }) => {
+        const name = await rooms.create(title.trim(), isPrivate, [...members]);
+        this._chat.enter(name);
       }
     });
   }
 
   rename(room: Room): void {
-    this._try(async () => {
-      const { button, value } = await InputDialog.getText({
-        title: this._trans.__('Rename the room'),
-        label: this._trans.__('Title'),
-        text: titleOf(room),
-        okLabel: this._trans.__('Rename')
-      });
-      if (button.accept && value !== null && value.trim() !== '') {
-        await this._chat.rooms.rename(room.name, value.trim());
-      }
+    this._ask<string>({
+      title: this._trans.__('Rename the room'),
+      ok: this._trans.__('Rename'),
+      value: titleOf(room),
+      form: (value, error) => new TitleForm(this._trans, value, error),
+      take: title => this._chat.rooms.rename(room.name, title.trim())
     });
   }
 
   members(room: Room): void {
-    this._try(async () => {
-      const may = this._chat.isModerator(room.name);
-      const { username } = this._chat.me;
-      const leave = Dialog.warnButton({
-        label: this._trans.__('Leave'),
-        actions: ['leave']
-      });
-      const { button, value } = await showDialog({
-        title: this._trans.__('Members of %1', titleOf(room)),
-        body: new MembersBody(this._trans, room.members, may),
-        buttons: [leave, ...this._buttons(this._trans.__('Save'))]
-      });
-      const { rooms } = this._chat;
-      if (button.actions.includes('leave')) {
-        await rooms.members(room.name, [], [username]);
-      } else if (button.accept && value && may) {
+    const { rooms, me } = this._chat;
+    const may = this._chat.isModerator(room.name);
+    const leave = Dialog.warnButton({
+      label: this._trans.__('Leave'),
+      actions: ['leave']
+    });
+    this._ask<readonly string[]>({
+      title: this._trans.__('Members of %1', titleOf(room)),
+      ...(may ? { ok: this._trans.__('Save') } : {}),
+      more: [leave],
+      value: room.members,
+      form: (value, error) => new MembersForm(this._trans, value, error, may),
+      take: async (value, actions) => {
+        const left = actions.includes('leave');
         const add = value.filter(name => !room.members.includes(name));
         const remove = room.members.filter(name => !value.includes(name));
-        if (add.length + remove.length > 0) {
+        if (left) {
+          await rooms.members(room.name, [], [me.username]);
+        } else if (add.length + remove.length > 0) {
           await rooms.members(room.name, add, remove);
         }
       }
@@ -185,23 +82,32 @@ export class RoomDialogs implements IRoomActions {
   }
 
   archive(room: Room): void {
-    void this._chat.rooms.archive(room.name, !room.archived);
+    this._try(() => this._chat.rooms.archive(room.name, !room.archived));
   }
 
   remove(room: Room): void {
     this._try(async () => {
-      const { button } = await showDialog({
-        title: this._trans.__('Delete %1?', titleOf(room)),
-        body: this._trans.__(
-          'All that was said in it will be gone, for everybody.'
-        ),
-        buttons: [
-          Dialog.cancelButton({ label: this._trans.__('Cancel') }),
-          Dialog.warnButton({ label: this._trans.__('Delete') })
-        ]
-      });
-      if (button.accept) {
+      const sure = await this._isSure(
+        this._trans.__('Delete the room “%1”?', titleOf(room)),
+        this._trans.__('All that was said in it will be gone, for everybody.')
+      );
+      if (sure) {
         await this._chat.rooms.remove(room.name);
+      }
+    });
+  }
+
+  removeMessage(model: RoomModel, { id, text }: ChatMessage): void {
+    this._try(async () => {
+      const sure = await this._isSure(
+        this._trans.__('Delete the message?'),
+        this._trans.__(
+          'Its text will be gone, for everybody: “%1”',
+          firstLine(text)
+        )
+      );
+      if (sure) {
+        await model.delete(id);
       }
     });
   }
@@ -224,11 +130,49 @@ export class RoomDialogs implements IRoomActions {
     });
   }
 
-  private _buttons(label: string): Dialog.IButton[] {
-    return [
-      Dialog.cancelButton({ label: this._trans.__('Cancel') }),
-      Dialog.okButton({ label })
-    ];
+  /** Whether the user wants what cannot be undone: a key that was pressed once too often is no yes. */
+  private async _isSure(title: string, body: string): Promise<boolean> {
+    const { button } = await showDialog({
+      title,
+      body,
+      buttons: [
+        Dialog.cancelButton({ label: this._trans.__('Cancel') }),
+        Dialog.warnButton({ label: this._trans.__('Delete') })
+      ],
+      defaultButton: 0
+    });
+    return button.accept;
+  }
+
+  /** Ask until what is filled in is taken, or the user thinks better of it. */
+  private _ask<T>({ title, ok, more = [], form, ...rest }: IQuestion<T>): void {
+    const { _trans: trans } = this;
+    const cancel = Dialog.cancelButton({
+      label: ok === undefined ? trans.__('Close') : trans.__('Cancel')
+    });
+    const accept = ok === undefined ? [] : [Dialog.okButton({ label: ok })];
+    this._try(async () => {
+      let { value } = rest;
+      let error: string | null = null;
+      for (;;) {
+        const answer: Dialog.IResult<T> = await showDialog({
+          title,
+          body: form(value, error),
+          buttons: [...more, cancel, ...accept],
+          focusNodeSelector: 'input, textarea'
+        });
+        if (!answer.button.accept || answer.value === null) {
+          return;
+        }
+        value = answer.value;
+        try {
+          await rest.take(value, answer.button.actions);
+          return;
+        } catch (refused) {
+          error = (refused as Error).message;
+        }
+      }
+    });
   }
 
   private _try(run: () => Promise<void>): void {

@@ -11,9 +11,11 @@ import { titleOf } from './words';
 export function RoomList(): JSX.Element {
   const { chat, actions, trans } = useServices();
   const { rooms } = chat;
+  const holder = React.useRef<HTMLDivElement>(null);
   useChanges(rooms.changed);
+  React.useEffect(() => focusRow(holder.current, chat.open?.model.room), []);
   return (
-    <div className="jp-WsHub-rooms">
+    <div className="jp-WsHub-rooms" ref={holder}>
       {rooms.error !== null && (
         <p className="jp-WsHub-chatNotice" role="alert">
           {rooms.error}
@@ -35,6 +37,14 @@ export function RoomList(): JSX.Element {
       </button>
     </div>
   );
+}
+
+/** Where the focus was on what the list has taken the place of, it goes to the room that the user comes from. */
+function focusRow(list: HTMLElement | null, room: string | undefined): void {
+  const rows = [...(list?.querySelectorAll<HTMLElement>('[data-room]') ?? [])];
+  if (document.activeElement === document.body) {
+    (rows.find(row => row.dataset['room'] === room) ?? rows[0])?.focus();
+  }
 }
 
 function RoomRow({ state }: { state: RoomState }): JSX.Element {

@@ -158,28 +158,33 @@ export class RoomModel implements IDisposable {
     }
   }
 
-  /** Change a message: only if it is as it was seen. */
-  edit(message: ChatMessage, text: string): Promise<void> {
+  /** Change a message: only if it is as it was seen. False if it was not; it is here as it is now then. */
+  async edit(message: ChatMessage, text: string): Promise<boolean> {
     const { id, version } = message;
     const params = { room: this.room, id, text, version };
-    return this._change(this._connections.request('chat.edit', params));
+    const edited = this._connections.request('chat.edit', params);
+    const error = await this._change(edited);
+    if (error instanceof HubError && error.code === 'conflict') {
+      await this._fetch(id);
+    }
+    return error === null;
   }
 
-  delete(id: string): Promise<void> {
+  async delete(id: string): Promise<void> {
     const params = { room: this.room, id };
-    return this._change(this._connections.request('chat.delete', params));
+    await this._change(this._connections.request('chat.delete', params));
   }
 
   /** End an answer. */
-  stop(id: string): Promise<void> {
+  async stop(id: string): Promise<void> {
     const params = { room: this.room, id };
-    return this._change(this._connections.request('assistants.stop', params));
+    await this._change(this._connections.request('assistants.stop', params));
   }
 
   /** Have a message answered (again). */
-  ask(message: string, ask: Asked): Promise<void> {
+  async ask(message: string, ask: Asked): Promise<void> {
     const params = { room: this.room, message, id: UUID.uuid4(), ask };
-    return this._change(this._connections.request('assistants.ask', params));
+    await this._change(this._connections.request('assistants.ask', params));
   }
 
   /** The messages up to this one were seen. The server is told soon, and never of less than before. */
@@ -332,11 +337,14 @@ export class RoomModel implements IDisposable {
     }
   }
 
-  private async _change(changed: Promise<ChatMessage>): Promise<void> {
+  /** Take a message as it has become; gives what went wrong, which is told. */
+  private async _change(changed: Promise<ChatMessage>): Promise<unknown> {
     try {
       this._put(await changed);
+      return null;
     } catch (error) {
       this._report(error);
+      return error;
     }
   }
 

@@ -15,11 +15,10 @@ const GATHER_MS = 100;
 export const MAX_FOLLOWED = 50;
 
 export class Rooms implements IDisposable {
-  /** `username` is who reads; `onError` is told what went wrong with something that the user wanted. */
+  /** `username` is who reads. */
   constructor(
     private readonly _connections: IConnectionManager,
-    private readonly _username: () => string,
-    private readonly _onError: (error: Error) => void
+    private readonly _username: () => string
   ) {
     const refresh = () => this._soon();
     this._subscriptions = [
@@ -79,18 +78,23 @@ export class Rooms implements IDisposable {
     this._onRead(name, seq);
   }
 
-  /** Make a room; gives its name, null if that failed. */
+  /** Whether the user is leaving a room, or deleting it, in this window. */
+  isLeft(name: string): boolean {
+    return this._left.has(name);
+  }
+
+  /** Make a room; gives its name. Like all that follows it raises what the server says against it. */
   async create(
     title: string,
     isPrivate: boolean,
     members: string[]
-  ): Promise<string | null> {
+  ): Promise<string> {
     const name = roomName(title, new Set(this._rooms.map(r => r.room.name)));
     const params = { name, title, private: isPrivate, members };
     const made = await this._do(
       this._connections.request('chat.create', params)
     );
-    return made?.name ?? null;
+    return made.name;
   }
 
   async rename(room: string, title: string): Promise<void> {
@@ -99,7 +103,10 @@ export class Rooms implements IDisposable {
 
   async members(room: string, add: string[], remove: string[]): Promise<void> {
     const params = { room, add, remove };
-    await this._do(this._connections.request('chat.members', params));
+    const request = this._connections.request('chat.members', params);
+    await (remove.includes(this._username())
+      ? this._leave(room, request)
+      : this._do(request));
   }
 
   async archive(room: string, archived: boolean): Promise<void> {
@@ -108,7 +115,8 @@ export class Rooms implements IDisposable {
   }
 
   async remove(room: string): Promise<void> {
-    await this._do(this._connections.request('chat.remove', { room }));
+    const request = this._connections.request('chat.remove', { room });
+    await this._leave(room, request);
   }
 
   /** List the rooms now. */
@@ -218,14 +226,19 @@ export class Rooms implements IDisposable {
     this._changed.emit();
   }
 
-  private async _do<T>(done: Promise<T>): Promise<T | null> {
+  private async _do<T>(done: Promise<T>): Promise<T> {
+    const result = await done;
+    await this.refresh();
+    return result;
+  }
+
+  /** That the room is gone may be told before that it was removed. */
+  private async _leave(room: string, done: Promise<unknown>): Promise<void> {
+    this._left.add(room);
     try {
-      const result = await done;
-      await this.refresh();
-      return result;
-    } catch (error) {
-      this._onError(error as Error);
-      return null;
+      await this._do(done);
+    } finally {
+      this._left.delete(room);
     }
   }
 
@@ -238,6 +251,7 @@ export class Rooms implements IDisposable {
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _subscriptions: readonly IDisposable[];
+  private readonly _left = new Set<string>();
   private readonly _followed = new Map<string, IDisposable>();
   private _rooms: readonly RoomState[] = [];
   private _ready = false;

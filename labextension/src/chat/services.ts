@@ -7,9 +7,10 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
-import { Room } from '../protocol/generated';
+import { ChatMessage, Room } from '../protocol/generated';
 import { IAttachmentSource } from './attachments';
 import { ChatModel } from './chatModel';
+import { RoomModel } from './roomModel';
 
 /** What a person does with a room beside writing in it. */
 export interface IRoomActions {
@@ -18,6 +19,7 @@ export interface IRoomActions {
   members(room: Room): void;
   archive(room: Room): void;
   remove(room: Room): void;
+  removeMessage(model: RoomModel, message: ChatMessage): void;
   export(room: Room): void;
 }
 

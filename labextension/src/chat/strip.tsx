@@ -3,6 +3,7 @@
  */
 import * as React from 'react';
 
+import { Room } from '../protocol/generated';
 import { AttachmentChips } from './chips';
 import { IOpenRoom } from './chatModel';
 import { nameOf } from './presence';
@@ -10,9 +11,13 @@ import { useChanges, useServices } from './services';
 import { firstLine } from './words';
 
 export function Strip(props: { open: IOpenRoom }): JSX.Element {
-  const { sources } = useServices();
-  const { composer } = props.open;
-  useChanges(composer.changed);
+  const { chat, sources } = useServices();
+  const { composer, model } = props.open;
+  useChanges(composer.changed, chat.rooms.changed);
+  const room = chat.rooms.get(model.room)?.room;
+  if (room?.archived) {
+    return <Archived room={room} />;
+  }
   return (
     <div className="jp-WsHub-strip">
       <Hint />
@@ -23,6 +28,24 @@ export function Strip(props: { open: IOpenRoom }): JSX.Element {
           onOpen={attachment => sources.open(attachment)}
           onRemove={attachment => composer.detach(attachment)}
         />
+      )}
+    </div>
+  );
+}
+
+/** Why there is no input, and how it comes back. */
+function Archived({ room }: { room: Room }): JSX.Element {
+  const { actions, chat, trans } = useServices();
+  return (
+    <div className="jp-WsHub-archived" role="status">
+      {trans.__('This room is archived: it can be read, not written to.')}
+      {chat.isModerator(room.name) && (
+        <button
+          className="jp-WsHub-action jp-mod-always"
+          onClick={() => actions.archive(room)}
+        >
+          {trans.__('Open again')}
+        </button>
       )}
     </div>
   );

@@ -7,7 +7,7 @@ import * as React from 'react';
 import { Asked } from '../protocol/generated';
 import { IOpenRoom } from './chatModel';
 import { attachIcon } from './icons';
-import { openMenu } from './menu';
+import { isByKeyboard, openMenu } from './menu';
 import { IChatServices, useChanges, useServices } from './services';
 import { assistantDetails, attachableName } from './words';
 
@@ -25,7 +25,7 @@ export function Tools(props: { open: IOpenRoom }): JSX.Element {
         title={trans.__('Attach')}
         aria-label={trans.__('Attach')}
         aria-haspopup="menu"
-        onClick={event => attachMenu(event.currentTarget, props.open, services)}
+        onClick={event => attachMenu(event, props.open, services)}
       >
         <attachIcon.react tag="span" width="16px" />
       </button>
@@ -46,7 +46,7 @@ export function Tools(props: { open: IOpenRoom }): JSX.Element {
 
 /** A menu of what there is to attach now. */
 function attachMenu(
-  button: HTMLElement,
+  event: React.MouseEvent<HTMLElement>,
   { composer }: IOpenRoom,
   { sources, trans, onError }: IChatServices
 ): void {
@@ -57,7 +57,7 @@ function attachMenu(
         .take(kind)
         .then(taken => taken.forEach(each => composer.attach(each)), onError)
   }));
-  openMenu(button, items);
+  openMenu(event.currentTarget, items, isByKeyboard(event));
 }
 
 const NOBODY = '';

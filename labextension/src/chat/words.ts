@@ -4,7 +4,13 @@
 import { PathExt } from '@jupyterlab/coreutils';
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { Answer, AssistantInfo, Attachment, Room } from '../protocol/generated';
+import {
+  Answer,
+  AssistantInfo,
+  Attachment,
+  ChatMessage,
+  Room
+} from '../protocol/generated';
 import { ConnectionState } from '../tokens';
 import { Attachable } from './attachments';
 import { CodeAction } from './codeActions';
@@ -52,11 +58,17 @@ export function attachableName(
   }
 }
 
-/** What is done with code. */
+/** What is done with code, or why it cannot be done. */
 export function codeActionName(
   action: CodeAction,
+  can: boolean,
   trans: TranslationBundle
 ): string {
+  const name = codeActionWords(action, trans);
+  return can ? name : trans.__('%1: open a notebook that you may change', name);
+}
+
+function codeActionWords(action: CodeAction, trans: TranslationBundle): string {
   switch (action) {
     case 'insert':
       return trans.__('Insert into cell');
@@ -84,6 +96,20 @@ export function deliveryText(
   return error === null
     ? trans.__('Sending…')
     : trans.__('Sending again: %1', error);
+}
+
+/** That a message was changed, and by whom if it was not who wrote it. */
+export function changeText(
+  { deleted, edited, edited_by: by }: ChatMessage,
+  trans: TranslationBundle
+): string {
+  if (deleted) {
+    return by === '' ? '' : trans.__('deleted by %1', by);
+  }
+  if (edited === null) {
+    return '';
+  }
+  return by === '' ? trans.__('edited') : trans.__('edited by %1', by);
 }
 
 /** How it is with an answer, and what it took. */

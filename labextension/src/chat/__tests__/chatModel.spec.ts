@@ -1,3 +1,4 @@
+import { HubError } from '../../protocol/errors';
 import {
   ADA,
   answerOf,
@@ -7,27 +8,42 @@ import {
   roomOf
 } from '../../testing/fakeChat';
 import { ChatModel } from '../chatModel';
-import { attachment, Composer, MAX_TEXT } from '../composer';
+import { attachment, Composer, MAX_ATTACHMENTS, MAX_TEXT } from '../composer';
 
 let connections: ChatConnections;
 let chat: ChatModel;
 let errors: string[];
+let gone: string[];
 
 const posted = () => connections.asked('chat.post') as { text: string }[];
 const composer = (): Composer => chat.open!.composer;
+
+/** A room is not the user's any more. */
+async function goes(name: string): Promise<void> {
+  connections.happens('rooms', 'changed', {});
+  await jest.advanceTimersByTimeAsync(100);
+  const rooms = chat.rooms.rooms.filter(({ room }) => room.name !== name);
+  await connections.answer('chat.rooms', { rooms });
+}
 
 beforeEach(async () => {
   jest.useFakeTimers();
   connections = new ChatConnections();
   errors = [];
+  gone = [];
   chat = new ChatModel({
     ...{ connections, me: ADA, keep: new FakeKeep(), server: 'here' },
     room: 'general',
-    onError: ({ message }) => errors.push(message)
+    onError: ({ message }) => errors.push(message),
+    onGone: title => gone.push(title)
   });
   connections.live('rooms');
   await jest.advanceTimersByTimeAsync(100);
-  const rooms = [roomOf('general'), roomOf('other', { moderator: true })];
+  const title = 'The other';
+  const rooms = [
+    roomOf('general'),
+    roomOf('other', { moderator: true, room: { title } })
+  ];
   await connections.answer('chat.rooms', { rooms });
   const robot = { name: 'robot', models: ['small', 'large'], state: 'ok' };
   await connections.answer('assistants.list', {
@@ -96,13 +112,38 @@ describe('The chat', () => {
     expect(chat.open?.model.isPast).toBe(true);
   });
 
-  it('leaves a room that is gone', async () => {
+  it('leaves a room that is gone, and says so', async () => {
     chat.setVisible(true);
     chat.enter('other');
-    connections.happens('rooms', 'changed', {});
-    await jest.advanceTimersByTimeAsync(100);
-    await connections.answer('chat.rooms', { rooms: [roomOf('general')] });
+    await goes('other');
     expect([chat.open, chat.view]).toEqual([null, 'rooms']);
+    expect(gone).toEqual(['The other']);
+  });
+
+  it('leaves a room that the user deletes, and what is searched stays', async () => {
+    chat.setVisible(true);
+    chat.enter('other');
+    chat.show('search');
+    void chat.rooms.remove('other');
+    await goes('other');
+    expect([chat.open, chat.view, gone]).toEqual([null, 'search', []]);
+  });
+
+  it('keeps what is written in a room until the user is there again', () => {
+    const file = attachment('file', { path: 'a.txt' });
+    chat.setVisible(true);
+    composer().reply(messageOf(3));
+    composer().typed('half a sen');
+    composer().attach(file);
+    chat.enter('other');
+    expect(composer().draft).toEqual({
+      ...{ text: '', purpose: { kind: 'new' }, attachments: [] }
+    });
+    chat.enter('general');
+    expect(composer().draft).toMatchObject({
+      ...{ text: 'half a sen', attachments: [file] },
+      purpose: { kind: 'reply', message: { id: 'm3' } }
+    });
   });
 
   it('has seen what is shown, and only that', async () => {
@@ -203,6 +244,55 @@ describe('What is written', () => {
     ]);
   });
 
+  it('comes back after a message was changed, or not', () => {
+    composer().reply(messageOf(1));
+    composer().typed('half a sen');
+    const reply = composer().draft;
+    composer().edit(messageOf(3));
+    composer().edit(messageOf(4));
+    expect(composer().text).toBe('text 4');
+    composer().cancel();
+    expect(composer().draft).toEqual(reply);
+    composer().edit(messageOf(3));
+    composer().send('Better');
+    expect(composer().draft).toEqual(reply);
+    composer().edit(messageOf(3));
+    composer().reply(messageOf(5));
+    expect(composer().draft).toMatchObject({
+      ...{ text: 'half a sen', purpose: { message: { id: 'm5' } } }
+    });
+  });
+
+  it('is not lost where somebody else has changed the message', async () => {
+    const conflict = HubError.of('conflict', 'It was changed.');
+    composer().edit(messageOf(3));
+    composer().send('Better');
+    composer().typed('half a sen');
+    await connections.refuse('chat.edit', conflict);
+    const now = messageOf(3, { version: 2, text: 'theirs' });
+    await connections.answer('chat.message', now);
+    expect([composer().text, composer().purpose, errors]).toMatchObject([
+      'Better',
+      { kind: 'edit', message: { version: 2 } },
+      ['It was changed.']
+    ]);
+    composer().send('Better than theirs');
+    expect(connections.asked('chat.edit')).toMatchObject([{ version: 2 }]);
+    expect(composer().text).toBe('half a sen');
+  });
+
+  it('is not lost where the message was deleted', async () => {
+    const conflict = HubError.of('conflict', 'It was deleted.');
+    composer().edit(messageOf(3));
+    composer().send('Better');
+    await connections.refuse('chat.edit', conflict);
+    await connections.answer('chat.message', messageOf(3, { deleted: true }));
+    expect([composer().text, composer().purpose.kind]).toEqual([
+      'Better',
+      'new'
+    ]);
+  });
+
   it('changes a message, which is filled in, or does not', () => {
     const filled: (string | null)[] = [];
     composer().filled.connect((_, text) => filled.push(text));
@@ -215,6 +305,15 @@ describe('What is written', () => {
       [],
       [{ room: 'general', id: 'm3', text: 'Better', version: 1 }]
     ]);
+  });
+
+  it('has so many attachments at most, and says so', () => {
+    for (let n = 0; n <= MAX_ATTACHMENTS; n++) {
+      composer().attach(attachment('file', { path: `${n}.txt` }));
+    }
+    const paths = composer().attachments.map(({ path }) => path);
+    expect([paths[0], paths.length]).toEqual(['0.txt', MAX_ATTACHMENTS]);
+    expect(errors).toEqual(['A message has at most 10 attachments.']);
   });
 
   it('is not attached any more when it was taken away', () => {

@@ -9,7 +9,6 @@ import { MAX_FOLLOWED, roomName, Rooms } from '../rooms';
 
 let connections: ChatConnections;
 let rooms: Rooms;
-let errors: string[];
 
 const listed = async (...list: ReturnType<typeof roomOf>[]) => {
   await jest.advanceTimersByTimeAsync(100);
@@ -27,12 +26,7 @@ const said = (room: string, seq: number, username = 'bob') =>
 beforeEach(() => {
   jest.useFakeTimers();
   connections = new ChatConnections();
-  errors = [];
-  rooms = new Rooms(
-    connections,
-    () => 'ada',
-    ({ message }) => errors.push(message)
-  );
+  rooms = new Rooms(connections, () => 'ada');
   connections.live('rooms');
 });
 
@@ -154,14 +148,31 @@ describe('What is done with rooms', () => {
   });
 
   it('is said to have failed', async () => {
-    void rooms.remove('a');
-    void rooms.rename('a', 'b');
-    void rooms.archive('a', true);
-    void rooms.members('a', ['x'], []);
-    for (const what of ['remove', 'rename', 'archive', 'members']) {
+    const errors: string[] = [];
+    const note = (error: Error) => void errors.push(error.message);
+    rooms.create('a', false, []).catch(note);
+    rooms.remove('a').catch(note);
+    rooms.rename('a', 'b').catch(note);
+    rooms.archive('a', true).catch(note);
+    rooms.members('a', ['x'], []).catch(note);
+    const all = ['create', 'remove', 'rename', 'archive', 'members'];
+    for (const what of all) {
       await connections.refuse(`chat.${what}`, new Error(what));
     }
-    expect(errors).toEqual(['remove', 'rename', 'archive', 'members']);
+    expect(errors).toEqual(all);
+  });
+
+  it('knows which room the user leaves by themselves', async () => {
+    const left = () => ['a', 'b'].map(name => rooms.isLeft(name));
+    const removed = rooms.remove('a');
+    rooms.members('b', [], ['ada']).catch(() => undefined);
+    void rooms.members('b', [], ['bob']);
+    expect(left()).toEqual([true, true]);
+    await connections.refuse('chat.members', new Error('no'));
+    await connections.answer('chat.remove', {});
+    await listed();
+    await removed;
+    expect(left()).toEqual([false, false]);
   });
 
   it('gives rooms names that the server takes', () => {

@@ -185,7 +185,8 @@ describe('The view of a search', () => {
       room: 'general',
       onError: error => {
         throw error;
-      }
+      },
+      onGone: () => undefined
     });
     await show();
   });

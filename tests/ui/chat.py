@@ -1,0 +1,127 @@
+"""What the tests of the chat in a real browser share: people with names, talking, menus and dialogs."""
+
+from __future__ import annotations
+
+import asyncio
+
+from playwright.async_api import Locator
+
+from .conftest import Window
+
+CHAT = "jupyter-ws-hub-chat"
+NO_LIMITS = "c.HubApp.chat_posts_per_minute = 0\nc.HubApp.messages_per_s = 0"
+PEOPLE = f"""
+from jupyter_server.auth import Authorizer, IdentityProvider, User
+
+class ByCookie(IdentityProvider):
+    "Who has the test's token is called as the cookie says that the test has given their browser."
+
+    async def get_user_token(self, handler):
+        user = await super().get_user_token(handler)
+        name = handler.get_cookie("test-user")
+        return User(name, display_name=name.title()) if user is not None and name else user
+
+class Moderated(Authorizer):
+    "A teacher may do everything; all others do not moderate."
+
+    def is_authorized(self, handler, user, action, resource):
+        return user.username == "teacher" or action != "moderate"
+
+c.ServerApp.identity_provider_class = ByCookie
+c.ServerApp.authorizer_class = Moderated
+c.ByCookie.token = c.IdentityProvider.token
+c.LabApp.expose_app_in_browser = True
+{NO_LIMITS}
+"""
+TEXTS = """() => [...document.querySelectorAll('.jp-WsHub-chat .jp-chat-message')].map(message => (
+  message.querySelector('.jp-WsHub-stream') ?? message.querySelector('.jp-chat-rendered-message')
+)?.innerText.trim())"""
+MESSAGE = ".jp-WsHub-chat .jp-chat-message"
+DIALOG = ".jp-Dialog"
+FOCUSED = """label => {
+  const node = document.activeElement;
+  return [node?.ariaLabel, node?.innerText?.trim(), node?.labels?.[0]?.innerText?.trim()].includes(label);
+}"""
+
+
+async def enter(window: Window) -> None:
+    """Show the chat, once the window is as it was left."""
+    await window.page.wait_for_function("() => window.jupyterapp !== undefined")
+    await window.page.evaluate("async () => { await window.jupyterapp.restored; }")
+    # Whatever it shows first takes the focus, once.
+    await window.page.wait_for_function("() => document.activeElement !== document.body")
+    await window.open_sidebar(CHAT)
+    await window.page.wait_for_selector('.jp-WsHub-room[data-ready="true"] .jp-WsHub-input textarea')
+
+
+async def say(window: Window, text: str) -> None:
+    """Write something and send it."""
+    box = window.page.locator(".jp-WsHub-input textarea").first
+    await box.fill(text)
+    await box.press("Enter")
+
+
+async def texts(window: Window) -> list[str]:
+    """What the messages say."""
+    found: list[str] = await window.page.evaluate(TEXTS)
+    return found
+
+
+async def sees(window: Window, expected: list[str], timeout_s: float = 20) -> None:
+    """Wait until the messages are these."""
+    for _ in range(int(timeout_s / 0.05)):
+        if await texts(window) == expected:
+            return
+        await asyncio.sleep(0.05)
+    assert await texts(window) == expected
+
+
+async def settled(window: Window, state: str, count: int = 1) -> None:
+    """Wait until so many messages are in a state."""
+    await window.page.wait_for_function(
+        "([state, count]) => document.querySelectorAll(`.jp-WsHub-footerState[data-state=${state}]`).length === count",
+        arg=[state, count],
+    )
+
+
+def message(window: Window, text: str) -> Locator:
+    """The message that says this."""
+    return window.page.locator(MESSAGE).filter(has=window.page.locator(f".jp-chat-rendered-message:has-text({text!r})"))
+
+
+async def act(window: Window, text: str, action: str) -> None:
+    """Press a button of a message, which is there once the pointer is."""
+    found = message(window, text)
+    await found.hover()
+    await found.get_by_role("button", name=action, exact=True).click()
+
+
+async def choose(window: Window, button: str, item: str) -> None:
+    """Choose from the menu of a button with the keyboard: a notification may lie over it."""
+    await window.page.get_by_label(button, exact=True).press("Enter")
+    active = window.page.locator(".lm-Menu-item.lm-mod-active .lm-Menu-itemLabel")
+    seen: list[str] = []
+    while (label := await active.inner_text()) != item:
+        assert label not in seen, f"the menu has {seen}"
+        seen.append(label)
+        await window.page.keyboard.press("ArrowDown")
+    await window.page.keyboard.press("Enter")
+
+
+async def press(window: Window, *keys: str) -> None:
+    """Press keys, one after the other."""
+    for key in keys:
+        await window.page.keyboard.press(key)
+
+
+async def has_focus(window: Window, label: str) -> None:
+    """Wait until what is called so has the focus."""
+    await window.page.wait_for_function(FOCUSED, arg=label, timeout=5000)
+
+
+async def is_told(window: Window, words: str) -> None:
+    """Wait for a notification with these words, and put it away."""
+    toast = window.page.locator(".Toastify__toast").filter(has_text=words)
+    await toast.first.wait_for()
+    await toast.first.hover()
+    await toast.first.get_by_role("button", name="Hide notification").click()
