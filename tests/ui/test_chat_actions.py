@@ -167,6 +167,25 @@ async def test_messages_are_answered_changed_and_deleted(lab: RealServer, open_w
     assert not [text for text in alice.warnings if "Unsatisfied version" in text]
 
 
+async def send_into_a_closed_room(alice: Window, moderator: HubClient) -> None:
+    """Two messages are refused; one is let go, the other sent once the room is open again."""
+    alice.proxy.stall()
+    alice.proxy.cut_all()
+    await say(alice, "one")
+    await say(alice, "two")
+    await moderator.request("chat.archive", {"room": "project", "archived": True})
+    alice.proxy.flow()
+    await settled(alice, "failed", 2)
+    await alice.screenshot("chat-failed")
+    assert await actions(alice, "one") == ["Try again", "Discard"]
+    await act(alice, "one", "Try again")
+    await settled(alice, "failed", 2)
+    await act(alice, "two", "Discard")
+    await settled(alice, "failed", 1)
+    await moderator.request("chat.archive", {"room": "project", "archived": False})
+    await act(alice, "one", "Try again")
+
+
 async def test_somebody_is_mentioned_and_what_could_not_be_sent_is_sent_again_or_let_go(
     lab: RealServer, open_window: Opener
 ) -> None:
@@ -194,21 +213,7 @@ async def test_somebody_is_mentioned_and_what_could_not_be_sent_is_sent_again_or
         await settled(alice, "done")
         await moderator.request("chat.delete", {"room": "project", "id": await last_id(alice)})
         await sees(alice, ["Dear @puppet words=2", DELETED])
-        alice.proxy.stall()
-        alice.proxy.cut_all()
-        await say(alice, "one")
-        await say(alice, "two")
-        await moderator.request("chat.archive", {"room": "project", "archived": True})
-        alice.proxy.flow()
-        await settled(alice, "failed", 2)
-        await alice.screenshot("chat-failed")
-        assert await actions(alice, "one") == ["Try again", "Discard"]
-        await act(alice, "one", "Try again")
-        await settled(alice, "failed", 2)
-        await act(alice, "two", "Discard")
-        await settled(alice, "failed", 1)
-        await moderator.request("chat.archive", {"room": "project", "archived": False})
-        await act(alice, "one", "Try again")
+        await send_into_a_closed_room(alice, moderator)
         await sees(alice, ["Dear @puppet words=2", DELETED, "one"])
         await settled(alice, "failed", 0)
         assert alice.errors == []

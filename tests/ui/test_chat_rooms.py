@@ -105,6 +105,20 @@ async def rename_it(alice: Window) -> None:
     await has_focus(alice, MENU)
 
 
+async def only_look_at_members(carol: Window) -> None:
+    """What a member can do who is no moderator."""
+    await carol.page.get_by_label(MENU).click()
+    await carol.page.wait_for_selector(".lm-Menu-item")
+    labels = await carol.page.locator(".lm-Menu-item .lm-Menu-itemLabel").all_inner_texts()
+    assert labels == ["Members…", "Export…"]
+    await press(carol, "ArrowDown", "Enter")
+    await carol.page.wait_for_selector(DIALOG)
+    await carol.screenshot("room-members-of-others")
+    assert await carol.page.locator(f"{DIALOG} textarea").get_attribute("readonly") is not None
+    await press(carol, "Escape")
+    await no_dialog(carol)
+
+
 async def test_a_private_room_is_for_its_members_and_who_is_taken_out_is_told(
     lab: RealServer, open_window: Opener
 ) -> None:
@@ -122,16 +136,7 @@ async def test_a_private_room_is_for_its_members_and_who_is_taken_out_is_told(
     await sees(carol, ["between us"])
     await rename_it(alice)
     await has_title(carol, "The plan")
-    await carol.page.get_by_label(MENU).click()
-    await carol.page.wait_for_selector(".lm-Menu-item")
-    labels = await carol.page.locator(".lm-Menu-item .lm-Menu-itemLabel").all_inner_texts()
-    assert labels == ["Members…", "Export…"]
-    await press(carol, "ArrowDown", "Enter")
-    await carol.page.wait_for_selector(DIALOG)
-    await carol.screenshot("room-members-of-others")
-    assert await carol.page.locator(f"{DIALOG} textarea").get_attribute("readonly") is not None
-    await press(carol, "Escape")
-    await no_dialog(carol)
+    await only_look_at_members(carol)
     await choose(alice, MENU, "Members…")
     await has_focus(alice, "Usernames, one a line")
     await alice.screenshot("room-members")
@@ -149,6 +154,18 @@ async def test_a_private_room_is_for_its_members_and_who_is_taken_out_is_told(
     assert [window.errors for window in (alice, bob, carol)] == [[], [], []]
 
 
+async def go_with_half_a_sentence(bob: Window) -> None:
+    """What was begun in a room is there still after a look into another one."""
+    await list_rooms(bob)
+    await go(bob, "lunch")
+    await bob.page.keyboard.type("half a sentence")
+    await list_rooms(bob)
+    await go(bob, "general")
+    await list_rooms(bob)
+    await go(bob, "lunch")
+    assert await bob.page.input_value(".jp-WsHub-input textarea >> nth=0") == "half a sentence"
+
+
 async def test_a_room_is_archived_opened_again_and_deleted_while_another_has_it_open(
     lab: RealServer, open_window: Opener
 ) -> None:
@@ -162,14 +179,7 @@ async def test_a_room_is_archived_opened_again_and_deleted_while_another_has_it_
     await press(alice, "Enter")
     await has_title(alice, "Lunch")
     await say(alice, "pizza?")
-    await list_rooms(bob)
-    await go(bob, "lunch")
-    await bob.page.keyboard.type("half a sentence")
-    await list_rooms(bob)
-    await go(bob, "general")
-    await list_rooms(bob)
-    await go(bob, "lunch")
-    assert await bob.page.input_value(".jp-WsHub-input textarea >> nth=0") == "half a sentence"
+    await go_with_half_a_sentence(bob)
     await choose(alice, MENU, "Archive")
     for window in (alice, bob):
         await window.page.wait_for_selector(".jp-WsHub-archived")
