@@ -26,6 +26,8 @@ WORDS: Final = 300
 CHAT: Final = "jupyter-ws-hub-chat"
 
 OPEN: Final = """async (first) => {
+  // Whoever clicks has seen the page come to rest.
+  await new Promise(done => requestIdleCallback(() => requestIdleCallback(done)));
   const began = performance.now();
   if (first) {
     window.jupyterapp.shell.activateById('jupyter-ws-hub-chat');
