@@ -15,8 +15,9 @@ from ..support.address import Address
 from ..support.client import HubClient
 from ..support.server import RealServer
 from .axe import serious_violations, set_theme
+from .chat import CHAT, NO_LIMITS, enter, say, texts
 from .conftest import Opener, Window, quiet_lab
-from .test_chat import AT_ONCE, CHAT, LOG, NO_LIMITS, REST, enter, say, texts
+from .test_chat import AT_ONCE, LOG, REST
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(240)]
 
