@@ -9,7 +9,7 @@ from playwright.async_api import Locator
 from .conftest import Window
 
 CHAT = "jupyter-ws-hub-chat"
-NO_LIMITS = "c.HubApp.chat_posts_per_minute = 0\nc.HubApp.messages_per_s = 0"
+NO_LIMITS = "c.HubApp.chat_posts_per_minute = 0\nc.HubApp.messages_per_s = 0\nc.HubApp.writes_per_s = 0"
 PEOPLE = f"""
 from jupyter_server.auth import Authorizer, IdentityProvider, User
 
