@@ -34,6 +34,8 @@ def _weight(character: str) -> str:
 
 
 _WEIGHTS: Final = "".join(_weight(chr(code)) for code in range(128))
+_ONE_DIGIT: Final = "".join("0" if chr(code).isdigit() else _WEIGHTS[code] for code in range(128))
+_ONLY_DIGITS: Final = "".join(chr(code) if chr(code).isdigit() else " " for code in range(128))
 
 
 def _folded(name: str) -> str:
@@ -53,12 +55,25 @@ def keys(names: Sequence[str]) -> list[str]:
         return []
     blob = SEPARATOR.join(names)
     folded = blob if blob.isascii() else SEPARATOR.join(map(_folded, names))
-    parts = _NUMBER.split(folded.translate(_WEIGHTS))
+    parts = _at_numbers(folded)
     digits = parts[1::2]
     width = min(_MAX_DIGITS, max(map(len, digits), default=0))
     parts[1::2] = map(str.zfill, digits, repeat(width))
     primary = "".join(parts).split(SEPARATOR)
     return list(map("\0".join, zip(primary, blob.translate(_SWAPPED).split(SEPARATOR), strict=True)))
+
+
+def _at_numbers(text: str) -> list[str]:
+    """What stands between its numbers, as weights, and the numbers, in turn; begins and ends with the former."""
+    if not text.isascii():
+        return _NUMBER.split(text.translate(_WEIGHTS))
+    # Half as long as by a regular expression. With separators around it there is something before and after numbers.
+    between = list(filter(None, f"{SEPARATOR}{text}{SEPARATOR}".translate(_ONE_DIGIT).split("0")))
+    between[0] = between[0][1:]
+    between[-1] = between[-1][:-1]
+    parts = [""] * (2 * len(between) - 1)
+    parts[::2], parts[1::2] = between, text.translate(_ONLY_DIGITS).split()
+    return parts
 
 
 def name_of(key: str) -> str:
