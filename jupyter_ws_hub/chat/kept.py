@@ -43,7 +43,11 @@ async def was_deleted(storage: Storage, room: str) -> bool:
 
 def message_of(document: Document) -> ChatMessage:
     """A message as it was kept."""
-    message = msgspec.json.decode(document.data, type=ChatMessage)
+    return _as_kept(msgspec.json.decode(document.data, type=ChatMessage), document)
+
+
+def _as_kept(message: ChatMessage, document: Document) -> ChatMessage:
+    """A message with the place and the version that the store has given it."""
     return msgspec.structs.replace(message, seq=document.seq, version=document.version)
 
 
@@ -52,9 +56,7 @@ async def add_kept(storage: Storage, message: ChatMessage) -> tuple[ChatMessage,
     document, added = await storage.documents.add(
         topic_of(message.room), message.id, message.time, data_of(message), searched(message)
     )
-    if added:
-        return msgspec.structs.replace(message, seq=document.seq, version=document.version), True
-    return message_of(document), False
+    return (_as_kept(message, document), True) if added else (message_of(document), False)
 
 
 async def change_kept(storage: Storage, message: ChatMessage, expect: int) -> ChatMessage:
@@ -62,7 +64,7 @@ async def change_kept(storage: Storage, message: ChatMessage, expect: int) -> Ch
     document = await storage.documents.change(
         topic_of(message.room), message.id, data_of(message), searched(message), expect=expect
     )
-    return message_of(document)
+    return _as_kept(message, document)
 
 
 async def messages_of(documents: Sequence[Document]) -> list[ChatMessage]:

@@ -40,7 +40,7 @@ class PostParams(msgspec.Struct, frozen=True):
     id: MessageId
     reply_to: Annotated[str, msgspec.Meta(max_length=64)] = ""
     attachments: Annotated[list[Attachment], msgspec.Meta(max_length=MAX_ATTACHMENTS)] = []
-    ask: Annotated[list[Asked], msgspec.Meta(max_length=4)] = []
+    ask: Annotated[list[Asked], msgspec.Meta(max_length=MAX_ASKED)] = []
 
 
 def author_of(peer: Peer, infos: Sequence[AssistantInfo]) -> Author:

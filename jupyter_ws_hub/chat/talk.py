@@ -7,7 +7,7 @@ in between.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -19,6 +19,7 @@ from ..protocol.errors import HubError
 from ..storage.base import Document, Storage, VersionConflict
 from .answers import Answers
 from .begun import Begun, Mark
+from .draft import AnswerDraft
 from .kept import PREFIX, add_kept, change_kept, message_of, messages_of, topic_of, was_deleted
 from .messages import ChatMessage
 from .teller import Teller, events_of
@@ -62,6 +63,11 @@ def _fitting(documents: Iterable[Document]) -> int:
             break
         count += 1
     return count
+
+
+async def _as_they_are(documents: Sequence[Document], drafts: Mapping[str, AnswerDraft]) -> list[ChatMessage]:
+    """Messages as they were kept; answers that are being written as they are now."""
+    return [drafts[m.id].message if m.id in drafts else m for m in await messages_of(documents)]
 
 
 class Talk:
@@ -137,7 +143,7 @@ class Talk:
         drafts = self._answers.of(room)
         documents = await self._storage.documents.page_back(topic_of(room), before, limit)
         kept = documents[len(documents) - _fitting(reversed(documents)) :]
-        return [drafts[m.id].message if m.id in drafts else m for m in await messages_of(kept)]
+        return await _as_they_are(kept, drafts)
 
     async def later(self, room: str, after: int, limit: int) -> tuple[Sequence[ChatMessage], bool]:
         """The first `limit` messages with a `seq` above `after`, oldest first, as `history` has them.
@@ -147,8 +153,7 @@ class Talk:
         drafts = self._answers.of(room)
         documents = await self._storage.documents.page(topic_of(room), max(after, 0), limit + 1)
         kept = documents[: min(_fitting(documents), limit)]
-        messages = [drafts[m.id].message if m.id in drafts else m for m in await messages_of(kept)]
-        return messages, len(kept) < len(documents)
+        return await _as_they_are(kept, drafts), len(kept) < len(documents)
 
     async def post(self, message: ChatMessage) -> tuple[ChatMessage, bool]:
         """Keep a new message and tell of it; where its id is known, that message and False."""
@@ -268,8 +273,8 @@ class Talk:
             if not documents:
                 return
             after = documents[-1].seq
-            for message in await messages_of(documents):
-                yield drafts[message.id].message if message.id in drafts else message
+            for message in await _as_they_are(documents, drafts):
+                yield message
 
     async def delete_room(self, room: str) -> None:
         """Forget all that was said in a room."""
