@@ -54,8 +54,8 @@ class Begun:
         self._pulse_s = -PULSE_S
         self._looked_s = -LOOK_S
         self._number_put = 0
-        self._is_nothing = False
-        """Nothing was left when it was last looked for, and nothing has begun here since."""
+        self._nothing_at: int | None = None
+        """How much had begun here when it was last looked for what is left, if that was nothing."""
 
     def is_young(self, mark: Mark) -> bool:
         """Whether what it tells of may be under way although nothing is to be seen of it."""
@@ -64,7 +64,6 @@ class Begun:
     async def put(self, mark: Mark) -> None:
         """Write down what begins now."""
         self._number_put += 1
-        self._is_nothing = False
         await self._storage.values.put(mark.key, msgspec.json.encode(mark))
 
     async def done(self, mark: Mark) -> None:
@@ -82,11 +81,11 @@ class Begun:
         What another server has begun is found within `LOOK_S`.
         """
         now_s, number_put = self._runtime.monotonic(), self._number_put
-        if self._is_nothing and now_s - self._looked_s < LOOK_S:
+        if self._nothing_at == number_put and now_s - self._looked_s < LOOK_S:
             return []
         marks = await self.all()
         self._looked_s = now_s
-        self._is_nothing = not marks and number_put == self._number_put
+        self._nothing_at = None if marks else number_put
         return marks
 
     async def beat(self) -> None:
