@@ -85,25 +85,24 @@ export class MessageStore {
 
   /** Forget what stands before a place: single messages between which others are missing. */
   dropBefore(seq: number): void {
-    const old = this.messages.filter(message => message.seq < seq);
-    old.forEach(({ id }) => this._byId.delete(id));
-    this._sorted = null;
+    this._forget(this.messages.filter(message => message.seq < seq));
   }
 
   /** Forget the oldest ones, so that `count` are left; true if there were more. */
   trim(count: number): boolean {
-    const old = this.messages.slice(0, -count);
-    old.forEach(({ id }) => this._byId.delete(id));
-    this._sorted = old.length > 0 ? null : this._sorted;
-    return old.length > 0;
+    return this._forget(this.messages.slice(0, -count));
   }
 
   /** Forget the newest ones, so that `count` are left; true if there were more. */
   trimNewest(count: number): boolean {
-    const surplus = this.messages.slice(count);
-    surplus.forEach(({ id }) => this._byId.delete(id));
-    this._sorted = surplus.length > 0 ? null : this._sorted;
-    return surplus.length > 0;
+    return this._forget(this.messages.slice(count));
+  }
+
+  /** Forget these; true if there are any. */
+  private _forget(messages: readonly ChatMessage[]): boolean {
+    messages.forEach(({ id }) => this._byId.delete(id));
+    this._sorted = messages.length > 0 ? null : this._sorted;
+    return messages.length > 0;
   }
 
   private _append(message: ChatMessage, { at, text }: MessageDelta): boolean {
