@@ -27,6 +27,11 @@ ARGUMENTS = (
 )
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 LOAD_MS = 60_000
+MAIN_HAD_FOCUS = """document.addEventListener('focusin', ({ target }) => {
+  const inMain = target.closest('#jp-main-dock-panel') !== null && target.closest('.jp-Spinner') === null;
+  window.mainHadFocus ||= inMain;
+}, true);"""
+"""Notes that JupyterLab has given the focus to what it shows in the middle: the launcher, or what was open before."""
 
 
 def executable() -> str:
@@ -105,8 +110,8 @@ class Opener:
         browser = await self._start()
         proxy = await self._stack.enter_async_context(FaultProxy(server.port))
         context = await browser.new_context(viewport={"width": 1280, "height": 800})
-        if script:
-            await context.add_init_script(script)
+        for each in filter(None, (MAIN_HAD_FOCUS, script)):
+            await context.add_init_script(each)
         if user:
             home = f"http://127.0.0.1:{proxy.port}"
             await context.add_cookies([{"name": "test-user", "value": user, "url": home}])

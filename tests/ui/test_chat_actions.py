@@ -197,8 +197,6 @@ async def test_somebody_is_mentioned_and_what_could_not_be_sent_is_sent_again_or
         await alice.page.click('.jp-WsHub-roomRow[data-room="project"]')
         await alice.page.wait_for_selector('[data-room="project"][data-ready="true"] textarea:focus')
         await alice.page.wait_for_selector(".jp-WsHub-chooser")
-        # JupyterLab gives its launcher the focus when that has loaded, which may be just now.
-        await alice.page.click(INPUT)
         await alice.page.keyboard.type("Dear @pu")
         await has_text(alice, "Dear @pu")
         await alice.page.wait_for_selector("[role=listbox] [role=option]")
