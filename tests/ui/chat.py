@@ -33,9 +33,11 @@ c.ByCookie.token = c.IdentityProvider.token
 c.LabApp.expose_app_in_browser = True
 {NO_LIMITS}
 """
-TEXTS = """() => [...document.querySelectorAll('.jp-WsHub-chat .jp-chat-message')].map(message => (
-  message.querySelector('.jp-WsHub-stream') ?? message.querySelector('.jp-chat-rendered-message')
-)?.innerText.trim())"""
+TEXTS = """() => {
+  const bodies = [...document.querySelectorAll('.jp-WsHub-chat .jp-chat-message')].map(message =>
+    message.querySelector('.jp-WsHub-stream') ?? message.querySelector('.jp-chat-rendered-message'));
+  return bodies.every(body => body) && bodies.map(body => body.innerText.trim());
+}"""
 MESSAGE = ".jp-WsHub-chat .jp-chat-message"
 DIALOG = ".jp-Dialog"
 FOCUSED = """label => {
@@ -62,8 +64,8 @@ async def say(window: Window, text: str) -> None:
 
 
 async def texts(window: Window) -> list[str]:
-    """What the messages say."""
-    found: list[str] = await window.page.evaluate(TEXTS)
+    """What the messages say, once each of them is drawn."""
+    found: list[str] = await (await window.page.wait_for_function(TEXTS)).json_value()
     return found
 
 
