@@ -10,6 +10,7 @@ import msgspec
 from playwright.sync_api import Page, sync_playwright
 
 from tests.support.server import TOKEN
+from tests.ui.chat import CHAT, MEASURE
 from tests.ui.conftest import ARGUMENTS, executable, quiet_lab
 
 from .chats import FIRST_ROOM, say
@@ -23,7 +24,6 @@ FEW: Final = 20
 TIMES: Final = 5
 LOAD_MS: Final = 60_000
 WORDS: Final = 300
-CHAT: Final = "jupyter-ws-hub-chat"
 
 OPEN: Final = """async (first) => {
   // Whoever clicks has seen the page come to rest.
@@ -57,15 +57,6 @@ OPEN: Final = """async (first) => {
     }
   }
   return found;
-}"""
-
-WATCH: Final = """() => {
-  window.late = [];
-  const look = () => {
-    const stamps = (document.querySelector('.jp-WsHub-stream')?.innerText ?? '').match(/\\d{13}/g) ?? [];
-    stamps.slice(window.late.length).forEach(stamp => window.late.push(Date.now() - Number(stamp)));
-  };
-  new MutationObserver(look).observe(document.body, { childList: true, subtree: true, characterData: true });
 }"""
 
 
@@ -104,13 +95,13 @@ def opened_again(page: Page) -> Opened:
 
 def late_ms(page: Page) -> float:
     """How old the pieces of an answer are when they are in the page; the median."""
-    page.evaluate(WATCH)
+    page.evaluate(MEASURE)
     box = page.locator(".jp-WsHub-input textarea").first
     box.fill(f"@puppet words={WORDS} pause=0.02 stamp=1")
     box.press("Enter")
     page.wait_for_selector(".jp-WsHub-stream")
     page.wait_for_selector(".jp-WsHub-stream", state="detached", timeout=LOAD_MS)
-    late: list[float] = page.evaluate("window.late")
+    late: list[float] = page.evaluate("window.seenAt")
     if len(late) < WORDS / 2:
         raise RuntimeError(f"{len(late)} pieces of {WORDS} were seen")
     return statistics.median(late)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from playwright.async_api import Locator
 
+from ..support.client import HubClient
 from .conftest import Window
 
 CHAT = "jupyter-ws-hub-chat"
@@ -40,6 +42,19 @@ TEXTS = """() => {
 }"""
 MESSAGE = ".jp-WsHub-chat .jp-chat-message"
 DIALOG = ".jp-Dialog"
+AT_ONCE = 50
+MEASURE = """() => {
+  window.seenAt = [];
+  const look = () => {
+    const text = document.querySelector('.jp-WsHub-stream')?.innerText ?? '';
+    const stamps = text.match(/\\d{13}/g) ?? [];
+    const now = Date.now();
+    for (const stamp of stamps.slice(window.seenAt.length)) {
+      window.seenAt.push(now - Number(stamp));
+    }
+  };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true, characterData: true });
+}"""
 FOCUSED = """label => {
   const node = document.activeElement;
   return [node?.ariaLabel, node?.innerText?.trim(), node?.labels?.[0]?.innerText?.trim()].includes(label);
@@ -61,6 +76,20 @@ async def say(window: Window, text: str) -> None:
     box = window.page.locator(".jp-WsHub-input textarea").first
     await box.fill(text)
     await box.press("Enter")
+
+
+def two_lines(n: int) -> str:
+    """What message `n` says."""
+    return f"message {n}\n\nwith *two* lines"
+
+
+async def fill(client: HubClient, count: int, text_of: Callable[[int], str] = two_lines) -> None:
+    """Let somebody say so much."""
+    for start in range(0, count, AT_ONCE):
+        said = [
+            {"room": "general", "id": f"m{n}", "text": text_of(n)} for n in range(start, min(start + AT_ONCE, count))
+        ]
+        await asyncio.gather(*(client.request("chat.post", params, timeout_s=60) for params in said))
 
 
 async def texts(window: Window) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,13 +14,12 @@ from ..support.client import HubClient
 from ..support.plugin import installed
 from ..support.server import RealServer
 from .axe import serious_violations, set_theme
-from .chat import CHAT, NO_LIMITS, TEXTS, enter, say, sees, settled, texts
+from .chat import CHAT, MEASURE, NO_LIMITS, TEXTS, enter, fill, say, sees, settled, texts
 from .conftest import Opener, quiet_lab
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(240)]
 
 MANY = 10_000
-AT_ONCE = 50
 CODE = "```python\nprint('a long line of code that has to be scrolled')\n```"
 EVIL = "http://127.0.0.1:9/evil"
 PAYLOADS = f"""![markdown]({EVIL}/1.png) ![reference][r] <img src="{EVIL}/2.png"> <img srcset="{EVIL}/3.png 1x">
@@ -151,20 +149,6 @@ async def test_nobody_is_kept_out_in_light_and_dark(lab: RealServer, open_window
     assert alice.errors == bob.errors == []
 
 
-MEASURE = """() => {
-  window.seenAt = [];
-  const look = () => {
-    const text = document.querySelector('.jp-WsHub-stream')?.innerText ?? '';
-    const stamps = text.match(/\\d{13}/g) ?? [];
-    const now = Date.now();
-    for (const stamp of stamps.slice(window.seenAt.length)) {
-      window.seenAt.push(now - Number(stamp));
-    }
-  };
-  new MutationObserver(look).observe(document.body, { childList: true, subtree: true, characterData: true });
-}"""
-
-
 async def test_a_piece_of_an_answer_is_soon_in_the_page(lab: RealServer, open_window: Opener) -> None:
     alice = await open_window(lab)
     await enter(alice)
@@ -174,17 +158,6 @@ async def test_a_piece_of_an_answer_is_soon_in_the_page(lab: RealServer, open_wi
     late: list[float] = await alice.page.evaluate("window.seenAt")
     assert len(late) > 100
     print(f"delta to DOM: p50 {statistics.median(late):.0f} ms, p95 {statistics.quantiles(late, n=20)[18]:.0f} ms")
-
-
-async def fill(server: RealServer, count: int) -> None:
-    """Let somebody say so much."""
-    async with HubClient(Address.of(server)) as client:
-        for start in range(0, count, AT_ONCE):
-            said = [
-                {"room": "general", "id": f"m{n}", "text": f"message {n}\n\nwith *two* lines"}
-                for n in range(start, min(start + AT_ONCE, count))
-            ]
-            await asyncio.gather(*(client.request("chat.post", params, timeout_s=60) for params in said))
 
 
 OPENED = """() => {
@@ -214,7 +187,8 @@ REST = "n.scrollHeight - n.clientHeight - n.scrollTop"
 async def test_a_room_of_ten_thousand_opens_at_its_end_and_what_is_read_stays_in_place(
     lab: RealServer, open_window: Opener
 ) -> None:
-    await fill(lab, MANY)
+    async with HubClient(Address.of(lab)) as bob:
+        await fill(bob, MANY)
     alice = await open_window(lab)
     page = alice.page
     await page.wait_for_selector(f".lm-TabBar-tab[data-id={CHAT}].jp-WsHub-unreadTab")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -15,9 +14,9 @@ from ..support.address import Address
 from ..support.client import HubClient
 from ..support.server import RealServer
 from .axe import serious_violations, set_theme
-from .chat import CHAT, NO_LIMITS, enter, say, texts
+from .chat import CHAT, NO_LIMITS, enter, fill, say, texts, two_lines
 from .conftest import Opener, Window, quiet_lab
-from .test_chat import AT_ONCE, LOG, REST
+from .test_chat import LOG, REST
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(240)]
 
@@ -42,16 +41,15 @@ UNREAD = f".lm-TabBar-tab[data-id={CHAT}].jp-WsHub-unreadTab"
 
 def text_of(n: int) -> str:
     """What message `n` says."""
-    return f"message {n}\n\n{WORDS.get(n, 'a pin' if n % (MANY // NEEDLES) == 1 else 'with *two* lines')}"
+    words = WORDS.get(n) or ("a pin" if n % (MANY // NEEDLES) == 1 else None)
+    return f"message {n}\n\n{words}" if words else two_lines(n)
 
 
-async def fill(client: HubClient, count: int) -> None:
-    """Let somebody say so much."""
-    for start in range(0, count, AT_ONCE):
-        said = [
-            {"room": "general", "id": f"m{n}", "text": text_of(n)} for n in range(start, min(start + AT_ONCE, count))
-        ]
-        await asyncio.gather(*(client.request("chat.post", params, timeout_s=60) for params in said))
+async def fill_and_reply(server: RealServer, count: int) -> None:
+    """Let somebody say so much, and then reply to what was said at the beginning."""
+    async with HubClient(Address.of(server)) as bob:
+        await fill(bob, count, text_of)
+        await bob.request("chat.post", {"room": "general", "id": "r", "text": "see there", "reply_to": f"m{DEEP}"})
 
 
 @pytest.fixture
@@ -106,7 +104,7 @@ async def test_a_hit_in_the_past_is_opened_at_its_message_and_read_on_to_the_new
     lab: RealServer, open_window: Opener
 ) -> None:
     async with HubClient(Address.of(lab)) as bob:
-        await fill(bob, MANY)
+        await fill(bob, MANY, text_of)
         alice = await open_window(lab)
         page = alice.page
         await enter(alice)
@@ -144,7 +142,7 @@ async def test_one_comes_back_from_the_deep_past_to_the_search_and_to_the_newest
     lab: RealServer, open_window: Opener
 ) -> None:
     async with HubClient(Address.of(lab)) as bob:
-        await fill(bob, MANY)
+        await fill(bob, MANY, text_of)
     alice = await open_window(lab)
     page = alice.page
     await enter(alice)
@@ -174,9 +172,7 @@ async def test_one_comes_back_from_the_deep_past_to_the_search_and_to_the_newest
 
 
 async def test_a_message_is_found_and_left_with_the_keyboard_alone(lab: RealServer, open_window: Opener) -> None:
-    async with HubClient(Address.of(lab)) as bob:
-        await fill(bob, 500)
-        await bob.request("chat.post", {"room": "general", "id": "r", "text": "see there", "reply_to": f"m{DEEP}"})
+    await fill_and_reply(lab, 500)
     alice = await open_window(lab)
     page = alice.page
     await page.emulate_media(reduced_motion="reduce")
@@ -206,9 +202,7 @@ async def test_a_message_is_found_and_left_with_the_keyboard_alone(lab: RealServ
 
 
 async def test_a_found_message_keeps_nobody_out(lab: RealServer, open_window: Opener) -> None:
-    async with HubClient(Address.of(lab)) as bob:
-        await fill(bob, 300)
-        await bob.request("chat.post", {"room": "general", "id": "r", "text": "see there", "reply_to": f"m{DEEP}"})
+    await fill_and_reply(lab, 300)
     alice = await open_window(lab)
     page = alice.page
     await enter(alice)
@@ -243,7 +237,7 @@ async def exported(window: Window, name: str, tmp_path: Path) -> tuple[str, str]
 
 async def test_a_room_is_exported_from_its_menu(lab: RealServer, open_window: Opener, tmp_path: Path) -> None:
     async with HubClient(Address.of(lab)) as bob:
-        await fill(bob, 500)
+        await fill(bob, 500, text_of)
     alice = await open_window(lab)
     await enter(alice)
     name, markdown = await exported(alice, "Markdown", tmp_path)
