@@ -9,12 +9,15 @@ from typing import Final, NamedTuple
 from .entry import PAGE_BYTES, WINDOW_BYTES, Directory, Order, Packer
 from .messages import ListBody
 from .mime import MimeTables
-from .order import Sorted, keys, name_of
+from .order import Group, Sorted, ranks
 from .scan import Looker, Rules
 
 MAX_CACHED: Final = 4
 SETTLED_NS: Final = 2_000_000_000
 """A directory's time tells of later changes only if it is older than the clock's (and the file system's) ticks."""
+
+BY_NAME: Final = ("name", "type")
+"""Orders that only names, and what they name, decide."""
 
 READ_AHEAD: Final = 256
 """Names that are looked at, at most, for one page."""
@@ -23,7 +26,7 @@ READ_AHEAD: Final = 256
 class Names(NamedTuple):
     """A directory's names in their order."""
 
-    keys: Sorted
+    sorted: Sorted
     etag: str
     settled: bool
     """Whether another time of the directory will tell that they have changed."""
@@ -34,7 +37,6 @@ def read_names(looker: Looker, order: Order) -> Names:
     """Read and sort."""
     status = looker.status()
     directories, files = looker.names()
-    plain = order.sort in ("name", "type")
     if order.sort == "type":
         notebooks = [name for name in files if name.endswith(".ipynb")]
         files = [name for name in files if not name.endswith(".ipynb")]
@@ -43,20 +45,20 @@ def read_names(looker: Looker, order: Order) -> Names:
             groups = [directories, files, notebooks] if order.directories_first else [files, notebooks, directories]
     else:
         groups = [directories, files] if order.directories_first else [directories + files]
-    made = [keys(group) if plain else _ranked(looker, group, order) for group in groups]
+    made = [Group(names, _ranks(looker, names, order), order.descending) for names in groups]
     etag = f"{status.st_dev:x}-{status.st_ino:x}-{status.st_mtime_ns:x}"
     now_ns = time.time_ns()
-    settled = plain and now_ns - max(status.st_mtime_ns, status.st_ctime_ns) > SETTLED_NS
-    return Names(Sorted(made, order.descending), etag, settled, now_ns)
+    settled = order.sort in BY_NAME and now_ns - max(status.st_mtime_ns, status.st_ctime_ns) > SETTLED_NS
+    return Names(Sorted(made), etag, settled, now_ns)
 
 
-def _ranked(looker: Looker, names: list[str], order: Order) -> list[str]:
-    """Keys that sort by size or time first."""
-    ranked = []
-    for key, name in zip(keys(names), names, strict=True):
-        known, value = looker.rank(name, order)
-        ranked.append(f"{known}{value + (1 << 63):020d}{key}")
-    return ranked
+def _ranks(looker: Looker, names: list[str], order: Order) -> list[str]:
+    """What names are sorted by: their size or time before themselves, where that is asked for."""
+    by_name = ranks(names)
+    if order.sort in BY_NAME:
+        return by_name
+    looked = (looker.rank(name, order) for name in names)
+    return [f"{known}{value + (1 << 63):020d}{rank}" for (known, value), rank in zip(looked, by_name, strict=True)]
 
 
 class Cache:
@@ -112,13 +114,13 @@ class Listing:
             OSError: the directory cannot be read (any more).
         """
         looker, names = self._opened()
-        body, total = self._body, names.keys.total
+        body, total = self._body, names.sorted.total
         end = min(total, body.first + body.limit) if body.limit else total
         packer = Packer(body.page_entries, WINDOW_BYTES if body.limit else PAGE_BYTES)
         first = self._next
         wanted = min(end - first, body.page_entries or READ_AHEAD)
-        for key in names.keys.slice(first, max(0, wanted)):
-            entry = looker.entry(name_of(key))
+        for name in names.sorted.slice(first, max(0, wanted)):
+            entry = looker.entry(name)
             if entry is not None and not packer.add(entry):
                 break
             self._next += 1

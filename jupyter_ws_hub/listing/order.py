@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import repeat
+from itertools import compress, repeat
 from typing import Final
 
 _MARKS: Final = " _-,;:!?.'\"()[]{}@*\\&#%`^+<=>|~$"
@@ -49,25 +49,33 @@ def _folded(name: str) -> str:
     )
 
 
-def keys(names: Sequence[str]) -> list[str]:
-    """For each name a string that sorts as the name should; `name_of` gives the name back."""
+def ranks(names: Sequence[str]) -> list[str]:
+    """For each name what it is sorted by first, among these names: case and accents make no difference in it."""
     if not names:
         return []
     blob = SEPARATOR.join(names)
-    folded = blob if blob.isascii() else SEPARATOR.join(map(_folded, names))
-    parts = _at_numbers(folded)
+    parts = _at_numbers(blob if blob.isascii() else SEPARATOR.join(map(_folded, names)))
     digits = parts[1::2]
     width = min(_MAX_DIGITS, max(map(len, digits), default=0))
     parts[1::2] = map(str.zfill, digits, repeat(width))
-    primary = "".join(parts).split(SEPARATOR)
-    return list(map("\0".join, zip(primary, blob.translate(_SWAPPED).split(SEPARATOR), strict=True)))
+    return "".join(parts).split(SEPARATOR)
+
+
+def keys(names: Sequence[str]) -> list[str]:
+    """For each name a string that sorts, among these, as the name should; `name_of` gives the name back."""
+    return _keys(ranks(names), names)
+
+
+def _keys(ranks: Sequence[str], names: Sequence[str]) -> list[str]:
+    swapped = SEPARATOR.join(names).translate(_SWAPPED).split(SEPARATOR) if names else []
+    return list(map("\0".join, zip(ranks, swapped, strict=True)))
 
 
 def _at_numbers(text: str) -> list[str]:
     """What stands between its numbers, as weights, and the numbers, in turn; begins and ends with the former."""
     if not text.isascii():
         return _NUMBER.split(text.translate(_WEIGHTS))
-    # Half as long as by a regular expression. With separators around it there is something before and after numbers.
+    # Faster than a regular expression by a fifth. With separators around it something is before and after numbers.
     between = list(filter(None, f"{SEPARATOR}{text}{SEPARATOR}".translate(_ONE_DIGIT).split("0")))
     between[0] = between[0][1:]
     between[-1] = between[-1][:-1]
@@ -81,46 +89,63 @@ def name_of(key: str) -> str:
     return key[key.index("\0") + 1 :].translate(_SWAPPED)
 
 
-class Sorted:
-    """Keys in their order; the first ones are known before all are sorted."""
+class Group:
+    """Names that are sorted among each other; the first ones are known before all are sorted."""
 
-    def __init__(self, groups: Iterable[list[str]], descending: bool) -> None:
-        """`groups` follow each other; each is sorted by itself. Takes the lists."""
-        self._groups = [(group, False) for group in groups if group]
+    def __init__(self, names: list[str], ranks: list[str], descending: bool) -> None:
+        """`ranks` are what the names are sorted by first. Takes the lists."""
+        self._names = names
+        self._ranks = ranks
         self._descending = descending
-        self.total = sum(len(group) for group, _ in self._groups)
+        self._sorted: list[str] | None = None
+        self.total = len(names)
 
     def slice(self, first: int, limit: int) -> list[str]:
-        """Keys from number `first` on."""
+        """Names from number `first` on."""
+        if self._sorted is None:
+            if first == 0 and (head := self._head(limit)):
+                return head
+            self._sorted = self._in_order(self._ranks, self._names)
+            self._ranks, self._names = [], []
+        return list(map(name_of, self._sorted[first : first + limit]))
+
+    def _in_order(self, ranks: Sequence[str], names: Sequence[str]) -> list[str]:
+        return sorted(_keys(ranks, names), reverse=self._descending)
+
+    def _head(self, wanted: int) -> list[str] | None:
+        """The first ones, if a sample tells where they are: looking through all is much faster than sorting all."""
+        if self.total < 10 * SAMPLE or wanted > self.total // 50:
+            return None
+        step = self.total // SAMPLE
+        sample = sorted(self._ranks[::step], reverse=self._descending)
+        pivot = sample[min(len(sample) - 1, 2 * wanted // step + 10)]
+        if self._descending:
+            may_be = [rank > pivot for rank in self._ranks]
+        else:
+            may_be = [rank < pivot for rank in self._ranks]
+        ranks = list(compress(self._ranks, may_be))
+        if len(ranks) < wanted:
+            return None
+        names = list(compress(self._names, may_be))
+        return list(map(name_of, self._in_order(ranks, names)[:wanted]))
+
+
+class Sorted:
+    """Groups of names that follow each other."""
+
+    def __init__(self, groups: Iterable[Group]) -> None:
+        """None of them is sorted yet."""
+        self._groups = list(groups)
+        self.total = sum(group.total for group in self._groups)
+
+    def slice(self, first: int, limit: int) -> list[str]:
+        """Names from number `first` on."""
         found: list[str] = []
-        for number, (group, is_sorted) in enumerate(self._groups):
+        for group in self._groups:
             wanted = limit - len(found)
             if wanted <= 0:
                 break
-            if first >= len(group):
-                first -= len(group)
-                continue
-            if not is_sorted:
-                if first == 0 and (head := self._head(group, wanted)):
-                    return found + head
-                group.sort(reverse=self._descending)
-                self._groups[number] = (group, True)
-            found += group[first : first + wanted]
-            first = 0
+            if first < group.total:
+                found += group.slice(first, wanted)
+            first = max(0, first - group.total)
         return found
-
-    def _head(self, group: list[str], wanted: int) -> list[str] | None:
-        """The first ones, if a sample tells where they are: looking through all is much faster than sorting all."""
-        if len(group) < 10 * SAMPLE or wanted > len(group) // 50:
-            return None
-        step = len(group) // SAMPLE
-        sample = sorted(group[::step], reverse=self._descending)
-        pivot = sample[min(len(sample) - 1, 2 * wanted // step + 10)]
-        if self._descending:
-            head = [key for key in group if key > pivot]
-        else:
-            head = [key for key in group if key < pivot]
-        if len(head) < wanted:
-            return None
-        head.sort(reverse=self._descending)
-        return head[:wanted]

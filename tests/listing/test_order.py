@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_ws_hub.listing.order import SAMPLE, Sorted, keys, name_of
+from jupyter_ws_hub.listing.order import SAMPLE, Group, Sorted, keys, name_of, ranks
 
 # What Node.js (ICU 7x) makes of these by `names.sort((a, b) => a.localeCompare(b, undefined, { numeric: true }))`.
 IN_ORDER = [
@@ -123,9 +123,14 @@ def test_absurdly_long_numbers_take_no_absurd_memory() -> None:
 @pytest.mark.parametrize("size", [0, 1, 100, 30 * SAMPLE])
 def test_any_slice_is_that_of_the_whole(size: int, descending: bool) -> None:
     dice = random.Random(size)
-    groups = [[f"{dice.random()}" for _ in range(size)], ["b", "a"], [], [f"{dice.random()}" for _ in range(size // 2)]]
-    whole = [key for group in groups for key in sorted(group, reverse=descending)]
-    made = Sorted([list(group) for group in groups], descending)
+    groups = [
+        [f"{dice.choice('xX')}{dice.random()}" for _ in range(size)],
+        ["b", "a"],
+        [],
+        [f"{dice.random()}" for _ in range(size // 2)],
+    ]
+    whole = [name_of(key) for group in groups for key in sorted(keys(group), reverse=descending)]
+    made = Sorted([Group(list(group), ranks(group), descending) for group in groups])
     assert made.total == len(whole)
     places = [(0, 50), (0, 100), (size, 7), (size // 2, 300), (len(whole) - 1, 5), (len(whole), 5), (0, len(whole) + 1)]
     for first, limit in places:
@@ -133,6 +138,10 @@ def test_any_slice_is_that_of_the_whole(size: int, descending: bool) -> None:
         assert made.slice(first, limit) == whole[first : first + limit], (first, limit)
 
 
-def test_the_first_ones_are_found_where_all_keys_are_alike() -> None:
-    made = Sorted([["same"] * 20 * SAMPLE], False)
-    assert made.slice(0, 50) == ["same"] * 50
+@pytest.mark.parametrize("descending", [False, True])
+def test_the_first_ones_are_found_where_all_ranks_are_alike(descending: bool) -> None:
+    count = 20 * SAMPLE
+    names = ["".join("aA"[int(bit)] for bit in f"{number:015b}") for number in range(count)]
+    made = Group(names, ranks(names), descending)
+    assert len(set(ranks(names))) == 1
+    assert made.slice(0, 50) == [name_of(key) for key in sorted(keys(names), reverse=descending)[:50]]
