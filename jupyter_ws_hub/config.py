@@ -192,7 +192,8 @@ class HubTraits(HasTraits):
     first_token_timeout_s = Float(
         _GENERATIONS.first_token_timeout_s,
         min=0,
-        help="Seconds within which an assistant must begin to answer; its start, where that takes long, counts too.",
+        help="Seconds within which an assistant must begin to answer; its start, where that takes long, counts "
+        "too, but not the time in which it answers others first.",
     ).tag(config=True)
     idle_timeout_s = Float(
         _GENERATIONS.idle_timeout_s,

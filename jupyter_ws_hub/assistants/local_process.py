@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from ..chat.assistant import Ask, AssistantError, Delta, Done, Piece, Turn, Usage
+from ..chat.assistant import Ask, AssistantError, Delta, Done, Piece, Queued, Turn, Usage
 from ..protocol.codes import Code
 from .local_messages import MAX_LINE_BYTES, Drop, Ended, Loaded, News, NotLoaded, Order, Question, Setup, Text, line
 
@@ -264,13 +264,18 @@ class LocalProcess:
                 retry_after_ms=RETRY_MS,
             )
         self._waiting += 1
+        is_queued = self._turn.locked()
         try:
+            if is_queued:
+                yield Queued(self._waiting)
             await self._turn.acquire()
         finally:
             self._waiting -= 1
         process: Process | None = None
         id, has_begun, is_over = next(self._ids), False, False
         try:
+            if is_queued:
+                yield Queued(0)
             process = await self._loaded()
             process.send(Question(id, list(turns), ask.max_output_tokens, temperature, ask.seed))
             while not is_over:

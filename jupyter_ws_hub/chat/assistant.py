@@ -51,7 +51,16 @@ class Done(msgspec.Struct, frozen=True):
     reason: str = "stop"
 
 
-Piece: TypeAlias = Delta | Usage | Done
+class Queued(msgspec.Struct, frozen=True):
+    """Others are answered before; so many. With 0 it is its turn. An assistant that has no queue never says it.
+
+    While it is not its turn there is no limit to its silence; the time for its first word begins with its turn.
+    """
+
+    ahead: int
+
+
+Piece: TypeAlias = Delta | Usage | Done | Queued
 
 
 class AssistantError(HubError):

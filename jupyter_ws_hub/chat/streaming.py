@@ -16,7 +16,7 @@ from typing import Final, Literal
 import msgspec
 
 from ..protocol.errors import HubError
-from .assistant import Ask, Assistant, AssistantError, Delta, Done, Piece, Turn, Usage
+from .assistant import Ask, Assistant, AssistantError, Delta, Done, Piece, Queued, Turn, Usage
 from .gathering import Gathered
 from .messages import MAX_ANSWER_CHARACTERS, TokenUsage
 from .plain_words import for_a_person, for_the_log
@@ -90,9 +90,9 @@ class Streaming:
         on_news: Callable[[], None],
         on_end: Callable[[Ending], None],
     ) -> None:
-        waited_s, first_s = 0.0, self._timeouts.first_token_s
+        waited_s = 0.0
         for attempt in count():
-            self._expect(first_s, f"It did not begin to answer within {first_s:g} s.")
+            self._expect_begin()
             try:
                 return await self._once(await assistant(), turns, on_news, on_end)
             except AssistantError as error:
@@ -102,6 +102,10 @@ class Streaming:
                     raise
             self.deadline_s = math.inf
             await asyncio.sleep(pause_s)
+
+    def _expect_begin(self, *, in_line: bool = False) -> None:
+        first_s = self._timeouts.first_token_s
+        self._expect(math.inf if in_line else first_s, f"It did not begin to answer within {first_s:g} s.")
 
     def _expect(self, within_s: float, silence: str) -> None:
         self.silence = silence
@@ -138,6 +142,9 @@ class Streaming:
                     return Ending("done", "length", f"It was ended at {MAX_ANSWER_CHARACTERS} characters.")
             elif isinstance(piece, Usage):
                 self.usage = TokenUsage(piece.input_tokens, piece.output_tokens)
+            elif isinstance(piece, Queued):
+                if not self.begun:
+                    self._expect_begin(in_line=piece.ahead > 0)
             elif isinstance(piece, Done):
                 return Ending("done", for_a_person(piece.reason))
             else:

@@ -16,7 +16,7 @@ import pytest
 from jupyter_ws_hub.assistants import local_process as module
 from jupyter_ws_hub.assistants.local_messages import Setup
 from jupyter_ws_hub.assistants.local_process import LocalProcess
-from jupyter_ws_hub.chat.assistant import Ask, AssistantError, Delta, Done, Piece, Turn, Usage
+from jupyter_ws_hub.chat.assistant import Ask, AssistantError, Delta, Done, Piece, Queued, Turn, Usage
 from jupyter_ws_hub.protocol.codes import Code
 from tests.support.fakes import until
 
@@ -119,6 +119,9 @@ async def test_one_is_answered_at_a_time_in_turn_and_only_some_may_wait() -> Non
 
         async def wait(number: int) -> None:
             async with aclosing(process.answer([Turn("user", str(number))], ASK, 0)) as pieces:
+                ahead = await anext(pieces)
+                assert isinstance(ahead, Queued) and ahead.ahead in (1, 2)
+                assert await anext(pieces) == Queued(0)
                 assert await anext(pieces) == Delta(str(number))
                 seen.append(number)
 

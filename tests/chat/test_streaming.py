@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import pytest
 
-from jupyter_ws_hub.chat.assistant import Ask, AssistantError, Delta, Done, Piece, Turn, Usage
+from jupyter_ws_hub.chat.assistant import Ask, AssistantError, Delta, Done, Piece, Queued, Turn, Usage
 from jupyter_ws_hub.chat.messages import MAX_ANSWER_CHARACTERS, Answer, Attachment, ChatMessage, TokenUsage
 from jupyter_ws_hub.protocol.codes import Code
 from tests.support.answers import ROBOT, Room, at_once, built
@@ -82,6 +82,16 @@ async def test_usage_and_empty_pieces_are_no_sign_of_life() -> None:
 
     _, answer = await outcome(Room(chatter, idle_timeout_s=5))
     assert answer.state == "failed" and now_s() < 6
+
+
+@at_once
+async def test_the_time_for_the_first_word_begins_when_it_is_its_turn() -> None:
+    ended, answer = await outcome(Room(script(Queued(2), 30, Queued(0), 19, "one"), first_token_timeout_s=20))
+    assert (ended.text, answer.state) == ("one", "done") and 49 <= now_s() < 49.5
+    _, answer = await outcome(Room(script(Queued(1), 30, Queued(0), 21, "late"), first_token_timeout_s=20))
+    assert answer.error == "It did not begin to answer within 20 s." and 99 <= now_s() < 99.9
+    _, answer = await outcome(Room(script("one", Queued(1), 1000, "late"), idle_timeout_s=5))
+    assert answer.error == "It said nothing more for 5 s."
 
 
 @at_once
