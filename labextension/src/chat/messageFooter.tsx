@@ -6,7 +6,7 @@ import * as React from 'react';
 import { ChatMessage } from '../protocol/generated';
 import { IOpenRoom } from './chatModel';
 import { find, IShown } from './outline';
-import { Outbox } from './outbox';
+import { IOutgoing, Outbox } from './outbox';
 import { IChatServices, useChanges, useServices } from './services';
 import { answerText, changeText, deliveryText } from './words';
 
@@ -17,19 +17,23 @@ interface IAction {
   readonly run: () => void;
 }
 
-/** What can be done with a message that is on its way. */
+/** What can be done with a message that could not be sent. One that is tried again holds up what was written later. */
 function outgoingActions(
-  id: string,
+  { id, state, error }: IOutgoing,
   outbox: Outbox,
   { trans }: IChatServices
 ): IAction[] {
+  if (state === 'sending' || error === null) {
+    return [];
+  }
+  const always = true;
+  const again = {
+    ...{ name: trans.__('Try again'), always },
+    run: () => outbox.retry(id)
+  };
   return [
-    {
-      name: trans.__('Try again'),
-      always: true,
-      run: () => outbox.retry(id)
-    },
-    { name: trans.__('Discard'), always: true, run: () => outbox.remove(id) }
+    ...(state === 'failed' ? [again] : []),
+    { name: trans.__('Discard'), always, run: () => outbox.remove(id) }
   ];
 }
 
@@ -39,31 +43,37 @@ function messageActions(
   { actions, chat, trans }: IChatServices
 ): IAction[] {
   const { id, answer, deleted } = message;
+  // In an archived room nothing new is said; what was said can be stopped and taken back.
   const mayWrite = chat.rooms.get(model.room)?.room.archived !== true;
-  const mayChange = chat.mayChange(message) && mayWrite;
+  const mayChange = chat.mayChange(message);
   if (answer?.state === 'writing') {
     const stop = { name: trans.__('Stop'), run: () => void model.stop(id) };
     return mayChange ? [{ ...stop, always: true }] : [];
   }
-  if (deleted || !mayWrite) {
-    return [];
-  }
-  const again = { name: trans.__('Ask again'), always: true };
-  return [
-    ...(answer ? [{ ...again, run: () => composer.askAgain(message) }] : []),
-    { name: trans.__('Reply'), run: () => composer.reply(message) },
-    ...(mayChange && !answer
-      ? [{ name: trans.__('Edit'), run: () => composer.edit(message) }]
-      : []),
-    ...(mayChange
-      ? [
-          {
-            name: trans.__('Delete'),
-            run: () => actions.removeMessage(model, message)
-          }
-        ]
-      : [])
+  const all: readonly (IAction & { readonly may: boolean })[] = [
+    {
+      name: trans.__('Ask again'),
+      always: true,
+      may: mayWrite && answer !== null && answer !== undefined,
+      run: () => composer.askAgain(message)
+    },
+    {
+      name: trans.__('Reply'),
+      may: mayWrite,
+      run: () => composer.reply(message)
+    },
+    {
+      name: trans.__('Edit'),
+      may: mayWrite && mayChange && !answer,
+      run: () => composer.edit(message)
+    },
+    {
+      name: trans.__('Delete'),
+      may: mayChange,
+      run: () => actions.removeMessage(model, message)
+    }
   ];
+  return deleted ? [] : all.filter(({ may }) => may);
 }
 
 function stateOf(
@@ -96,8 +106,8 @@ export function MessageFooter(props: {
     outgoing?.state === 'failed' || message?.answer?.state === 'failed';
   const actions = message
     ? messageActions(message, props.open, services)
-    : outgoing?.state === 'failed'
-      ? outgoingActions(id, chat.outbox, services)
+    : outgoing
+      ? outgoingActions(outgoing, chat.outbox, services)
       : [];
   return (
     <div className="jp-WsHub-footer" data-id={id}>

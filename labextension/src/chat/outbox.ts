@@ -113,6 +113,11 @@ export class Outbox {
   remove(id: string): void {
     const message = this._messages.get(id);
     if (message) {
+      if (this._first(message.room)?.id === id) {
+        // What follows it has not to wait for its time.
+        clearTimeout(this._timers.get(message.room));
+        this._timers.delete(message.room);
+      }
       this._messages.delete(id);
       this._pauses.delete(id);
       this._keep.removeItem(this._prefix + id);
@@ -128,10 +133,14 @@ export class Outbox {
     this._timers.forEach(timer => clearTimeout(timer));
   }
 
+  /** The room's next message, or the one that is on its way. */
+  private _first(room: string): IOutgoing | undefined {
+    return this.of(room).find(({ state }) => state !== 'failed');
+  }
+
   /** Send the room's next message unless one is on its way, or waits for its time. */
   private _next(room: string): void {
-    const messages = this.of(room).filter(({ state }) => state !== 'failed');
-    const [first] = messages;
+    const first = this._first(room);
     if (
       !this._disposed &&
       first?.state === 'waiting' &&

@@ -21,6 +21,7 @@ import { AttachmentSource } from './attachments';
 import { ChatModel } from './chatModel';
 import { CodeActions } from './codeActions';
 import { codeBar } from './codeBar';
+import { keepHostsQuiet } from './imageGuard';
 import { chatRendermime } from './markdown';
 import { RoomDialogs } from './roomDialogs';
 import { ChatSidebar } from './sidebar';
@@ -61,6 +62,7 @@ export const chat: JupyterFrontEndPlugin<void> = {
     if (!isAvailable() || settings?.composite['chat'] === false) {
       return;
     }
+    keepHostsQuiet(document);
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const onError = (error: Error) =>
       void Notification.error(error.message, { autoClose: NOTICE_MS });

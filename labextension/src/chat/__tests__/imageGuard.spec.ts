@@ -2,7 +2,7 @@ import { Sanitizer } from '@jupyterlab/apputils';
 import { IRenderMime, RenderMimeRegistry } from '@jupyterlab/rendermime';
 import { marked } from 'marked';
 
-import { disarmDiagrams, guardImages } from '../imageGuard';
+import { disarmDiagrams, guardImages, keepHostsQuiet } from '../imageGuard';
 import { chatRendermime, markMentions } from '../markdown';
 
 const EVIL = 'https://evil.test/x';
@@ -230,5 +230,15 @@ describe('Mentions', () => {
   it('are not in code, links and addresses', () => {
     const html = '<code>@ada</code><pre>@ada</pre><a>@ada</a> me@ada @adam @.*';
     expect(mark(html)).toBe(html);
+  });
+});
+
+describe('Hosts of links', () => {
+  it('are not looked up before they are opened', () => {
+    const page = document.implementation.createHTMLDocument();
+    keepHostsQuiet(page);
+    expect(page.head.innerHTML).toContain(
+      '<meta http-equiv="x-dns-prefetch-control" content="off">'
+    );
   });
 });

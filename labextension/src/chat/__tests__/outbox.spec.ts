@@ -154,6 +154,21 @@ describe('What could not be sent', () => {
     expect([states(), keep.length]).toEqual([[], 0]);
   });
 
+  it('can be discarded while it waits to be tried again: others pass then', async () => {
+    const first = outbox.add(draft('a'));
+    const second = outbox.add(draft('b'));
+    outbox.add(draft('c'));
+    await connections.refuse('chat.post', busy(30_000));
+    outbox.remove(second);
+    expect(states()).toEqual(['a waiting', 'c waiting']);
+    outbox.remove(first);
+    expect(states()).toEqual(['c sending']);
+    await connections.refuse('chat.post', busy(1000));
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(states()).toEqual(['c sending']);
+    expect(connections.asked('chat.post')).toHaveLength(1);
+  });
+
   it('is not failed when it stands in the room already', async () => {
     const id = outbox.add(draft('a'));
     outbox.remove(id);

@@ -80,6 +80,20 @@ describe('Who is in a room', () => {
     expect(states()).toEqual(['here', 'typing', 'here', 'typing', 'here']);
   });
 
+  it('types as long as they type', async () => {
+    presence.setVisible(true);
+    for (let key = 0; key < 20; key++) {
+      presence.typed(false);
+      await jest.advanceTimersByTimeAsync(1000);
+    }
+    const typing = ['typing', 'typing', 'typing', 'typing'];
+    expect(states()).toEqual(['here', ...typing]);
+    await jest.advanceTimersByTimeAsync(4000);
+    expect(states().slice(5)).toEqual(['typing', 'here']);
+    await jest.advanceTimersByTimeAsync(20_000);
+    expect(states().slice(7)).toEqual(['here']);
+  });
+
   it('has gone when the room is closed', () => {
     presence.setVisible(true);
     presence.dispose();
