@@ -25,8 +25,7 @@ class AskLimits:
         """Where a limit is 0 there is none."""
         self._max_running, self._max_per_user, self._per_minute = max_running, max_per_user, asks_per_minute
         self._running: Counter[str] = Counter()
-        rate = Rate.per_minute(asks_per_minute)
-        self._at_once, self._asks = rate.burst, KeyedRate(rate, "questions to assistants", monotonic)
+        self._asks = KeyedRate(Rate.per_minute(asks_per_minute), "questions to assistants", monotonic)
         self._lingering = 0
 
     @property
@@ -34,24 +33,23 @@ class AskLimits:
         """Answers under way."""
         return self._running.total()
 
-    def check(self, principal: str, number: int) -> None:
-        """Raise `rate_limited`, with `retry_after_ms`, if this user may not have `number` more answers now."""
-        if 0 < self._max_per_user < self._running[principal] + number:
+    def check(self, principal: str) -> None:
+        """Raise `rate_limited`, with `retry_after_ms`, if this user may not have one more answer now."""
+        if 0 < self._max_per_user <= self._running[principal]:
             raise rate_limited(
                 f"You may have {self._max_per_user} answers under way at a time; wait for one, or stop it.",
                 RUNNING_RETRY_S,
             )
-        if 0 < self._max_running < self.running + self._lingering + number:
+        if 0 < self._max_running <= self.running + self._lingering:
             raise rate_limited("The assistants of this server are busy; try again in a moment.", RUNNING_RETRY_S)
-        # More than may come at once could else never be asked.
-        wait_s = self._asks.wait_s(principal, min(number, self._at_once))
+        wait_s = self._asks.wait_s(principal)
         if wait_s > 0:
             seconds = math.ceil((retry_after_ms(wait_s) or 0) / 1000)
             raise rate_limited(f"You may ask assistants {self._per_minute:g} times a minute; wait {seconds} s.", wait_s)
 
     def begin(self, principal: str) -> None:
         """Count an answer of this user; raises as `check`."""
-        self.check(principal, 1)
+        self.check(principal)
         self._asks.require(principal)
         self._running[principal] += 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Annotated, Any, Final, Protocol
 
@@ -26,6 +26,9 @@ from .underway import UnderwayNotes
 
 WATCH_S: Final = 1.0
 """How often it is looked at whether another server was asked to stop an answer of this one."""
+
+REFUSALS: Final = frozenset({Code.RATE_LIMITED, Code.UNAVAILABLE, Code.SHUTTING_DOWN})
+"""Why an answer does not begin now, although it may later."""
 
 CLOSE_S: Final = 0.7
 CLOSED: Final = Ending("failed", "shutdown", "The server stopped. Ask again.")
@@ -62,6 +65,10 @@ class AnswerTalk(KeepsAnswers, History, Messages, Protocol):
 
     async def begin_answer(self, message: ChatMessage) -> ChatMessage:
         """Keep an answer that has no text yet; where its id is known, give that message."""
+        ...
+
+    async def post(self, message: ChatMessage) -> tuple[ChatMessage, bool]:
+        """Keep a new message; where its id is known, that message and False."""
         ...
 
 
@@ -114,20 +121,9 @@ class Generations:
         """The assistants, the default one first."""
         return self._crew.infos()
 
-    async def check(self, asked: Sequence[Asked], peer: Peer) -> None:
-        """Raise if these may not be asked now: `not_found`, `unavailable`, `rate_limited` with `retry_after_ms`."""
-        for one in asked:
-            self._model(one)
-        if asked:
-            self._limits.check(peer.principal, len(asked))
-
-    def _model(self, asked: Asked) -> str:
-        """The model that is to answer; raises as `check`."""
-        if self._closed:
-            raise HubError(Code.SHUTTING_DOWN, "The server is stopping; ask again in a moment.")
+    def model(self, asked: Asked) -> str:
+        """The model that is to answer; raises `not_found` if there is no such model, or assistant."""
         info = self._crew.info(asked.assistant)
-        if info.state == "down":
-            raise HubError(Code.UNAVAILABLE, f"{info.display_name} cannot answer: {info.reason}")
         if asked.model and asked.model not in info.models:
             raise HubError(Code.NOT_FOUND, f"{info.display_name} has no model {asked.model!r}.")
         return asked.model or next(iter(info.models), "")
@@ -135,7 +131,8 @@ class Generations:
     async def begin(self, question: ChatMessage, asked: Asked, peer: Peer, *, id: str = "") -> ChatMessage:
         """Begin an answer to a message that is there; gives it without text. Done when it is kept and told.
 
-        `id` makes a repeated call begin only one. Raises as `check`.
+        `id` makes a repeated call begin only one. Raises `not_found`; what is in `REFUSALS`, with `retry_after_ms`,
+        where it may begin later.
         """
         key = question.room, id or self._runtime.new_id()
         if key not in self._beginning:
@@ -153,7 +150,8 @@ class Generations:
         known = await self._elsewhere.known(question, id)
         if known is not None:
             return known
-        model = self._model(asked)
+        model = self.model(asked)
+        self._require_ready(asked.assistant)
         self._limits.begin(peer.principal)
         claim, begun = None, False
         try:
@@ -170,6 +168,25 @@ class Generations:
         if begun:
             self._write(kept, question, asked.assistant, peer, claim)
         return kept
+
+    def _require_ready(self, assistant: str) -> None:
+        if self._closed:
+            raise HubError(Code.SHUTTING_DOWN, "The server is stopping; ask again in a moment.")
+        info = self._crew.info(assistant)
+        if info.state == "down":
+            raise HubError(Code.UNAVAILABLE, f"{info.display_name} cannot answer: {info.reason}")
+
+    async def refuse(
+        self, question: ChatMessage, asked: Asked, peer: Peer, refusal: HubError, *, id: str
+    ) -> ChatMessage:
+        """Say in the answer's place why it could not begin; where its `id` is known, nothing but give that message."""
+        message = self._message(question, asked, self.model(asked), peer, id)
+        assert message.answer is not None
+        answer = msgspec.structs.replace(
+            message.answer, state="failed", error=refusal.message, retry_after_ms=refusal.retry_after_ms
+        )
+        kept, _ = await self._talk.post(msgspec.structs.replace(message, answer=answer))
+        return same_answer(kept, question)
 
     async def _release(self, key: Key, claim: int | None) -> None:
         if claim is None:

@@ -14,7 +14,7 @@ from ..protocol.errors import HubError
 from ..rates import KeyedRate, Rate
 from .assistant import AssistantInfo
 from .chat import Chat
-from .generations import Asked
+from .generations import REFUSALS, Asked
 from .mentions import mentions_in
 from .messages import (
     MAX_ATTACHED_CHARACTERS,
@@ -116,16 +116,27 @@ class Saying:
             raise HubError(Code.NOT_FOUND, "The room was deleted meanwhile.")
         if is_author(message, peer) and not message.deleted:
             for one in asked:
-                await self._generations.begin(message, one, peer, id=answer_id(message.id, one))
+                await self._ask(message, one, peer)
         return message
 
+    async def _ask(self, message: ChatMessage, asked: Asked, peer: Peer) -> None:
+        """Begin an answer. What stands in its way now is no reason to keep from people what is said to them, too."""
+        id = answer_id(message.id, asked)
+        try:
+            await self._generations.begin(message, asked, peer, id=id)
+        except HubError as refusal:
+            if refusal.code not in REFUSALS:
+                raise
+            await self._generations.refuse(message, asked, peer, refusal, id=id)
+
     async def _check_new(self, said: PostParams, asked: Sequence[Asked], peer: Peer) -> None:
-        """Count a message that is new; raise if it may not be said."""
+        """Count a message that is new; raise if it may not be said, or asks somebody who is not there."""
         _check(said.text, said.attachments)
         if said.reply_to:
             await self._talk.get(said.room, said.reply_to)
+        for one in asked:
+            self._generations.model(one)
         self._rate.require(peer.principal)
-        await self._generations.check(asked, peer)
 
     async def edit(self, room: str, id: str, text: str, version: int, peer: Peer) -> ChatMessage:
         """Change the text of a message that has this version; its author, or a moderator."""

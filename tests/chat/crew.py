@@ -12,6 +12,7 @@ from jupyter_ws_hub.chat.generations import Asked, Generations
 from jupyter_ws_hub.chat.messages import Answer, Author, ChatMessage
 from jupyter_ws_hub.chat.talk import Talk
 from jupyter_ws_hub.ports import Peer
+from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 
 LOCAL = AssistantInfo("local", "Local model", "", ["small"], True)
@@ -26,19 +27,17 @@ class FakeCrew:
         self._talk = talk
         self._infos = list(infos)
         self.asked: list[tuple[str, Asked]] = []
-        self.checked: list[Sequence[Asked]] = []
         self.stopped: list[str] = []
-        self.refusal: HubError | None = None
 
     def infos(self) -> list[AssistantInfo]:
         """See Generations."""
         return self._infos
 
-    async def check(self, asked: Sequence[Asked], peer: Peer) -> None:
+    def model(self, asked: Asked) -> str:
         """See Generations."""
-        self.checked.append(asked)
-        if self.refusal is not None and asked:
-            raise self.refusal
+        if asked.assistant not in [info.name for info in self._infos]:
+            raise HubError(Code.NOT_FOUND, "nobody")
+        return asked.model
 
     async def begin(self, question: ChatMessage, asked: Asked, peer: Peer, *, id: str = "") -> ChatMessage:
         """See Generations."""

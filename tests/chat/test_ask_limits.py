@@ -11,9 +11,9 @@ from jupyter_ws_hub.protocol.errors import HubError
 from ..support.fakes import FakeClock
 
 
-def refusal(limits: AskLimits, principal: str, number: int = 1) -> HubError:
+def refusal(limits: AskLimits, principal: str) -> HubError:
     with pytest.raises(HubError) as refused:
-        limits.check(principal, number)
+        limits.check(principal)
     assert refused.value.code is Code.RATE_LIMITED
     assert refused.value.retry_after_ms
     return refused.value
@@ -24,8 +24,7 @@ def test_a_user_has_so_many_at_a_time_and_others_have_theirs() -> None:
     limits.begin("alice")
     limits.begin("alice")
     assert "2 answers under way" in refusal(limits, "alice").message
-    limits.check("bob", 2)
-    refusal(limits, "bob", number=3)
+    limits.check("bob")
     limits.end("alice")
     limits.begin("alice")
     assert limits.running == 2
@@ -35,11 +34,11 @@ def test_a_server_has_so_many_at_a_time_with_those_that_do_not_end() -> None:
     limits = AskLimits(3, 0, 0, FakeClock())
     limits.begin("alice")
     limits.begin("bob")
-    limits.check("carol", 1)
+    limits.check("carol")
     limits.linger(1)
     assert "busy" in refusal(limits, "carol").message
     limits.linger(-1)
-    limits.check("carol", 1)
+    limits.check("carol")
 
 
 def test_who_has_asked_too_often_is_told_when_there_is_room_and_others_may_ask() -> None:
@@ -52,8 +51,7 @@ def test_who_has_asked_too_often_is_told_when_there_is_room_and_others_may_ask()
     assert limits.running == 1
     refused = refusal(limits, "alice")
     assert refused.retry_after_ms == 10_000 and "4 times a minute; wait 10 s" in refused.message
-    assert refusal(limits, "alice", number=2).retry_after_ms == 25_000
-    limits.check("bob", 1)
+    limits.check("bob")
     clock.advance(10)
     limits.begin("alice")
     assert refusal(limits, "alice").retry_after_ms == 15_000
@@ -68,10 +66,3 @@ def test_what_is_refused_does_not_count() -> None:
             limits.begin("bob")
     limits.end("alice")
     limits.begin("bob")
-
-
-def test_more_at_once_than_is_allowed_come_through_when_nothing_else_does() -> None:
-    limits = AskLimits(0, 0, 2, FakeClock())
-    limits.check("alice", 4)
-    limits.begin("alice")
-    refusal(limits, "alice", number=4)

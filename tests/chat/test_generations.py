@@ -136,11 +136,11 @@ async def test_who_may_not_be_asked_is_refused_before_anything_is_kept() -> None
     room = Room()
     for asked, code in [(Asked("nobody"), Code.NOT_FOUND), (Asked("robot", "huge"), Code.NOT_FOUND)]:
         assert (await refused(room.asks(asked=asked))).code is code
-        assert (await refused(room.generations.check([asked], fake_peer()))).code is code
+        with pytest.raises(HubError):
+            room.generations.model(asked)
     room.assistants.clear()
     assert (await refused(room.asks())).code is Code.NOT_FOUND
     assert room.talk.told == []
-    await room.generations.check([], fake_peer())
 
 
 @at_once
@@ -178,8 +178,6 @@ async def test_a_user_may_have_so_many_and_the_next_is_refused_not_queued() -> N
     await room.asks("alice")
     error = await refused(room.asks("alice"))
     assert error.code is Code.RATE_LIMITED and error.retry_after_ms
-    assert (await refused(room.generations.check([ROBOT], fake_peer("alice")))).code is Code.RATE_LIMITED
-    await room.generations.check([ROBOT, ROBOT], fake_peer("bob"))
     await room.stop(first)
     await room.asks("alice")
     assert room.generations.running == 2

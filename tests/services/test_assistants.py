@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
+from jupyter_ws_hub.chat.assistant import AssistantError
 from jupyter_ws_hub.chat.generations import Asked
-from jupyter_ws_hub.chat.messages import Author, ChatMessage
+from jupyter_ws_hub.chat.messages import Answer, Author, ChatMessage
 from jupyter_ws_hub.chat.room import Room
+from jupyter_ws_hub.chat.saying import PostParams
 from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.services.assistants import HINT, AskParams, AssistantsService, StopParams
 from jupyter_ws_hub.services.base import Health, Nothing
-from jupyter_ws_hub.services.chat import ChatService
+from jupyter_ws_hub.services.chat import ChatService, HistoryParams
 from tests.support.assistants import Puppet, ScriptedAssistant
 from tests.support.fakes import Stage, fake_peer, until
 
@@ -111,6 +113,58 @@ async def test_a_message_is_asked_about_again_and_stopped_by_who_asked(world: Wo
     assert ended.answer is not None and (ended.answer.state, ended.answer.asked_by) == ("stopped", "alice")
     other = await world.end(fake_peer("mod", NO_MODERATOR), id="b")
     assert other.answer is not None and other.answer.state == "stopped", "who made the room moderates it"
+
+
+async def said(world: World, text: str, id: str) -> tuple[ChatMessage, list[Answer]]:
+    """Let Alice post something; give her message, and its answers as history has them."""
+    message = await world.chat.post(PostParams("lab", text, id), world.alice)
+    history = await world.chat.history(HistoryParams("lab"), world.bob)
+    return message, [one.answer for one in history.messages if one.answer is not None and one.answer.to == id]
+
+
+@in_a_world
+async def test_what_is_said_to_people_is_said_although_an_assistant_is_down(world: World) -> None:
+    def fail() -> None:
+        raise AssistantError("The model file is damaged.")
+
+    world.robot.starting = fail
+    await world.stage.chat.generations.start()
+    await until(lambda: world.service.health().state == "degraded")
+    for _ in range(2):
+        message, answers = await said(world, "Look, @robot", "m1")
+        assert message.seq > 0
+        (answer,) = answers
+        assert (answer.state, answer.error) == ("failed", "Robot cannot answer: The model file is damaged.")
+    await world.stage.chat.generations.close()
+    _, (answer,) = await said(world, "and you, @puppet?", "m2")
+    assert (answer.state, answer.error) == ("failed", "The server is stopping; ask again in a moment.")
+
+
+@in_a_world
+async def test_what_an_assistant_may_not_begin_now_is_said_in_its_place_and_asked_again_later(world: World) -> None:
+    await world.ask(world.alice)
+    _, answers = await said(world, "@puppet words=1000000 pause=0.001 and @robot", "m1")
+    first, second = answers
+    assert (first.state, second.state, second.usage) == ("writing", "failed", None)
+    assert second.error == "You may have 2 answers under way at a time; wait for one, or stop it."
+    assert second.retry_after_ms
+    again = AskParams("lab", "m1", "again", Asked("robot"))
+    assert await refused(world.service.ask(again, world.alice)) is Code.RATE_LIMITED
+    await world.end(world.alice)
+    assert (await world.service.ask(again, world.alice)).is_under_way
+
+
+@in_a_world
+async def test_why_an_answer_could_not_begin_takes_no_place_that_a_message_has(world: World) -> None:
+    generations, question = world.stage.chat.generations, await world.says("bob", "Why?")
+    refusal = HubError(Code.RATE_LIMITED, "Wait.", retry_after_ms=5)
+    begun = await world.ask(world.alice)
+    assert (await generations.refuse(question, PUPPET, world.alice, refusal, id="a")).id == begun.id
+    told = await generations.refuse(question, PUPPET, world.alice, refusal, id="b")
+    assert told.answer is not None and (told.answer.state, told.answer.asked_by) == ("failed", "alice")
+    assert (told.answer.error, told.answer.retry_after_ms) == ("Wait.", 5)
+    assert await world.ask(world.alice, id="b") == told
+    assert await refused(generations.refuse(question, PUPPET, world.alice, refusal, id="question")) is Code.EXISTS
 
 
 @in_a_world

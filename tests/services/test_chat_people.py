@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from jupyter_ws_hub.chat.generations import Asked
 from jupyter_ws_hub.chat.room_store import RoomStore
 from jupyter_ws_hub.chat.saying import PostParams
 from jupyter_ws_hub.chat.settings import ChatSettings
@@ -192,12 +193,12 @@ async def test_assistants_are_asked_by_mention_or_choice_each_once() -> None:
     assert len(place.crew.asked) == begun
 
 
-async def test_a_message_that_asks_whom_it_may_not_is_not_kept() -> None:
+async def test_a_message_that_asks_who_is_not_there_is_not_kept() -> None:
     place = await begin()
-    place.crew.refusal = HubError(Code.RATE_LIMITED, "wait", retry_after_ms=5)
-    assert await refused(place.service.post(PostParams(ROOM, "@local hi", "m1"), ALICE)) is Code.RATE_LIMITED
+    nobody = PostParams(ROOM, "@local hi", "m1", ask=[Asked("nobody")])
+    assert await refused(place.service.post(nobody, ALICE)) is Code.NOT_FOUND
     assert (await place.service.history(HistoryParams(ROOM), ALICE)).messages == []
-    await place.service.post(PostParams(ROOM, "hi", "m2"), ALICE)
+    assert place.crew.asked == []
 
 
 async def test_an_answer_that_is_deleted_is_stopped_by_who_asked_or_a_moderator() -> None:

@@ -59,6 +59,12 @@ class FakeTalk:
         self.told.append(("started", kept, 0, ""))
         return kept
 
+    async def post(self, message: ChatMessage) -> tuple[ChatMessage, bool]:
+        """See Talk."""
+        await self.before("post")
+        known = self.messages.get((message.room, message.id))
+        return (known, False) if known is not None else (self._keep(message), True)
+
     async def add_to_answer(self, message: ChatMessage, text: str) -> ChatMessage:
         """See Talk."""
         await self.before("add")

@@ -219,6 +219,34 @@ async def test_somebody_is_mentioned_and_what_could_not_be_sent_is_sent_again_or
         assert alice.errors == []
 
 
+async def test_what_cannot_be_answered_now_is_said_all_the_same_and_asked_again_later(
+    lab: RealServer, open_window: Opener
+) -> None:
+    async with teacher(lab) as moderator:
+        await moderator.request("chat.create", {"name": "busy", "title": "Busy"})
+        alice = await open_window(lab, user="alice")
+        await enter(alice)
+        await alice.page.get_by_label("All rooms").click()
+        await alice.page.click('.jp-WsHub-roomRow[data-room="busy"]')
+        await alice.page.wait_for_selector('[data-room="busy"][data-ready="true"] textarea:focus')
+        for number in range(2):
+            await say(alice, f"@puppet words=100000 pause=0.1 {number}")
+        await say(alice, "and @puppet words=2")
+        await settled(alice, "failed")
+        await say(alice, "all the same")
+        await message(alice, "all the same").wait_for()
+        await alice.page.get_by_text("You may have 2 answers under way at a time; wait for one, or stop it.").wait_for()
+        await alice.screenshot("chat-busy")
+        await alice.page.get_by_role("button", name="Stop", exact=True).first.click()
+        await settled(alice, "stopped")
+        await alice.page.get_by_role("button", name="Ask again", exact=True).last.click()
+        await alice.page.locator(MESSAGE).get_by_text("word0 word1", exact=True).wait_for()
+        await moderator.request("chat.archive", {"room": "busy", "archived": True})
+        await alice.page.get_by_role("button", name="Stop", exact=True).click()
+        await settled(alice, "stopped", 2)
+        assert alice.errors == []
+
+
 async def last_id(window: Window) -> str:
     """The id of the newest message."""
     found = await window.page.locator(".jp-WsHub-footer").last.get_attribute("data-id")
