@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Final, NamedTuple
 
@@ -17,8 +17,13 @@ from .base import Health, Nothing, Service, Topic, method
 from .ports import Gauge, Running, SocketCounts, Usage, Whose
 
 READ = ("read", "status")
+RUNS: Final = "What runs on the server"
+USED: Final = "What the server uses"
 POLL_S: Final = 1.0
 MEASURE_S: Final = 2.0
+RETRY_S: Final = 2.0
+"""How soon is measured again after that has failed once; twice as long each further time, but for MAX_RETRY_S."""
+MAX_RETRY_S: Final = 60.0
 SAMPLE_S: Final = 0.2
 """How long is measured for the first figures."""
 
@@ -121,6 +126,11 @@ def _connections(counts: SocketCounts) -> ConnectionTotals:
     )
 
 
+def retry_s(failures: int) -> float:
+    """The pause after so many failures without a success between them."""
+    return min(RETRY_S * 2.0 ** min(failures - 1, 10), MAX_RETRY_S)
+
+
 class Throughput:
     """How many bytes all transfers move together; from one look to the next."""
 
@@ -175,7 +185,8 @@ class StatusService(Service):
 
     def __init__(self) -> None:
         """Nothing is known yet."""
-        self._failure: str | None = None
+        self._failures: dict[str, str] = {}
+        self._logged: set[tuple[str, str]] = set()
         self._measuring: asyncio.Task[None] | None = None
         self._measured: Measured | None = None
         self._sampling = asyncio.Lock()
@@ -185,8 +196,9 @@ class StatusService(Service):
         return [replace(topic, watched=self._watched) for topic in self.topics]
 
     def health(self) -> Health:
-        """Degraded while the server cannot be looked at."""
-        return Health(self.name, "ok" if self._failure is None else "degraded", self._failure)
+        """Degraded while the server cannot be looked at, or not be measured though somebody follows that."""
+        reason = " ".join(self._failures[what] for what in sorted(self._failures))
+        return Health(self.name, "degraded", reason) if reason else Health(self.name, "ok")
 
     async def start(self) -> None:
         """Look at the server every second and publish what has changed."""
@@ -222,33 +234,44 @@ class StatusService(Service):
         while True:
             try:
                 await self.publish_changes()
-                self._failure = None
             except Exception as error:
-                if self._failure is None:
-                    self.context.runtime.logger.error(
-                        "The server's kernels and terminals are not known", exc_info=error
-                    )
-                self._failure = f"What runs on the server is not known: {type(error).__name__}."
+                if self._failed(RUNS, error):
+                    self.context.runtime.logger.error("%s is not known.", RUNS, exc_info=error)
+            else:
+                self._succeeded(RUNS)
             await asyncio.sleep(POLL_S)
+
+    def _failed(self, what: str, error: Exception) -> bool:
+        """Degrade the service; whether to log it: each kind of failure once until it succeeds again."""
+        kind = type(error).__name__
+        self._failures[what] = f"{what} is not known: {kind}."
+        is_new = (what, kind) not in self._logged
+        self._logged.add((what, kind))
+        return is_new
+
+    def _succeeded(self, what: str) -> None:
+        self._failures.pop(what, None)
+        self._logged = {logged for logged in self._logged if logged[0] != what}
 
     async def publish_changes(self) -> None:
         """Publish what is new, different or gone since the last time."""
+        # How the services are is told first: also that what runs is not known, where asking for that fails.
+        await self._tell({"service"}, {("service", health.id): health for health in self.context.survey()})
         platform = self.context.platform
-        now: dict[tuple[str, str], msgspec.Struct] = {}
-        for health in self.context.survey():
-            now["service", health.id] = health
-        for kernel in await platform.kernels():
-            now["kernel", kernel.id] = _status(kernel)
-        for terminal in await platform.terminals():
-            now["terminal", terminal.id] = _status(terminal)
-        for key in self._known.keys() - now.keys():
-            kind, id = key
+        running = {("kernel", kernel.id): _status(kernel) for kernel in await platform.kernels()}
+        running |= {("terminal", terminal.id): _status(terminal) for terminal in await platform.terminals()}
+        await self._tell({"kernel", "terminal"}, running)
+
+    async def _tell(self, kinds: Collection[str], now: Mapping[tuple[str, str], msgspec.Struct]) -> None:
+        """Publish how `now` differs from what is known of these kinds."""
+        for kind, id in [key for key in self._known if key[0] in kinds and key not in now]:
             gone = Health(id, "down", gone=True) if kind == "service" else RunningStatus(id, gone=True)
             await self.context.publish("status", kind, gone)
+            del self._known[kind, id]
         for (kind, id), value in now.items():
             if self._known.get((kind, id)) != value:
                 await self.context.publish("status", kind, value)
-        self._known = now
+                self._known[kind, id] = value
 
     async def _watched(self, topic: str, is_followed: bool) -> None:
         """Measure while somebody follows the topic; who comes later is told nothing of then."""
@@ -269,9 +292,28 @@ class StatusService(Service):
             measuring.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await measuring
+        self._failures.pop(USED, None)  # nobody tries any more
 
     async def _measure(self) -> None:
-        """Publish what the server uses again and again, soon for the first time."""
+        """Publish what the server uses again and again; after a failure anew, with a fresh gauge."""
+        failures = 0
+
+        def succeeded() -> None:
+            nonlocal failures
+            failures = 0
+            self._succeeded(USED)
+
+        while True:
+            try:
+                await self._measure_on(succeeded)
+            except Exception as error:
+                failures += 1
+                if self._failed(USED, error):
+                    self.context.runtime.logger.error("%s is not known.", USED, exc_info=error)
+            await asyncio.sleep(retry_s(failures))
+
+    async def _measure_on(self, succeeded: Callable[[], None]) -> None:
+        """Publish until something fails, which is raised; soon for the first time. Call `succeeded` each time."""
         gauge, throughput = self.context.gauge(), self._throughput()
         before: dict[str, msgspec.Struct] = {}
         pause_s = SAMPLE_S
@@ -290,9 +332,7 @@ class StatusService(Service):
                     if before.get(kind) != value:
                         await self.context.publish("status", kind, value)
                 before = now
-        except Exception as error:
-            self.context.runtime.logger.error("What the server uses cannot be measured", exc_info=error)
-            self._failure = f"What the server uses is not known: {type(error).__name__}."
+                succeeded()
         finally:
             gauge.stop()
 

@@ -139,6 +139,15 @@ async def test_a_look_that_failed_is_made_up_for_by_the_next() -> None:
         assert await told(service, client) == [("kernel", "k1", "idle"), ("service", "chat", "ok")]
 
 
+async def test_that_what_runs_is_not_known_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "POLL_S", 0.0)
+    async with watching() as (service, stage, _client):
+        stage.platform.error = RuntimeError("the gateway is down")
+        await until(lambda: service.health().state == "degraded")
+        stage.health = [service.health()]
+        await until(lambda: any(b"RuntimeError" in value for value in known(stage, "service")))
+
+
 async def test_the_watching_goes_on_after_a_look_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "POLL_S", 0.0)
     service = StatusService()
@@ -171,8 +180,10 @@ async def test_the_server_is_looked_at_again_and_again_until_the_stop(monkeypatc
 
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure without pauses."""
+    """Look and measure without pauses."""
+    monkeypatch.setattr(status, "POLL_S", 0.0)
     monkeypatch.setattr(status, "MEASURE_S", 0.0)
+    monkeypatch.setattr(status, "RETRY_S", 0.0)
     monkeypatch.setattr(status, "SAMPLE_S", 0.0)
 
 
@@ -203,16 +214,86 @@ async def test_what_costs_something_is_measured_while_somebody_follows_and_not_t
     await service.stop()
 
 
-async def test_a_gauge_that_fails_degrades_the_service_and_stops_nothing_else(
+def told_memory(stage: Stage) -> int:
+    """What followers see of the server's memory; 0 where nothing is known."""
+    return sum(msgspec.json.decode(value, type=ProcessStatus).memory for value in known(stage, "process"))
+
+
+async def measured(stage: Stage, times: int) -> None:
+    """Wait until the gauge has been read so many times more."""
+    enough = stage.platform.gauge.readings + times
+    await until(lambda: stage.platform.gauge.readings >= enough)
+
+
+async def stays_degraded(service: StatusService, stage: Stage, reason: str) -> None:
+    """Both loops go round several times, and at no moment is the service well."""
+    gauge = stage.platform.gauge
+    readings, looks = gauge.readings, stage.platform.looks
+    while gauge.readings < readings + 5 or stage.platform.looks < looks + 5:
+        assert service.health().state == "degraded"
+        assert reason in (service.health().reason or "")
+        await asyncio.sleep(0)
+
+
+async def test_a_gauge_that_fails_degrades_the_service_until_it_measures_again(
     quickly: None, caplog: pytest.LogCaptureFixture
 ) -> None:
+    async with watching() as (service, stage, _client):
+        gauge = stage.platform.gauge
+        await until(lambda: told_memory(stage) == 100_000_000)
+        gauge.error = RuntimeError("no /proc")
+        await until(lambda: service.health().state == "degraded")
+        async with asyncio.timeout(5):
+            await stays_degraded(service, stage, "What the server uses is not known: RuntimeError.")
+        stage.platform.running_kernels = [KERNEL]
+        await until(lambda: bool(known(stage, "kernel")))
+        assert [record.getMessage() for record in caplog.records] == ["What the server uses is not known."]
+        gauge.error, gauge.usage = None, msgspec.structs.replace(gauge.usage, memory=200_000_000)
+        await until(lambda: told_memory(stage) == 200_000_000)
+        await until(lambda: service.health().state == "ok")
+        assert gauge.running == 1
+    assert gauge.running == 0
+    assert len(caplog.records) == 1
+
+
+async def test_another_failure_is_logged_too_and_each_again_after_a_recovery(
+    quickly: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with watching() as (service, stage, _client):
+        gauge = stage.platform.gauge
+        for error in (RuntimeError("no /proc"), OSError("no memory"), RuntimeError("no /proc")):
+            gauge.error = error
+            await measured(stage, 4)
+        assert [type(record.exc_info[1]) for record in caplog.records if record.exc_info] == [RuntimeError, OSError]
+        gauge.error = None
+        await until(lambda: service.health().state == "ok")
+        gauge.error = RuntimeError("no /proc")
+        await until(lambda: service.health().state == "degraded")
+        assert len(caplog.records) == 3
+
+
+async def test_one_loop_s_recovery_does_not_hide_the_other_s_failure(quickly: None) -> None:
+    async with watching() as (service, stage, _client):
+        stage.platform.gauge.error = RuntimeError("no /proc")
+        stage.platform.error = OSError("the gateway is down")
+        both = "What runs on the server is not known: OSError. What the server uses is not known: RuntimeError."
+        await until(lambda: service.health().reason == both)
+        stage.platform.gauge.error = None
+        await until(lambda: service.health().reason == "What runs on the server is not known: OSError.")
+        stage.platform.error = None
+        await until(lambda: service.health().state == "ok")
+
+
+async def test_who_measures_no_more_fails_no_more(quickly: None) -> None:
     async with watching() as (service, stage, client):
         stage.platform.gauge.error = RuntimeError("no /proc")
         await until(lambda: service.health().state == "degraded")
-        assert stage.platform.gauge.running == 0
-        stage.platform.running_kernels = [KERNEL]
-        assert await told(service, client) == [("kernel", "k1", "idle")]
-    assert "cannot be measured" in caplog.text
+        client.connection.closed()
+        await until(lambda: service.health().state == "ok")
+
+
+def test_the_pauses_after_failures_grow_up_to_a_minute() -> None:
+    assert [status.retry_s(failures) for failures in (1, 2, 3, 4, 5, 6, 7, 10_000)] == [2, 4, 8, 16, 32, 60, 60, 60]
 
 
 async def test_who_asks_without_following_gets_figures_of_a_moment_and_many_share_them(quickly: None) -> None:

@@ -43,11 +43,13 @@ class FakePlatform:
         self.running_kernels: list[Running] = []
         self.running_terminals: list[Running] = []
         self.error: Exception | None = None
+        self.looks = 0
         self.sockets = SocketCounts()
         self.gauge = FakeGauge()
 
     async def kernels(self) -> Sequence[Running]:
         """See Platform."""
+        self.looks += 1
         if self.error is not None:
             raise self.error
         return list(self.running_kernels)
