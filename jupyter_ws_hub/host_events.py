@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from logging import Logger
@@ -78,9 +79,11 @@ class EventNotices:
             self._events.add_listener(schema_id=schema_id, listener=self._on_event)
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Listen no more. Idempotent."""
         for schema_id in self._rules:
-            self._events.remove_listener(schema_id=schema_id, listener=self._on_event)
+            # It raises for a schema that nobody has registered, once it has taken the listener away.
+            with contextlib.suppress(KeyError):
+                self._events.remove_listener(schema_id=schema_id, listener=self._on_event)
 
     async def _on_event(self, logger: EventLogger, schema_id: str, data: dict[str, Any]) -> None:
         try:

@@ -58,10 +58,10 @@ class NoticeSources:
             self._runtime.logger.warning("Kernels and terminals cannot notify by themselves: %s", error)
 
     def stop(self) -> None:
-        """Take the file away. Idempotent."""
+        """Listen no more, and take the file away where it could be written. Idempotent."""
+        self._events.stop()
         beacon, self._beacon = self._beacon, None
         if beacon is not None:
-            self._events.stop()
             beacons.remove(self._folder, beacon)
 
     def _principal_of(self, username: str | None) -> str:

@@ -121,3 +121,12 @@ def test_a_template_is_filled_with_what_is_there_and_nothing_else() -> None:
     data = {"a": 1, "b": {"c": "{a}"}, "n": None, "list": [1]}
     assert fill("{a} {b.c} {n} {list} {b.__class__} {a.real} {{a}} {", data, 100) == "1 {a}  [1]   {1} {"
     assert fill("{b.c}" * 100, data, 10) == "{a}{a}{a}{"
+
+
+def test_a_schema_that_never_came_is_stopped_listening_to_as_well() -> None:
+    events = EventLogger()
+    notices = EventNotices({SCHEMA: "x"}, events, lambda: None, FakeClock(), logging.getLogger("test"))
+    notices.stop()
+    notices.start()
+    notices.stop()
+    assert not any(events._modified_listeners.values())

@@ -16,10 +16,13 @@ from jupyter_ws_hub.host_notices import came_from_here, describe, has_secret
 from jupyter_ws_hub.notifier.beacon import read_all
 from tests.support.jupyterhub import FakeHubAuthorizer, FakeHubProvider
 
+SAVED = "https://events.jupyter.org/jupyter_server/contents_service/v1"
+
 
 @pytest.fixture
 def jp_server_config(jp_server_config: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
-    """With `hub` under a JupyterHub."""
+    """With `hub` under a JupyterHub; it notifies of what happens to files."""
+    jp_server_config["HubApp"]["notification_events"] = {SAVED: "{action} {path}"}
     if getattr(request, "param", None) == "hub":
         jp_server_config["ServerApp"].update(
             identity_provider_class=FakeHubProvider, authorizer_class=FakeHubAuthorizer
@@ -89,6 +92,19 @@ async def test_where_the_file_cannot_be_written_the_server_runs_all_the_same(
     await app.start_services()
     assert "cannot notify by themselves" in caplog.text
     await app.stop_extension()
+
+
+@pytest.mark.parametrize("has_file", [True, False])
+async def test_after_the_stop_events_are_listened_to_no_more(app: Any, tmp_path: Path, has_file: bool) -> None:
+    (tmp_path / "file").write_text("")
+    app._sources._folder = tmp_path if has_file else tmp_path / "file"
+    listeners = app.serverapp.event_logger._modified_listeners
+    assert listeners[SAVED] == set()
+    await app.start_services()
+    assert len(listeners[SAVED]) == 1
+    await app.stop_extension()
+    await app.stop_extension()
+    assert listeners[SAVED] == set()
 
 
 async def test_the_secret_is_in_no_setting_and_no_page(app: Any, jp_fetch: Any, jp_serverapp: Any) -> None:
