@@ -167,7 +167,7 @@ class HubApp(HubTraits, ExtensionApp):
     def _make_endpoints(self, serverapp: ServerApp, settings: Settings, runtime: Runtime) -> None:
         """What the handlers are handed, and what lets time pass for them."""
         identity = Identity(runtime.monotonic, settings.identity_check_s / 4)
-        self._sources = NoticeSources(serverapp, self._call, settings.owner, settings.notification_events, runtime)
+        self._sources = NoticeSources(serverapp, self._call, settings, runtime)
         self._parts = Parts(
             hub=self._hub,
             transfers=self._transfers,

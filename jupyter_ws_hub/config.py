@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True):
     notices: NoticeSettings
     notification_events: dict[str, Any]
     owner: str
+    owner_is_named: bool
+    """Whether the configuration says who `owner` is."""
     disabled_services: tuple[str, ...]
     assistants: tuple[str, ...]
     database_path: Path | None
@@ -213,9 +215,12 @@ class HubTraits(HasTraits):
     chat_changes_per_minute = _per_minute(_CHAT.changes_per_minute, "Chat rooms made and changed")
     chat_presences_per_minute = _per_minute(_CHAT.presences_per_minute, "Changes of who is in a chat room and types,")
     owner = Unicode(
-        "owner",
-        help="""To whom sessions, transfers and notifications belong where the server has one token or password and so
-        no names: every such request comes from the same person, whatever random name Jupyter gave it.""",
+        "",
+        help="""Where users have names, by an identity provider of the server's own: the username of whom notifications
+        from kernels, the command line, other extensions and events are for, unless these say it; empty: they are
+        refused. Under JupyterHub it is the server's user. Where the server has one token or password and so no names:
+        to whom all sessions, transfers and notifications belong, as every request comes from the same person, whatever
+        random name Jupyter gave it; empty: "owner".""",
     ).tag(config=True)
     notifications_per_s = Float(
         _NOTICES.per_s,
@@ -282,7 +287,8 @@ class HubTraits(HasTraits):
             chat=self._chat_settings(),
             notices=NoticeSettings(self.notifications_per_s, self.notifications_burst),
             notification_events=dict(self.notification_events),
-            owner=self.owner,
+            owner=self.owner or "owner",
+            owner_is_named=bool(self.owner),
             disabled_services=tuple(self.disabled_services),
             assistants=tuple(self.assistants),
             database_path=Path(self.database) if self.database else default_database,

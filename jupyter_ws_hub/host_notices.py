@@ -6,7 +6,6 @@ import os
 import secrets
 import ssl
 import time
-from collections.abc import Mapping
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +15,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.serverapp import ServerApp
 from tornado.httputil import HTTPServerRequest
 
+from .config import Settings
 from .host import is_own_provider
 from .host_events import EventNotices
 from .identity import hub_auth_of
@@ -26,6 +26,8 @@ from .ports import Peer, Runtime
 from .server_api import Call, ServerApi
 
 ANYWHERE: Final = frozenset({"", "*", "0.0.0.0"})
+A_PROGRAM: Final = "program"
+"""How it is called in an answer where its user is not known."""
 PASSED_ON: Final = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "Via")
 """What proxies add to a request."""
 
@@ -33,18 +35,17 @@ PASSED_ON: Final = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", 
 class NoticeSources:
     """Of one server."""
 
-    def __init__(
-        self, serverapp: ServerApp, call: Call, owner: str, chosen_events: Mapping[str, Any], runtime: Runtime
-    ) -> None:
-        """`owner` is to whom belongs what comes from this user's programs where the server has no names."""
-        self._serverapp, self._owner, self._runtime = serverapp, owner, runtime
+    def __init__(self, serverapp: ServerApp, call: Call, settings: Settings, runtime: Runtime) -> None:
+        """`call` reaches the service."""
+        self._serverapp, self._settings, self._runtime = serverapp, settings, runtime
         self._secret = secrets.token_urlsafe(32)
         self._beacon: Beacon | None = None
         self._folder = Path(jupyter_runtime_dir())
         loop: Any = serverapp.io_loop
         self.api = ServerApi(call, self._principal_of, loop.asyncio_loop, runtime.logger)
         events: Any = serverapp.event_logger
-        self._events = EventNotices(chosen_events, events, self.api.notify, runtime.monotonic, runtime.logger)
+        chosen = settings.notification_events
+        self._events = EventNotices(chosen, events, self.api.notify, runtime.monotonic, runtime.logger)
 
     def start(self) -> None:
         """Tell this user's programs where the server is; it listens by now. Listen to events."""
@@ -65,26 +66,37 @@ class NoticeSources:
             beacons.remove(self._folder, beacon)
 
     def _principal_of(self, username: str | None) -> str:
-        """Where there are no names everything is the owner's."""
+        """Where there are no names everything is the owner's; empty where nobody is known to be meant."""
         if username is None or is_own_provider(self._serverapp.identity_provider):
             return self._person
         return username
 
     @property
     def _person(self) -> str:
-        """Who runs this server: under a Hub it says so."""
-        of_hub = hub_auth_of(self._serverapp.identity_provider, self._serverapp.web_app.settings) is not None
-        return (os.environ.get("JUPYTERHUB_USER") if of_hub else None) or self._owner
+        """Who runs this server: under a Hub it says so, else the configuration; empty where none does.
+
+        Where there are no names it is the principal of all requests, see `make_peer`.
+        """
+        provider = self._serverapp.identity_provider
+        if is_own_provider(provider):
+            return self._settings.owner
+        of_hub = hub_auth_of(provider, self._serverapp.web_app.settings) is not None
+        named = self._settings.owner if self._settings.owner_is_named else ""
+        return (os.environ.get("JUPYTERHUB_USER") if of_hub else None) or named
 
     def by_secret(self, request: HTTPServerRequest) -> Peer | None:
-        """The owner, where a program of theirs on this machine asks with the secret; None otherwise."""
+        """The owner, where a program of theirs on this machine asks with the secret; None otherwise.
+
+        Where it is not known who that is, its principal is empty.
+        """
         given = request.headers.get("Authorization", "").removeprefix(f"{SCHEME} ")
         if not secrets.compare_digest(given.encode(), self._secret.encode()):
             return None
         if not came_from_here(request):
             self._runtime.logger.warning("The secret for notifications came from elsewhere, and was refused.")
             return None
-        return Peer(self._person, self._person, self._person, self._may)
+        name = self._person or A_PROGRAM
+        return Peer(self._person, name, name, self._may)
 
     async def _may(self, action: str, resource: str) -> bool:
         """The secret is for posting; to everybody only where that is nobody else than the owner."""

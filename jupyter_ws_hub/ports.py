@@ -18,7 +18,8 @@ from .protocol.errors import HubError
 class Peer:
     """The authenticated user of a connection.
 
-    `principal` owns sessions, operations and `…/me` topics; `username` and `display_name` are who is asking.
+    `principal` owns sessions, operations and `…/me` topics; it is empty, never for a connection, where a program that
+    only posts notifications has no user. `username` and `display_name` are who is asking.
     `authorize` asks the server's authorizer about an action on a resource.
     """
 

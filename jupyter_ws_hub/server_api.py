@@ -14,6 +14,8 @@ from .notices.board import Posted
 from .notices.notification import Level
 from .notifier.notify import action_of
 from .ports import Peer
+from .protocol.errors import HubError
+from .services.notifications import NOBODY
 
 SETTING: Final = "jupyter_ws_hub"
 """Where a server keeps an extension, by its name."""
@@ -35,8 +37,12 @@ class ServerApi:
     def __init__(
         self, call: Call, principal_of: Callable[[str | None], str], loop: asyncio.AbstractEventLoop, logger: Logger
     ) -> None:
-        """`principal_of` says to whom belongs what a username is told; without one, to the server's owner."""
+        """`principal_of` says to whom belongs what a username is told; without one, to the server's owner.
+
+        It is empty where that is nobody.
+        """
         self._call, self._principal_of, self._loop, self._logger = call, principal_of, loop, logger
+        self._has_told_of_nobody = False
 
     def notify(
         self,
@@ -57,6 +63,9 @@ class ServerApi:
         The same `id` again updates it. `actions` are buttons: pairs of a label and a path under the server's root, an
         address, or `command:<id>` of JupyterLab. Nobody has to look at the result, which is the notification's id: what
         fails is logged. On the event loop, `await asyncio.wrap_future(…)` waits for it.
+
+        Where users have names and `c.HubApp.owner` says none, the owner is not known: without `user` it fails with a
+        HubError, `not_found`, which is logged once.
         """
         fields = {
             "title": title,
@@ -80,8 +89,13 @@ class ServerApi:
         return msgspec.json.decode(answer, type=Posted).id
 
     def _posted(self, future: Future[str]) -> None:
-        if not future.cancelled() and (error := future.exception()) is not None:
-            self._logger.warning("An extension of the server could not notify: %s", error)
+        if future.cancelled() or (error := future.exception()) is None:
+            return
+        if isinstance(error, HubError) and error.message == NOBODY:
+            if self._has_told_of_nobody:  # it stays so until the configuration is another
+                return
+            self._has_told_of_nobody = True
+        self._logger.warning("An extension or an event of the server could not notify: %s", error)
 
 
 def notify_from_server(server: Any, title: str, message: str = "", **how: Any) -> Future[str]:

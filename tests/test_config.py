@@ -67,6 +67,14 @@ def test_the_defaults_are_those_of_the_protocol() -> None:
     assert settings["keep_messages"] is True
 
 
+@pytest.mark.parametrize(
+    ("given", "owner", "is_named"), [("", "owner", False), ("owner", "owner", True), ("alice", "alice", True)]
+)
+def test_an_owner_is_named_or_has_a_name_for_where_there_are_none(given: str, owner: str, is_named: bool) -> None:
+    settings = freeze(owner=given)
+    assert (settings["owner"], settings["owner_is_named"]) == (owner, is_named)
+
+
 def test_the_database_is_the_default_s_unless_it_is_named() -> None:
     assert freeze()["database_path"] == str(DEFAULT)
     assert freeze(database="/else/where.sqlite")["database_path"] == "/else/where.sqlite"

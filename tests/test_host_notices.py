@@ -152,6 +152,31 @@ async def test_under_a_hub_the_secret_asks_the_hub_nothing(
     assert hub.asked == []
 
 
+@pytest.mark.parametrize("jp_server_config", ["hub"], indirect=True)
+async def test_where_nobody_is_named_the_secret_is_nobody_s(
+    app: Any, http_server_client: Any, jp_base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JUPYTERHUB_USER", raising=False)
+    secret = {"Authorization": f"ws-hub-secret {app._sources._secret}"}
+    assert app._sources.by_secret(request(headers=secret)).principal == ""
+    url = f"{jp_base_url}api/ws-hub/notifications"
+    for body, status in [({"title": "x"}, 404), ({"title": "x", "to": "all"}, 403)]:
+        answer = await http_server_client.fetch(
+            url, method="POST", body=json.dumps(body), headers=secret, raise_error=False
+        )
+        assert answer.code == status
+        assert ("c.HubApp.owner" in json.loads(answer.body)["message"]) == (status == 404)
+
+
+async def test_the_secret_s_owner_is_who_reads_where_there_are_no_names(
+    app: Any, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_USER", "alice")
+    monkeypatch.setitem(jp_serverapp.web_app.settings, "hub_auth", object())  # as JupyterHub's older ways leave it
+    peer = app._sources.by_secret(request(headers={"Authorization": f"ws-hub-secret {app._sources._secret}"}))
+    assert peer.principal == app._parts.owner == "owner"
+
+
 def fake_server(**traits: Any) -> Any:
     """A server with these traits."""
     usual = {"ip": "", "port": 8888, "base_url": "/x/", "certfile": "", "sock": "", "root_dir": "/"}

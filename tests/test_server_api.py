@@ -13,6 +13,7 @@ from jupyter_server.auth import IdentityProvider, User
 
 from jupyter_ws_hub import notify_from_server
 from jupyter_ws_hub.notices.notification import Notification
+from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.server_api import ServerApi
 from tests.support.client import Address, HubClient
@@ -29,9 +30,12 @@ class Named(IdentityProvider):
 
 @pytest.fixture
 def jp_server_config(jp_server_config: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
-    """With `named` users have names."""
-    if getattr(request, "param", None) == "named":
+    """With `named` users have names; a second word is the owner's."""
+    kind, _, owner = getattr(request, "param", "").partition(" ")
+    if kind == "named":
         jp_server_config["ServerApp"]["identity_provider_class"] = Named
+    if owner:
+        jp_server_config["HubApp"]["owner"] = owner
     return jp_server_config
 
 
@@ -101,6 +105,29 @@ async def test_a_user_is_told_by_name_or_as_a_handler_has_them(jp_serverapp: Any
     assert {one["title"] for one in await listed("owner")} == {"for all"}
 
 
+@named
+async def test_where_nobody_can_be_meant_that_is_raised_each_time_and_logged_once(
+    jp_serverapp: Any, listed: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        with pytest.raises(HubError, match=r"c\.HubApp\.owner = ") as caught:
+            await done(notify_from_server(jp_serverapp, "for whom?"))
+        assert caught.value.code == Code.NOT_FOUND
+    (record,) = [record for record in caplog.records if "c.HubApp.owner" in record.getMessage()]
+    assert record.levelname == "WARNING"
+    with pytest.raises(HubError, match="no path"):
+        await done(notify_from_server(jp_serverapp, "x", user="alice", actions=[("Open", "javascript:x")]))
+    assert "no path" in caplog.text
+    assert await listed("owner") == []
+
+
+@pytest.mark.parametrize("jp_server_config", ["named alice"], indirect=True)
+async def test_where_the_configuration_names_the_owner_they_are_told(jp_serverapp: Any, listed: Any) -> None:
+    await done(notify_from_server(jp_serverapp, "for alice"))
+    assert [one["title"] for one in await listed("alice")] == ["for alice"]
+    assert await listed("bob") == []
+
+
 async def test_where_there_are_no_names_everything_is_the_owner_s(jp_serverapp: Any, listed: Any) -> None:
     await done(notify_from_server(jp_serverapp, "hi", user="a random name"))
     assert len(await listed()) == 1
@@ -112,7 +139,7 @@ async def test_what_is_wrong_is_logged_and_told_to_who_asks(
     future = notify_from_server(jp_serverapp, "x", actions=[("Open", "javascript:alert(1)")])
     with pytest.raises(HubError, match="no path"):
         await done(future)
-    assert "An extension of the server could not notify" in caplog.text
+    assert "An extension or an event of the server could not notify" in caplog.text
 
 
 def test_where_the_hub_is_not_on_that_is_told() -> None:

@@ -21,6 +21,11 @@ from .base import Service, Topic, method
 READ = ("read", "notifications")
 WRITE = ("write", "notifications")
 MAX_PAGE: Final = 200
+NOBODY: Final = (
+    "Nobody would see this: the server's users have names, and it is not known which of them is meant. Set"
+    " c.HubApp.owner = \"name\" in the server's configuration; or post with that user's own token (in an extension:"
+    ' user="name"), or to all where you may.'
+)
 SWEEP_S: Final = 60.0
 EVERYTHING_EVERY: Final = 60
 """Users who were not here since the start are seen to once an hour."""
@@ -81,6 +86,8 @@ class NotificationsService(Service):
         """
         if params.to == "all":
             await peer.require("execute", "notifications", "notifications to everybody")
+        elif not peer.principal:
+            raise HubError(Code.NOT_FOUND, NOBODY)
         board = self.board
         self._rate.require(peer.principal)
         return await board.post(params, peer.principal, peer.username)

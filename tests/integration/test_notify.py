@@ -30,6 +30,19 @@ RULE = {"title": "{action}d {path}", "when": {"action": "save"}}
 PASSWORD = "correct horse"
 HASHED = f"sha256:salt:{hashlib.sha256((PASSWORD + 'salt').encode()).hexdigest()}"
 PEM = REPOSITORY / "tests" / "support" / "self_signed.pem"
+NAMED = f"""
+from jupyter_server.auth import IdentityProvider, User
+
+class ByToken(IdentityProvider):
+    "Users have names, and each a token of their own."
+
+    async def get_user_token(self, handler):
+        name = {{"alice-token": "alice", "bob-token": "bob", {TOKEN!r}: "carol"}}.get(self.get_token(handler))
+        return User(name) if name else None
+
+c.ServerApp.identity_provider_class = ByToken
+c.HubApp.notification_events = {{{SCHEMA!r}: {RULE!r}}}
+"""
 PRINT = "from jupyter_ws_hub import notify; print(notify('hello', id='h'))"
 
 
@@ -261,6 +274,53 @@ def log_in(server: RealServer) -> str:
     form = urllib.parse.urlencode({"password": PASSWORD, "_xsrf": xsrf}).encode()
     browser.open(f"{server.url}login?next={urllib.parse.quote('/api/status')}", form, timeout=20).close()
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
+
+
+async def shown(server: RealServer, user: str) -> list[str]:
+    """What a user of a server with names is shown."""
+    async with HubClient(Address(server.port, "/", {"Authorization": f"token {user}-token"})) as client:
+        return [item["notification"]["title"] for item in (await client.request("notifications.list"))["items"]]
+
+
+async def test_where_users_have_names_and_none_is_the_owner_a_program_is_told_what_to_do(start_server: Start) -> None:
+    server = start_server(config=NO_LAB + NAMED)
+    await beacon_of(server)
+    script = await asyncio.to_thread(run, server, sys.executable, "-c", PRINT)
+    assert (script.stdout, 'c.HubApp.owner = "name"' in script.stderr) == ("False\n", True)
+    cell = await in_kernel(server, PRINT)
+    assert (cell.splitlines()[-1], 'c.HubApp.owner = "name"' in cell) == ("False", True)
+    command = (sys.executable, "-m", "jupyter_ws_hub.cli", "notify", "from the shell")
+    refused = await asyncio.to_thread(run, server, *command)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("jupyter ws-hub: Nobody would see this")
+    to_all = await asyncio.to_thread(run, server, *command, "--to", "all")
+    assert (to_all.returncode, "notifications to everybody" in to_all.stderr) == (2, True)
+    own = await asyncio.to_thread(run, server, *command, "--token", "alice-token")
+    assert (own.returncode, own.stderr) == (0, "")
+    assert api(server, "ws-hub/notifications", {"title": "by curl"}, Authorization="token bob-token")["offset"] == 1
+    assert await shown(server, "alice") == ["from the shell"]
+    assert await shown(server, "bob") == ["by curl"]
+
+
+async def test_where_users_have_names_and_none_is_the_owner_the_log_says_once_what_to_do(start_server: Start) -> None:
+    server = start_server(config=NO_LAB + NAMED)
+    await beacon_of(server)
+    async with HubClient(Address.of(server)) as client:
+        await client.request("files.create", {"path": "a.txt"})
+        for text in ("x", "y"):
+            await client.request("files.save", {"path": "a.txt", "content": text})
+        await until(lambda: 'c.HubApp.owner = "name"' in server.log_text, "the warning")
+        assert (await client.request("notifications.list"))["items"] == []
+    server.stop()
+    assert server.log_text.count("c.HubApp.owner") == 1
+
+
+async def test_where_users_have_names_the_owner_is_whom_the_configuration_names(start_server: Start) -> None:
+    server = start_server(config=f"{NO_LAB}{NAMED}c.HubApp.owner = 'alice'\n")
+    await beacon_of(server)
+    assert (await asyncio.to_thread(run, server, sys.executable, "-c", PRINT)).stdout == "True\n"
+    assert await shown(server, "alice") == ["hello"]
+    assert await shown(server, "bob") == []
 
 
 class Unasked(RealServer):

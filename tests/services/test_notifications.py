@@ -94,6 +94,15 @@ async def test_my_notifications_are_not_yours() -> None:
     assert only(Event, await bob.read()) == []
 
 
+async def test_what_is_nobody_s_is_refused_but_everybody_can_be_told() -> None:
+    service, _ = make()
+    nobody = fake_peer("")
+    with pytest.raises(HubError, match=r"c\.HubApp\.owner") as caught:
+        await service.post(NotifyParams("x"), nobody)
+    assert caught.value.code == Code.NOT_FOUND
+    assert (await service.post(NotifyParams("x", to="all"), nobody)).topic == ALL
+
+
 async def test_a_notification_to_all_reaches_everybody() -> None:
     service, stage = make()
     bob = await opened(stage.hub, BOB)
