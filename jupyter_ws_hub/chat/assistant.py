@@ -75,8 +75,8 @@ class AssistantInfo(msgspec.Struct, frozen=True):
     """An assistant, as people choose it."""
 
     name: str
-    """What it is mentioned by: lower-case letters, digits and hyphens. Nobody else may have it, nor one that looks
-    like it."""
+    """What it is mentioned by: lower-case letters, digits and hyphens. A person who is called so, or looks so, is
+    shown as a person, and is not who is mentioned by it."""
     display_name: str
     description: str
     models: list[str]
