@@ -184,11 +184,14 @@ async def test_a_stranger_may_not_stop_it_and_who_made_the_room_may(server: Real
         assert (await stop(mod, "strangers", id))["answer"]["state"] == "stopped"
 
 
-async def test_what_is_too_much_is_refused_and_says_when_to_come_again(server: RealServer) -> None:
+async def test_what_is_too_much_is_said_and_not_answered_and_says_when_to_ask_again(server: RealServer) -> None:
     async with followed(user(server, "carol"), "limits") as (carol, _):
         ids = [await ask(carol, "limits", "first=50") for _ in range(3)]
+        answer = await message(carol, "limits", await ask(carol, "limits", "words=1"))
+        assert (answer["text"], answer["answer"]["state"]) == ("", "failed")
+        assert "3 answers under way" in answer["answer"]["error"] and answer["answer"]["retry_after_ms"]
         with pytest.raises(HubError) as refused:
-            await ask(carol, "limits", "words=1")
+            await ask_again(carol, "limits", answer)
         assert refused.value.code is Code.RATE_LIMITED
         assert refused.value.retry_after_ms
         for id in ids:
