@@ -60,9 +60,10 @@ class ServerApi:
     ) -> Future[str]:
         """Notify the server's owner, or `user` (a username, or a handler's `current_user`), or everybody (`to="all"`).
 
-        The same `id` again updates it. `actions` are buttons: pairs of a label and a path under the server's root, an
-        address, or `command:<id>` of JupyterLab. Nobody has to look at the result, which is the notification's id: what
-        fails is logged. On the event loop, `await asyncio.wrap_future(…)` waits for it.
+        The same `id` again updates it while it is under way, and later is a new one in its place. `actions` are
+        buttons: pairs of a label and a path under the server's root, an address, or `command:<id>` of JupyterLab.
+        Nobody has to look at the result, which is the notification's id: what fails is logged. On the event loop,
+        `await asyncio.wrap_future(…)` waits for it.
 
         Where users have names and `c.HubApp.owner` says none, the owner is not known: without `user` it fails with a
         HubError, `not_found`, which is logged once.

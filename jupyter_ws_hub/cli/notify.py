@@ -73,7 +73,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("-m", "--message", default="", metavar="TEXT", help="what else it says; - reads it")
     parser.add_argument("--level", choices=("info", "success", "warning", "error"), help="default: info")
     parser.add_argument("--progress", type=fraction, metavar="SHARE", help="how far it has come: 0.4 or 40%%")
-    parser.add_argument("--id", help="a name of your own: the same one again updates the notification")
+    parser.add_argument("--id", help="a name of your own: again it updates what is under way, or tells anew")
     parser.add_argument("--to", choices=("me", "all"), default="me", help="all: everybody on the server, if you may")
     parser.add_argument(
         "--action",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -18,7 +19,9 @@ from .notification import Dismissed, Notification, NotifyParams, ReadMarker, che
 from .pace import MOST_S, Pace
 from .reading import ReadState, ReadStates
 from .shelf import Entry, Shelf, is_over
+from .update import follow, goes_on, is_going, is_repeat
 
+MyTopic = Literal["notifications/me", "notifications/all"]
 ME: Final = "notifications/me"
 ALL: Final = "notifications/all"
 RETENTION: Final = LogRetention(count=1000, bytes=4 * 1024 * 1024, age_s=30 * 86400)
@@ -49,6 +52,10 @@ class Notifications(msgspec.Struct, frozen=True):
 
     items: list[Listed]
     unread: int
+    marker: ReadMarker = ReadMarker()
+    """How far the user has read."""
+    dismissed: list[Dismissed] = []
+    """What the user has dismissed while it is under way: updates of it come, and are not to be shown."""
 
 
 class _Spot(NamedTuple):
@@ -74,12 +81,9 @@ class _Held:
     sender: str
 
 
-def _goes_on(now: Notification, then: Notification) -> bool:
-    """Whether only the progress and the message are new, and it is still under way."""
-    of_progress = {"progress": now.progress, "message": now.message}
-    of_update = {"sender": now.sender, "expires": now.expires, "version": now.version, "since": now.since}
-    same = msgspec.structs.replace(then, **of_progress, **of_update) == now
-    return same and then.progress is not None and then.progress < 1
+def _to(topic: str | None) -> Literal["me", "all"]:
+    """For whom a topic is."""
+    return "me" if topic == ME else "all"
 
 
 class Board:
@@ -135,21 +139,29 @@ class Board:
         await spot.shelf.refresh()
         entry = spot.shelf.entries.get(spot.id)
         now_s, pace = self._runtime.monotonic(), self._paces.get(spot.key)
-        if entry is None or is_over(entry.notification, self._runtime.now_ms()):
-            notification, pace = self._first(params, spot.id, sender), None
-        else:
-            notification = self._update(entry, params, sender)
-            if notification is entry.notification:
+        notification = self._first(params, spot.id, sender)
+        if entry is not None:
+            if is_repeat(notification, entry.notification) and not await self._comes_back(spot, entry):
                 return Posted(spot.topic, entry.offset, spot.id)
-            wait_s = pace.wait_s(now_s, goes_on=_goes_on(entry.notification, notification)) if pace else 0
+            notification = follow(notification, entry)
+            going = notification.since > 0 and goes_on(notification, entry.notification)
+            wait_s = pace.wait_s(now_s, goes_on=going) if pace else 0
             if wait_s > 0 and not now:
                 self._hold(_Held(spot, params, sender), wait_s)
                 return Posted(spot.topic, entry.offset, spot.id)
         posted = await self._tell(spot.topic, spot.principal, notification)
-        self._paces[spot.key] = Pace(pace.began_s if pace else now_s, now_s)
+        is_new = notification.since == 0
+        self._paces[spot.key] = Pace(now_s if pace is None or is_new else pace.began_s, now_s)
         await spot.shelf.refresh()
         await spot.shelf.tidy(TIDY_AT)
         return posted
+
+    async def _comes_back(self, spot: _Spot, entry: Entry) -> bool:
+        """Whether it has ended and was dismissed by whom it is for: the same again is news to them."""
+        if is_going(entry.notification):
+            return False
+        state = await self._states.get(spot.principal)
+        return state.hides(_to(spot.topic), spot.shelf.epoch, entry)
 
     def _hold(self, held: _Held, wait_s: float) -> None:
         self._held[held.spot.key] = held
@@ -184,22 +196,8 @@ class Board:
             actions=params.actions,
             progress=params.progress,
             expires=None if params.expires_in_ms is None else now_ms + params.expires_in_ms,
+            updated=now_ms,
         )
-
-    def _update(self, entry: Entry, params: NotifyParams, sender: str) -> Notification:
-        """The next version. The same again is the same, though it would expire a little later."""
-        before = entry.notification
-        fails = params.level == "error" and before.level != "error"
-        after = msgspec.structs.replace(
-            self._first(params, before.id, sender),
-            time=before.time,
-            version=before.version + 1,
-            since=0 if fails else entry.counts_at,
-        )
-        again = msgspec.structs.replace(
-            after, sender=before.sender, expires=before.expires, since=before.since, version=before.version
-        )
-        return before if again == before else after
 
     async def _tell(self, topic: str, principal: str, notification: Notification) -> Posted:
         offset = await self._publish(topic, "notification", notification, principal=principal)
@@ -216,14 +214,24 @@ class Board:
         marker = state.marker(mine.epoch, everybody.epoch)
         items = [*self._items(ME, mine, marker.me, state), *self._items(ALL, everybody, marker.all, state)]
         items.sort(key=lambda item: (item.notification.time, item.topic, item.offset))
-        return Notifications(items[-limit:], sum(not item.read for item in items))
+        dismissed = [*self._dismissed(ME, mine, state), *self._dismissed(ALL, everybody, state)]
+        return Notifications(items[-limit:], sum(not item.read for item in items), marker, dismissed)
 
     def _items(self, topic: str, shelf: Shelf, read_up_to: int, state: ReadState) -> list[Listed]:
-        now_ms, dismissed = self._runtime.now_ms(), frozenset(state.dismissed)
+        now_ms, to = self._runtime.now_ms(), _to(topic)
         return [
             Listed(topic, entry.offset, entry.counts_at <= read_up_to, entry.notification)
-            for id, entry in shelf.entries.items()
-            if id not in dismissed and not is_over(entry.notification, now_ms)
+            for entry in shelf.entries.values()
+            if not is_over(entry.notification, now_ms) and not state.hides(to, shelf.epoch, entry)
+        ]
+
+    def _dismissed(self, topic: MyTopic, shelf: Shelf, state: ReadState) -> list[Dismissed]:
+        now_ms, to = self._runtime.now_ms(), _to(topic)
+        going = (one for one in shelf.entries.values() if is_going(one.notification))
+        return [
+            Dismissed(entry.notification.id, topic, entry.counts_at)
+            for entry in going
+            if not is_over(entry.notification, now_ms) and state.hides(to, shelf.epoch, entry)
         ]
 
     async def read(self, principal: str, marker: ReadMarker) -> ReadMarker:
@@ -238,19 +246,30 @@ class Board:
             await self._publish(ME, "read", marker, principal=principal)
         return marker
 
-    async def dismiss(self, principal: str, id: str) -> Dismissed:
-        """Show it to this user no more; nothing happens where it is not there."""
-        there: set[str] = set()
-        for topic in (ME, ALL):
-            shelf = self._shelf(topic, principal)
+    async def dismiss(self, principal: str, id: str, topic: MyTopic | None = None, offset: int = 0) -> None:
+        """Show what was posted as `id` up to `offset` of a topic to this user no more, until there is news of it.
+
+        Without a topic in both, without an offset what is there now; nothing happens where it is not there.
+        """
+        both: tuple[MyTopic, ...] = (ME, ALL)
+        for one in both if topic is None else (topic,):
+            shelf = self._shelf(one, principal)
             async with shelf.lock:
                 await shelf.refresh()
-                there |= shelf.entries.keys()
-        if id in there:
-            _, is_new = await self._states.change(principal, lambda state: state.without(id, there))
-            if is_new:
-                await self._publish(ME, "dismissed", Dismissed(id), principal=principal)
-        return Dismissed(id)
+                epoch, there = shelf.epoch, {name: entry.counts_at for name, entry in shelf.entries.items()}
+            seen = there.get(id, 0)
+            if seen and (offset == 0 or seen <= offset):
+                await self._dismiss(principal, Dismissed(id, one, seen), epoch, there)
+
+    async def _dismiss(self, principal: str, dismissed: Dismissed, epoch: str, there: Mapping[str, int]) -> None:
+        to = _to(dismissed.topic)
+
+        def change(state: ReadState) -> ReadState:
+            return state.without(to, epoch, dismissed.id, dismissed.offset, there)
+
+        _, is_new = await self._states.change(principal, change)
+        if is_new:
+            await self._publish(ME, "dismissed", dismissed, principal=principal)
 
     async def sweep(self, *, everything: bool) -> None:
         """Remove from the logs what has expired and what newer versions have replaced.

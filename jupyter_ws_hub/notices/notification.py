@@ -34,7 +34,7 @@ class Action(msgspec.Struct, frozen=True):
 class Notification(msgspec.Struct, frozen=True):
     """A notification as it is now. `sender` is the username of who posted it, `source` the program, kernel or event.
 
-    One that is updated keeps its `id` and has a higher `version`; it takes the place of the older one.
+    One that is posted again keeps its `id` and has a higher `version`; it takes the place of the older one.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Notification(msgspec.Struct, frozen=True):
     message: str
     sender: str
     time: int
-    """When it was posted first: milliseconds since 1970-01-01 UTC, by the server's clock."""
+    """When it was posted as a new one: milliseconds since 1970-01-01 UTC, by the server's clock."""
     version: int = 1
     source: str = ""
     actions: list[Action] = []
@@ -52,14 +52,22 @@ class Notification(msgspec.Struct, frozen=True):
     expires: int | None = None
     """When it is of no use any more, in milliseconds as `time`."""
     since: int = 0
-    """Who has read up to this offset of the topic has read it; 0: up to its own. An update does not make a read one
-    unread, unless it makes an error of it."""
+    """Who has read up to this offset of the topic has read it; 0: up to its own. An update of what is under way does
+    not make a read one unread, unless it makes an error of it; the same goes for one that was dismissed."""
+    updated: int = 0
+    """When there was last news of it: when it was posted as a new one, or else has ended; in milliseconds as `time`.
+    0 of what was stored before there was this field."""
 
 
 class Dismissed(msgspec.Struct, frozen=True):
-    """A user has seen enough of a notification."""
+    """A user has seen enough of a notification: of what was posted up to `offset` in `topic`.
+
+    Without a topic it is that of both, with the offset 0 all that has come so far.
+    """
 
     id: str
+    topic: Literal["notifications/me", "notifications/all"] | None = None
+    offset: int = 0
 
 
 class ReadMarker(msgspec.Struct, frozen=True):
@@ -72,7 +80,8 @@ class ReadMarker(msgspec.Struct, frozen=True):
 class NotifyParams(msgspec.Struct, frozen=True):
     """What to tell whom. `to` all needs the permission to execute on notifications.
 
-    With the `id` of one that is there it updates that one; the same once more changes nothing.
+    With the `id` of one that is under way it updates that one, and of another it is a new one in its place; the same
+    once more, at once, changes nothing.
     """
 
     title: str

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
 
 import msgspec
 
 from ..storage.base import Storage, VersionConflict
 from .notification import ReadMarker
+from .shelf import Entry
 
-MAX_DISMISSED: Final = 4000
-"""More than two logs hold, so that nothing that is there comes back."""
+MAX_DISMISSED: Final = 2000
+"""Of a log: more than it holds, so that nothing that is there comes back."""
+
+To = Literal["me", "all"]
+"""Whose log it is: the user's own or everybody's."""
 
 
 class ReadState(msgspec.Struct, frozen=True):
-    """What is kept of a user: how far they have read which logs, and the ids of what they have dismissed.
+    """What is kept of a user: how far they have read which logs, and up to where they have dismissed what.
 
     An epoch is "" where it was not noted. Offsets in a log say nothing about another one with the same name.
     """
@@ -24,29 +28,61 @@ class ReadState(msgspec.Struct, frozen=True):
     all: int = 0
     me_epoch: str = ""
     all_epoch: str = ""
-    dismissed: list[str] = []
+    dismissed: frozenset[str] = frozenset()
+    """Ids, as earlier versions have kept them: they hide what those have posted."""
+    me_dismissed: dict[str, int] = {}
+    """By id, up to which offset of their own log."""
+    all_dismissed: dict[str, int] = {}
+    """By id, up to which offset of everybody's log."""
+
+    def of(self, to: To, epoch: str) -> ReadState:
+        """The state for the log with this epoch, without what belongs to another one with its name."""
+        changes: dict[str, Any] = {f"{to}_epoch": epoch}
+        if not self._is_of(to, epoch):
+            changes |= {to: 0, f"{to}_dismissed": {}}
+        return msgspec.structs.replace(self, **changes)
+
+    def _is_of(self, to: To, epoch: str) -> bool:
+        return (self.me_epoch if to == "me" else self.all_epoch) in ("", epoch)
+
+    def _dismissed_of(self, to: To) -> dict[str, int]:
+        return self.me_dismissed if to == "me" else self.all_dismissed
 
     def marker(self, me_epoch: str, all_epoch: str) -> ReadMarker:
         """How far they have read the logs with these epochs."""
-        me = self.me if self.me_epoch in ("", me_epoch) else 0
-        return ReadMarker(me, self.all if self.all_epoch in ("", all_epoch) else 0)
+        state = self.of("me", me_epoch).of("all", all_epoch)
+        return ReadMarker(state.me, state.all)
 
     def read_up_to(self, marker: ReadMarker, me_epoch: str, all_epoch: str) -> ReadState:
         """The state after they have read so far; a marker never goes back."""
-        before = self.marker(me_epoch, all_epoch)
+        before = self.of("me", me_epoch).of("all", all_epoch)
         me, everybody = max(before.me, marker.me), max(before.all, marker.all)
         if (me, everybody) == (before.me, before.all):
             return self
-        return ReadState(me, everybody, me_epoch, all_epoch, self.dismissed)
+        return msgspec.structs.replace(before, me=me, all=everybody)
 
-    def without(self, id: str, still_there: Collection[str]) -> ReadState:
-        """The state after they have dismissed one; what is not there any more is forgotten when it is too much."""
-        if id in self.dismissed:
+    def hides(self, to: To, epoch: str, entry: Entry) -> bool:
+        """Whether they have dismissed this one, of the log with this epoch, and not only what it has replaced."""
+        id = entry.notification.id
+        if entry.notification.updated == 0 and id in self.dismissed:
+            return True
+        return self._is_of(to, epoch) and entry.counts_at <= self._dismissed_of(to).get(id, 0)
+
+    def without(self, to: To, epoch: str, id: str, offset: int, there: Mapping[str, int]) -> ReadState:
+        """The state after they have dismissed one up to an offset of the log with this epoch.
+
+        `there` says of all ids of the log up to where one has to have seen them: when it is too much, what is not
+        there any more is forgotten.
+        """
+        state = self.of(to, epoch)
+        dismissed = state._dismissed_of(to)
+        if dismissed.get(id, 0) >= offset:
             return self
-        dismissed = [*self.dismissed, id]
+        dismissed = {**dismissed, id: offset}
         if len(dismissed) > MAX_DISMISSED:
-            dismissed = [one for one in dismissed if one in still_there][-MAX_DISMISSED:]
-        return msgspec.structs.replace(self, dismissed=dismissed)
+            hiding = [(one, up_to) for one, up_to in dismissed.items() if there.get(one, up_to + 1) <= up_to]
+            dismissed = dict(hiding[-MAX_DISMISSED:])
+        return msgspec.structs.replace(state, **{f"{to}_dismissed": dismissed})
 
 
 class ReadStates:

@@ -71,9 +71,10 @@ class Notifier:
     ) -> bool:
         """Show a notification in JupyterLab; whether that was posted.
 
-        The same `id` again updates it. `actions` are buttons: pairs of a label and a path under the server's root, an
-        address, or `command:<id>` of JupyterLab. `progress` goes from 0 to 1, `expires_s` is after how many seconds it
-        is of no use any more. What fails is logged, once, and does not break the program; with `check` it raises.
+        The same `id` again updates it while it is under way, and later is a new one in its place. `actions` are
+        buttons: pairs of a label and a path under the server's root, an address, or `command:<id>` of JupyterLab.
+        `progress` goes from 0 to 1, below 1 it is under way; `expires_s` is after how many seconds it is of no use any
+        more. What fails is logged, once, and does not break the program; with `check` it raises.
 
         Raises:
             NotifyError, NoServer: with `check`, it was not posted.

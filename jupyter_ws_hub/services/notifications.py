@@ -80,7 +80,7 @@ class NotificationsService(Service):
 
     @method("notifications.post", permission=WRITE)
     async def post(self, params: NotifyParams, peer: Peer) -> Posted:
-        """Notify oneself, or everybody. With the `id` of one that is there it is updated; the same again counts once.
+        """Notify oneself, or everybody. With the `id` of one under way that is updated; the same at once counts once.
 
         Updates of one notification are told at most five times a second; the last one always is.
         """
@@ -106,5 +106,6 @@ class NotificationsService(Service):
 
     @method("notifications.dismiss", permission=READ, idempotent=True)
     async def dismiss(self, params: Dismissed, peer: Peer) -> Dismissed:
-        """Show a notification to this user no more, in no window of theirs."""
-        return await self.board.dismiss(peer.principal, params.id)
+        """Show a notification to this user no more, in no window of theirs, until there is news under its `id`."""
+        await self.board.dismiss(peer.principal, params.id, params.topic, params.offset)
+        return params

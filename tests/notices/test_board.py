@@ -8,15 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from jupyter_ws_hub.notices.board import ALL, MAX_SHELVES, ME, Board
-from jupyter_ws_hub.notices.notification import Notification, NotifyParams, ReadMarker
+from jupyter_ws_hub.notices.board import ALL, MAX_SHELVES, ME, Board, Notifications
+from jupyter_ws_hub.notices.notification import Dismissed, Notification, NotifyParams, ReadMarker
+from jupyter_ws_hub.notices.update import REPEAT_MS
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.services.notifications import NotificationsService
+from jupyter_ws_hub.storage.base import Draft
 
 from ..support.fakes import Stage, until
 
 KEY = f"{ME}//alice"
+NIGHT_S = 86_400.0
 Update = Callable[..., NotifyParams]
 
 
@@ -29,6 +32,11 @@ def make() -> tuple[Board, Stage]:
 def train(progress: float | None, message: str = "", **more: Any) -> NotifyParams:
     """How a training is."""
     return NotifyParams("training", message, id="t", progress=progress, **more)
+
+
+def backup(message: str = "The disk is full.", **more: Any) -> NotifyParams:
+    """How a job of every night tells of itself."""
+    return NotifyParams("Backup", message, "error", id="backup", **more)
 
 
 async def stored(stage: Stage, key: str = KEY) -> list[Notification]:
@@ -113,8 +121,8 @@ async def test_an_update_does_not_make_a_read_one_unread_but_an_error_does() -> 
     listed = await board.newest("alice", 50)
     await board.read("alice", ReadMarker(me=listed.items[-1].offset))
     assert await unread(board) == 0
-    await post(board, stage, train(None, "the same error, in other words", level="error"))
-    assert await unread(board) == 0
+    await post(board, stage, train(None, "the next run has failed, too", level="error"))
+    assert await unread(board) == 1
 
 
 async def test_one_that_was_not_read_before_its_update_is_unread_after_it() -> None:
@@ -182,7 +190,100 @@ async def test_what_was_dismissed_stays_so_though_it_is_updated() -> None:
     await post(board, stage, train(0))
     await board.dismiss("alice", "t")
     await post(board, stage, train(0.5))
-    assert (await board.newest("alice", 50)).items == []
+    assert await board.newest("alice", 50) == Notifications([], 0, dismissed=[Dismissed("t", ME, 1)])
+    await post(board, stage, train(1))
+    assert await board.newest("alice", 50) == Notifications([], 0)
+
+
+async def test_what_was_dismissed_comes_back_when_it_happens_again() -> None:
+    board, stage = make()
+    for message in ("The disk is full.", "The disk is full.", "It is full again."):
+        await post(board, stage, backup(message), NIGHT_S)
+        (item,) = (await board.newest("alice", 50)).items
+        assert (item.notification.time, item.notification.message) == (stage.runtime.now_ms(), message)
+        assert (item.read, await unread(board)) == (False, 1)
+        await board.dismiss("alice", "backup")
+        assert await board.newest("alice", 50) == Notifications([], 0)
+
+
+async def test_what_was_dismissed_comes_back_though_it_is_posted_at_once_and_the_same() -> None:
+    board, stage = make()
+    await post(board, stage, backup())
+    await board.dismiss("alice", "backup")
+    await post(board, stage, backup(), REPEAT_MS / 1000 / 2)
+    assert await unread(board) == 1
+
+
+async def test_what_has_ended_and_is_posted_again_is_new_and_what_is_sent_twice_counts_once() -> None:
+    board, stage = make()
+    await post(board, stage, backup())
+    await board.read("alice", ReadMarker(me=1))
+    await post(board, stage, backup(), REPEAT_MS / 1000 / 2)
+    (item,) = (await board.newest("alice", 50)).items
+    assert (item.offset, item.read) == (1, True)
+    await post(board, stage, backup(), NIGHT_S)
+    (item,) = (await board.newest("alice", 50)).items
+    assert (item.notification.time, item.read) == (stage.runtime.now_ms(), False)
+
+
+async def test_the_failure_of_what_was_dismissed_while_it_ran_comes_back_and_its_success_does_not() -> None:
+    for end, expected in [(train(1, level="success"), 0), (train(None, "loss is nan", level="error"), 1)]:
+        board, stage = make()
+        await post(board, stage, train(0))
+        await board.dismiss("alice", "t")
+        await post(board, stage, train(0.5))
+        await post(board, stage, end)
+        assert await unread(board) == expected, end
+        await post(board, stage, train(0))
+        assert await unread(board) == 1, "another run"
+
+
+async def test_what_is_dismissed_is_what_was_seen() -> None:
+    board, stage = make()
+    await post(board, stage, train(0.5))
+    await post(board, stage, train(None, "loss is nan", level="error"))
+    await board.dismiss("alice", "t", ME, 1)
+    assert await unread(board) == 1
+    await board.dismiss("alice", "t", ME, 2)
+    assert await unread(board) == 0
+
+
+async def test_what_is_for_one_and_what_is_for_all_are_dismissed_apart() -> None:
+    board, stage = make()
+    await post(board, stage, backup("mine"))
+    await post(board, stage, backup("everybody's", to="all"))
+    await board.dismiss("alice", "backup", ME)
+    assert [item.notification.message for item in (await board.newest("alice", 50)).items] == ["everybody's"]
+    await board.dismiss("alice", "backup")
+    assert await unread(board) == 0
+
+
+async def test_what_an_older_server_has_kept_of_dismissals_counts_for_what_it_has_posted() -> None:
+    board, stage = make()
+    old = {"id": "backup", "level": "error", "title": "Backup", "message": "", "sender": "a", "time": 1}
+    await stage.log.append(KEY, [Draft("e1", "notification", 0, msgspec.json.encode(old))])
+    await stage.values.put("notifications/read/alice", b'{"me":1,"dismissed":["backup","gone"]}', expect=0)
+    assert await board.newest("alice", 50) == Notifications([], 0, ReadMarker(1, 0))
+    await post(board, stage, backup())
+    assert await unread(board) == 1
+    await board.dismiss("alice", "backup")
+    assert await unread(board) == 0
+
+
+async def test_what_expired_after_updates_can_be_posted_anew_before_it_is_swept() -> None:
+    board, stage = make()
+    for progress in (0, 0.3, 0.6):
+        await post(board, stage, train(progress, expires_in_ms=70_000))
+    await post(board, stage, train(0, expires_in_ms=70_000), 3600)
+    (item,) = (await board.newest("alice", 50)).items
+    assert (item.notification.time, item.notification.progress) == (stage.runtime.now_ms(), 0)
+
+
+async def test_a_list_says_how_far_its_user_has_read() -> None:
+    board, stage = make()
+    await post(board, stage, train(0))
+    await board.read("alice", ReadMarker(me=1))
+    assert (await board.newest("alice", 50)).marker == ReadMarker(me=1)
 
 
 async def test_nothing_is_kept_of_dismissing_what_is_not_there() -> None:

@@ -53,7 +53,8 @@ async def test_a_notification_says_who_sent_it_and_when() -> None:
     posted = await service.post(NotifyParams("done", "all of it", "success", id="n1"), BOB)
     assert (posted.topic, posted.offset, posted.id) == (ME, 1, "n1")
     (item,) = (await service.list(ListParams(), BOB)).items
-    expected = Notification("n1", "success", "done", "all of it", "bob", stage.runtime.now_ms())
+    now_ms = stage.runtime.now_ms()
+    expected = Notification("n1", "success", "done", "all of it", "bob", now_ms, updated=now_ms)
     assert (item.topic, item.offset, item.read, item.notification) == (ME, 1, False, expected)
 
 
@@ -253,7 +254,8 @@ async def test_what_was_dismissed_is_gone_in_all_windows_of_this_user_only() -> 
     for _ in range(2):
         assert await service.dismiss(Dismissed(posted.id), ALICE) == Dismissed(posted.id)
     (event,) = only(Event, await alice.read())
-    assert (event.kind, msgspec.json.decode(event.data, type=Dismissed)) == ("dismissed", Dismissed(posted.id))
+    expected = Dismissed(posted.id, "notifications/all", 1)
+    assert (event.kind, msgspec.json.decode(event.data, type=Dismissed)) == ("dismissed", expected)
     assert only(Event, await bob.read()) == []
     assert (await service.list(ListParams(), ALICE)) == Notifications([], 0)
     assert (await service.list(ListParams(), BOB)).unread == 1

@@ -5,7 +5,12 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { HubError } from '../protocol/errors';
-import { Listed, Notification, ReadMarker } from '../protocol/generated';
+import {
+  Dismissed,
+  Listed,
+  Notification,
+  ReadMarker
+} from '../protocol/generated';
 import { IConnectionManager } from '../tokens';
 
 export type NotificationTopic = 'notifications/me' | 'notifications/all';
@@ -30,7 +35,8 @@ const DEFAULTS = {
   actions: [],
   progress: null,
   expires: null,
-  since: 0
+  since: 0,
+  updated: 0
 };
 
 export interface IEntry {
@@ -45,6 +51,15 @@ export interface IEntry {
 /** Whether what it tells of is under way. */
 export function isGoing({ progress }: Notification): boolean {
   return (progress ?? 1) < 1;
+}
+
+function keyOf(topic: NotificationTopic, id: string): string {
+  return `${topic}/${id}`;
+}
+
+/** Who has read, or dismissed, up to here in its topic, has read or dismissed it. */
+function countsAt({ offset, notification }: IEntry): number {
+  return notification.since || offset;
 }
 
 export class NotificationList implements IDisposable {
@@ -111,14 +126,15 @@ export class NotificationList implements IDisposable {
       .catch(this._onError);
   }
 
-  /** Show one no more, in no window. */
-  dismiss(id: string): void {
-    this._dismissed(id);
+  /** Show one no more, in no window, until there is news under its id. */
+  dismiss({ key, topic, offset, notification: { id } }: IEntry): void {
+    this._hide(key, offset);
+    this._settle();
     this._connections
-      .request('notifications.dismiss', { id })
+      .request('notifications.dismiss', { id, topic, offset })
       .catch((error: Error) => {
         this._onError(error);
-        this._gone.delete(id);
+        this._gone.delete(key);
         return this._load();
       })
       .catch(this._onError);
@@ -151,7 +167,8 @@ export class NotificationList implements IDisposable {
           } else if (event.kind === 'read') {
             this._readElsewhere(event.data);
           } else {
-            this._dismissed(event.data.id);
+            this._takeDismissed(event.data);
+            this._settle();
           }
         }
       }),
@@ -167,20 +184,21 @@ export class NotificationList implements IDisposable {
   private _beginAnew(): void {
     this._marker = { me: 0, all: 0 };
     this._all.clear();
+    this._gone.clear();
     void this._load();
   }
 
   private async _load(): Promise<void> {
     const loading = (this._loading = {});
     try {
-      const { items, unread } = await this._connections.request(
-        'notifications.list',
-        { limit: MOST }
-      );
+      const { items, unread, marker, dismissed } =
+        await this._connections.request('notifications.list', { limit: MOST });
       if (this._disposed || this._loading !== loading) {
         return;
       }
       this._error = null;
+      this._mark(marker);
+      dismissed.forEach(one => this._takeDismissed(one));
       items.forEach(item => this._takeListed(item));
       const shown = items.filter(({ read }) => !read).length;
       this._unreadBefore = Math.max(0, unread - shown);
@@ -224,21 +242,21 @@ export class NotificationList implements IDisposable {
     given: Notification
   ): IEntry {
     const notification = { ...DEFAULTS, ...given };
-    const key = `${topic}/${notification.id}`;
+    const key = keyOf(topic, notification.id);
     const entry = { key, topic, offset, isRead: false, notification };
     return { ...entry, isRead: this._isRead(entry) };
   }
 
   /** An update says where what it updates was posted: it is no news to who has read that. */
-  private _isRead({ topic, offset, notification }: IEntry): boolean {
-    return (notification.since || offset) <= this._marker[FIELD[topic]];
+  private _isRead(entry: IEntry): boolean {
+    return countsAt(entry) <= this._marker[FIELD[entry.topic]];
   }
 
   /** Whether it is the newest that is known of it. */
   private _put(entry: IEntry): boolean {
     const known = this._all.get(entry.key);
     if (
-      this._gone.has(entry.notification.id) ||
+      countsAt(entry) <= (this._gone.get(entry.key) ?? 0) ||
       (known && known.offset > entry.offset)
     ) {
       return false;
@@ -247,13 +265,29 @@ export class NotificationList implements IDisposable {
     return true;
   }
 
-  private _dismissed(id: string): void {
-    this._gone.add(id);
-    TOPICS.forEach(topic => this._all.delete(`${topic}/${id}`));
-    this._settle();
+  /** What an older server has said names no topic: it was all that was there. */
+  private _takeDismissed({ id, topic, offset }: Dismissed): void {
+    for (const one of topic ? [topic] : TOPICS) {
+      const key = keyOf(one, id);
+      this._hide(key, offset || (this._all.get(key)?.offset ?? 0));
+    }
+  }
+
+  /** One was dismissed as it was up to an offset; what is new after that is shown. */
+  private _hide(key: string, offset: number): void {
+    this._gone.set(key, Math.max(offset, this._gone.get(key) ?? 0));
+    const known = this._all.get(key);
+    if (known && countsAt(known) <= offset) {
+      this._all.delete(key);
+    }
   }
 
   private _read(marker: ReadMarker): void {
+    this._mark(marker);
+    this._settle();
+  }
+
+  private _mark(marker: ReadMarker): void {
     this._marker = {
       me: Math.max(this._marker.me, marker.me),
       all: Math.max(this._marker.all, marker.all)
@@ -263,7 +297,6 @@ export class NotificationList implements IDisposable {
         this._all.set(key, { ...entry, isRead: true });
       }
     }
-    this._settle();
   }
 
   private _readElsewhere(marker: ReadMarker): void {
@@ -306,8 +339,8 @@ export class NotificationList implements IDisposable {
   private readonly _following: IDisposable[];
   private readonly _all = new Map<string, IEntry>();
   private _entries: readonly IEntry[] = [];
-  /** Ids of what was dismissed. */
-  private readonly _gone = new Set<string>();
+  /** Up to which offsets of their topics notifications were dismissed. */
+  private readonly _gone = new Map<string, number>();
   private _marker: ReadMarker = { me: 0, all: 0 };
   private _unreadBefore = 0;
   private _error: string | null = null;

@@ -95,7 +95,7 @@ function Row(props: IRowProps): JSX.Element {
       <Action
         icon={closeIcon}
         label={trans.__('Dismiss %1', title)}
-        onClick={() => list.dismiss(notification.id)}
+        onClick={() => list.dismiss(entry)}
       />
       <div className="jp-WsHub-noticeBody">
         {message && <p>{message}</p>}

@@ -287,9 +287,15 @@ export type DirectoryChanged = {
   gone: boolean;
 };
 
-/** A user has seen enough of a notification. */
+/**
+ * A user has seen enough of a notification: of what was posted up to `offset` in `topic`.
+ *
+ * Without a topic it is that of both, with the offset 0 all that has come so far.
+ */
 export type Dismissed = {
   id: string;
+  topic: 'notifications/all' | 'notifications/me' | null;
+  offset: number;
 };
 
 /** The end. For an upload: published under `path`. For a download: all bytes were sent; compare `root`. */
@@ -566,7 +572,7 @@ export type Nothing = {
 /**
  * A notification as it is now. `sender` is the username of who posted it, `source` the program, kernel or event.
  *
- * One that is updated keeps its `id` and has a higher `version`; it takes the place of the older one.
+ * One that is posted again keeps its `id` and has a higher `version`; it takes the place of the older one.
  */
 export type Notification = {
   id: string;
@@ -581,18 +587,22 @@ export type Notification = {
   progress: number | null;
   expires: number | null;
   since: number;
+  updated: number;
 };
 
 /** A user's notifications and everybody's, oldest first, and how many of all are unread. */
 export type Notifications = {
   items: Array<Listed>;
   unread: number;
+  marker: ReadMarker;
+  dismissed: Array<Dismissed>;
 };
 
 /**
  * What to tell whom. `to` all needs the permission to execute on notifications.
  *
- * With the `id` of one that is there it updates that one; the same once more changes nothing.
+ * With the `id` of one that is under way it updates that one, and of another it is a new one in its place; the same
+ * once more, at once, changes nothing.
  */
 export type NotifyParams = {
   title: string;
@@ -1244,7 +1254,7 @@ export interface Methods {
     params: PathParams;
     result: Entry;
   };
-  /** Show a notification to this user no more, in no window of theirs. */
+  /** Show a notification to this user no more, in no window of theirs, until there is news under its `id`. */
   'notifications.dismiss': {
     params: Dismissed;
     result: Dismissed;
@@ -1255,7 +1265,7 @@ export interface Methods {
     result: Notifications;
   };
   /**
-   * Notify oneself, or everybody. With the `id` of one that is there it is updated; the same again counts once.
+   * Notify oneself, or everybody. With the `id` of one under way that is updated; the same at once counts once.
    *
    * Updates of one notification are told at most five times a second; the last one always is.
    */

@@ -1,7 +1,7 @@
 /**
  * Notifications for tests: what they are, and a list whose server a test plays.
  */
-import { Notification } from '../protocol/generated';
+import { Notification, Notifications } from '../protocol/generated';
 import { NotificationList, NotificationTopic } from '../panel/notificationList';
 import { StubConnections } from './stubs';
 
@@ -23,6 +23,7 @@ export function noticeOf(
     progress: null,
     expires: null,
     since: 0,
+    updated: 0,
     ...more
   };
 }
@@ -43,14 +44,24 @@ export class NoticeRig {
   );
 
   /** Answer the newest question for the list. */
-  async answer(listed: IListedNotice[], unread?: number): Promise<void> {
+  async answer(
+    listed: IListedNotice[],
+    unread?: number,
+    more: Partial<Pick<Notifications, 'marker' | 'dismissed'>> = {}
+  ): Promise<void> {
     const items = listed.map(one => ({
       topic: 'notifications/me',
       read: false,
       ...one
     }));
     const count = unread ?? items.filter(({ read }) => !read).length;
-    this.last('notifications.list').resolve({ items, unread: count });
+    this.last('notifications.list').resolve({
+      items,
+      unread: count,
+      marker: { me: 0, all: 0 },
+      dismissed: [],
+      ...more
+    });
     await settled();
   }
 
@@ -69,6 +80,13 @@ export class NoticeRig {
     topic: NotificationTopic = 'notifications/me'
   ): void {
     this.connections.tellTopic(topic, 'notification', notification, offset);
+  }
+
+  /** Dismiss the first one with an id. */
+  dismiss(id: string): void {
+    this.list.dismiss(
+      this.list.entries.find(({ notification }) => notification.id === id)!
+    );
   }
 
   /** The ids in the list, `*` for unread. */

@@ -1,5 +1,6 @@
 import { NoticeRig, noticeOf, settled } from '../../testing/notices';
-import { MOST } from '../notificationList';
+import { Notification } from '../../protocol/generated';
+import { MOST, NotificationTopic } from '../notificationList';
 
 const NOW = new Date('2026-01-02T03:04:05Z').getTime();
 let rig: NoticeRig;
@@ -109,6 +110,14 @@ describe('What was read', () => {
     expect(rig.shown).toEqual(['a*']);
   });
 
+  it('before the page was loaded is no news when it is updated', async () => {
+    const notification = noticeOf('a', { progress: 0.1 });
+    const marker = { me: 1, all: 0 };
+    await rig.answer([{ notification, offset: 1, read: true }], 0, { marker });
+    rig.tell(noticeOf('a', { progress: 0.2, version: 2, since: 1 }), 2);
+    expect(rig.shown).toEqual(['a']);
+  });
+
   it('is unread again when the server did not take it, and the user is told', async () => {
     rig.tell(noticeOf('a'), 1);
     rig.list.markAllRead();
@@ -120,23 +129,74 @@ describe('What was read', () => {
 });
 
 describe('What was dismissed', () => {
+  const going = (version: number, more: Partial<Notification> = {}) =>
+    rig.tell(
+      noticeOf('a', { progress: 0.5, version, since: 1, ...more }),
+      version
+    );
+
   it('is gone at once, and does not come back with an update', () => {
-    rig.tell(noticeOf('a'), 1);
-    rig.list.dismiss('a');
-    rig.tell(noticeOf('a', { version: 2 }), 2);
+    going(1, { since: 0 });
+    rig.dismiss('a');
+    going(2);
     expect(rig.shown).toEqual([]);
-    expect(rig.last('notifications.dismiss').params).toEqual({ id: 'a' });
+    expect(rig.last('notifications.dismiss').params).toEqual({
+      id: 'a',
+      topic: 'notifications/me',
+      offset: 1
+    });
   });
 
-  it('in another window is gone here', () => {
+  it('is back when there is news of it', () => {
+    going(1, { since: 0 });
+    rig.dismiss('a');
+    going(2);
+    going(3, { progress: null, level: 'error', since: 0 });
+    expect(rig.shown).toEqual(['a*']);
+    rig.dismiss('a');
+    expect(rig.shown).toEqual([]);
+    going(4, { progress: 0, since: 0 });
+    expect(rig.shown).toEqual(['a*']);
+  });
+
+  it('does not take with it what has the same id for all, nor what came after it', () => {
+    rig.tell(noticeOf('a'), 3);
+    rig.tell(noticeOf('a'), 1, 'notifications/all');
+    const dismissed = (topic: NotificationTopic | null, offset: number) =>
+      rig.connections.tellTopic('notifications/me', 'dismissed', {
+        id: 'a',
+        topic,
+        offset
+      });
+    dismissed('notifications/me', 2);
+    expect(rig.shown.length).toBe(2);
+    dismissed('notifications/me', 3);
+    expect(rig.list.entries.map(({ topic }) => topic)).toEqual([
+      'notifications/all'
+    ]);
+    dismissed(null, 0);
+    expect(rig.shown).toEqual([]);
+  });
+
+  it('before the page was loaded stays so while it goes on', async () => {
+    const topic = 'notifications/me';
+    const dismissed = [{ id: 'a', topic, offset: 1 } as const];
+    await rig.answer([], 0, { dismissed });
+    going(5);
+    expect(rig.shown).toEqual([]);
+  });
+
+  it('in another window is gone here, also as an older server says it', () => {
     rig.tell(noticeOf('a'), 1);
     rig.connections.tellTopic('notifications/me', 'dismissed', { id: 'a' });
     expect(rig.shown).toEqual([]);
+    rig.tell(noticeOf('a', { version: 2 }), 2);
+    expect(rig.shown).toEqual(['a*']);
   });
 
   it('is back when the server did not take it, and the user is told', async () => {
     rig.tell(noticeOf('a'), 1);
-    rig.list.dismiss('a');
+    rig.dismiss('a');
     rig.last('notifications.dismiss').reject(new Error('No.'));
     await settled();
     await rig.answer([{ notification: noticeOf('a'), offset: 1 }]);
