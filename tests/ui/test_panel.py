@@ -188,6 +188,50 @@ async def test_after_a_reload_nothing_pops_up_again_and_what_came_meanwhile_is_o
     assert window.errors == []
 
 
+@pytest.mark.parametrize("end", ["success", "error"])
+async def test_the_end_of_a_run_pops_up_once_though_the_page_was_closed_then(
+    end: str, lab: RealServer, open_window: Opener
+) -> None:
+    run = {"title": "Training", "id": f"run-{end}", "source": "train.py"}
+    window = await open_window(lab)
+    await open_panel(window)
+    await post(lab, {**run, "progress": 0.2})
+    await window.page.wait_for_selector('.Toastify__toast:has-text("Training")')
+    await window.page.click(".jp-WsHub-markRead")
+    await no_toasts(window)
+    await window.page.goto("about:blank")
+    await post(lab, {**run, "level": end, "message": "It has ended.", "progress": 1 if end == "success" else None})
+    await window.page.go_back()
+    await window.page.wait_for_selector('.Toastify__toast:has-text("It has ended.")')
+    await window.screenshot(f"panel-run-{end}")
+    await window.page.reload()
+    await open_panel(window)
+    # What comes after it pops up, and it does not.
+    await post(lab, {"title": "Another one", "level": "error"})
+    await window.page.wait_for_selector('.Toastify__toast:has-text("Another one")')
+    assert await window.page.locator(".Toastify__toast").count() == 1
+    assert window.errors == []
+
+
+async def test_what_was_dismissed_comes_back_when_it_happens_again(lab: RealServer, open_window: Opener) -> None:
+    backup = {"title": "Backup", "message": "The disk is full.", "level": "error", "id": "backup"}
+    window = await open_window(lab)
+    await open_panel(window)
+    for _ in range(2):
+        await post(lab, backup)
+        await has_titles(window, "Backup")
+        await window.page.wait_for_selector('.Toastify__toast:has-text("Backup")')
+        await window.page.click('[aria-label="Dismiss Backup"]')
+        await window.page.wait_for_selector(".jp-WsHub-notice", state="detached")
+        await no_toasts(window)
+    await post(lab, backup)
+    await has_titles(window, "Backup")
+    await window.page.reload()
+    await open_panel(window)
+    await has_titles(window, "Backup")
+    assert window.errors == []
+
+
 async def test_sections_stay_folded_over_a_reload_and_never_jump(lab: RealServer, open_window: Opener) -> None:
     def keeps_it(request: Request) -> bool:
         return "/api/workspaces/" in request.url and request.method == "PUT" and FOLDED in (request.post_data or "")

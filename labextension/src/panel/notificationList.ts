@@ -53,6 +53,11 @@ export function isGoing({ progress }: Notification): boolean {
   return (progress ?? 1) < 1;
 }
 
+/** When there was last news of it, by the server's clock: older servers say only when it was posted. */
+export function whenNews({ notification: { time, updated } }: IEntry): number {
+  return Math.max(time, updated);
+}
+
 function keyOf(topic: NotificationTopic, id: string): string {
   return `${topic}/${id}`;
 }
@@ -100,6 +105,16 @@ export class NotificationList implements IDisposable {
   get unread(): number {
     const shown = this._entries.filter(({ isRead }) => !isRead).length;
     return shown + this._unreadBefore;
+  }
+
+  /** Whether it has ended after its user has read that it was under way, and they have not read that yet. */
+  hasEndedUnread(entry: IEntry): boolean {
+    const { topic, offset, notification } = entry;
+    return (
+      !isGoing(notification) &&
+      notification.updated > notification.time &&
+      offset > this._marker[FIELD[topic]]
+    );
   }
 
   /** Why there is no list; null if there is one. */

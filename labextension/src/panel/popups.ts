@@ -6,7 +6,12 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { IDisposable } from '@lumino/disposable';
 
 import { INotificationActions } from './notificationActions';
-import { IEntry, isGoing, NotificationList } from './notificationList';
+import {
+  IEntry,
+  isGoing,
+  NotificationList,
+  whenNews
+} from './notificationList';
 
 /** What comes within this time is shown together, and a notification is updated no more often. */
 const GATHER_MS = 300;
@@ -78,7 +83,7 @@ export class Popups implements IDisposable {
   private _onLoaded(list: NotificationList): void {
     const seen = this._options.seen.get();
     list.entries
-      .filter(({ notification }) => notification.time > seen)
+      .filter(entry => whenNews(entry) > seen)
       .forEach(entry => this._onCame(list, entry));
   }
 
@@ -110,7 +115,7 @@ export class Popups implements IDisposable {
     const keys = new Set(this._waiting);
     this._waiting.clear();
     const entries = this._list.entries.filter(({ key }) => keys.has(key));
-    const newest = Math.max(0, ...entries.map(one => one.notification.time));
+    const newest = Math.max(0, ...entries.map(whenNews));
     if (newest > seen.get()) {
       seen.set(newest);
     }
@@ -129,11 +134,11 @@ export class Popups implements IDisposable {
     }
   }
 
-  /** What is unread; and the end of what was told while it was under way, also to who has read that. */
+  /** What is unread; and the end of what was under way, also to who has read only that. */
   private _isFresh(entry: IEntry): boolean {
     const isTold = this._told.has(phase(entry));
-    const wasGoing = this._told.has(phase(entry, true));
-    return !this._open.has(entry.key) && !isTold && (!entry.isRead || wasGoing);
+    const isNew = !entry.isRead || this._list.hasEndedUnread(entry);
+    return !this._open.has(entry.key) && !isTold && isNew;
   }
 
   private _show(entry: IEntry): void {
@@ -214,16 +219,31 @@ export class Popups implements IDisposable {
   private _disposed = false;
 }
 
-/** What is under way, and that it has ended, are told once each. */
-function phase(entry: IEntry, going = isGoing(entry.notification)): string {
-  return `${entry.key} ${going}`;
+/** What is under way, and that it has ended, are told once each; what is new under the same id is told anew. */
+function phase(
+  { key, notification }: IEntry,
+  going = isGoing(notification)
+): string {
+  return `${key} ${notification.time} ${going}`;
 }
 
 /** Keeps what this browser has seen of a server. */
-export function seenIn(storage: Storage, baseUrl: string): ISeen {
+export function seenIn(
+  storage: Pick<Storage, 'getItem' | 'setItem'>,
+  baseUrl: string
+): ISeen {
   const name = `jupyter-ws-hub:notifications-seen:${baseUrl}`;
+  let newest = 0;
   return {
-    get: () => Number(storage.getItem(name)) || 0,
-    set: time => storage.setItem(name, String(time))
+    get: () => Math.max(newest, Number(storage.getItem(name)) || 0),
+    set: time => {
+      newest = time;
+      try {
+        storage.setItem(name, String(time));
+      } catch (error) {
+        // The storage is full or forbidden: after a reload the same pops up again.
+        console.warn('What was seen cannot be kept over a reload.', error);
+      }
+    }
   };
 }

@@ -1,7 +1,8 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { NoticeRig, noticeOf } from '../../testing/notices';
-import { IToasts, Popups } from '../popups';
+import { Notification } from '../../protocol/generated';
+import { ISeen, IToasts, Popups, seenIn } from '../popups';
 
 const trans = nullTranslator.load('jupyter_ws_hub');
 
@@ -43,11 +44,13 @@ const toasts: IToasts = {
 const texts = () => [...shown.values()].map(({ message }) => message);
 const flush = () => jest.advanceTimersByTime(400);
 
-function begin(): void {
+const kept: ISeen = { get: () => seen, set: time => (seen = time) };
+
+function begin(what: ISeen = kept): void {
   popups = new Popups(rig.list, {
     trans,
     toasts,
-    seen: { get: () => seen, set: time => (seen = time) },
+    seen: what,
     actions: {
       isAllowed: ({ kind }) => kind !== 'command',
       run: ({ target }) => void ran.push(target)
@@ -121,6 +124,28 @@ describe('A notification', () => {
   });
 });
 
+describe('A notification that is posted again', () => {
+  const fail = (offset: number, time: number) =>
+    rig.tell(
+      noticeOf('a', { level: 'error', version: offset, time, updated: time }),
+      offset
+    );
+
+  it('pops up again, also where the pop-up of the earlier one was dismissed', () => {
+    fail(1, 1000);
+    flush();
+    shown.clear();
+    fail(2, 2000);
+    flush();
+    expect(texts()).toEqual(['Title a']);
+    rig.dismiss('a');
+    expect(texts()).toEqual([]);
+    fail(3, 3000);
+    flush();
+    expect(texts()).toEqual(['Title a']);
+  });
+});
+
 describe('Many notifications', () => {
   it('are one pop-up, that counts on and is closed when all are read', () => {
     for (let n = 1; n <= 4; n++) {
@@ -153,6 +178,130 @@ describe('Many notifications', () => {
     await rig.answer(listed);
     flush();
     expect(texts()).toEqual([]);
+  });
+});
+
+describe('After a reload', () => {
+  const run = (more: Partial<Notification> = {}) =>
+    noticeOf('a', { progress: 0.1, time: 1000, updated: 1000, ...more });
+  const ends: Array<[string, Partial<Notification>]> = [
+    ['success', { progress: 1, level: 'success', updated: 9000, since: 1 }],
+    ['error', { progress: null, level: 'error', time: 9000, updated: 9000 }]
+  ];
+
+  function reload(): void {
+    popups.dispose();
+    rig.list.dispose();
+    shown.clear();
+    emitted = 0;
+    rig = new NoticeRig();
+    begin();
+  }
+
+  /** A run begins, its pop-up is shown, and read if that is wanted. */
+  function start(isRead: boolean): void {
+    rig.tell(run(), 1);
+    flush();
+    expect(emitted).toBe(1);
+    if (isRead) {
+      rig.list.markAllRead();
+    }
+  }
+
+  describe.each(ends)('the end of a run by %s', (_, end) => {
+    const offset = 7;
+    const notification = run({ version: 5, ...end });
+
+    it.each([true, false])('pops up once (read: %s)', async isRead => {
+      start(isRead);
+      const read = isRead && notification.since === 1;
+      const marker = { me: isRead ? 1 : 0, all: 0 };
+      for (const expected of [['Title a'], []]) {
+        reload();
+        await rig.answer([{ notification, offset, read }], undefined, {
+          marker
+        });
+        flush();
+        expect(texts()).toEqual(expected);
+      }
+    });
+
+    it('pops up when it comes after that, and is no news after the next', async () => {
+      start(true);
+      reload();
+      const marker = { me: 1, all: 0 };
+      const listed = { notification: run(), offset: 1, read: true };
+      await rig.answer([listed], 0, { marker });
+      flush();
+      expect(texts()).toEqual([]);
+      rig.tell(notification, offset);
+      flush();
+      expect([texts(), seen]).toEqual([['Title a'], 9000]);
+      reload();
+      const read = notification.since === 1;
+      await rig.answer([{ notification, offset, read }], undefined, { marker });
+      flush();
+      expect(texts()).toEqual([]);
+    });
+
+    it('does not pop up where it was read elsewhere', async () => {
+      start(false);
+      reload();
+      const marker = { me: offset, all: 0 };
+      await rig.answer([{ notification, offset, read: true }], 0, { marker });
+      flush();
+      expect(texts()).toEqual([]);
+    });
+  });
+
+  it('what is under way does not pop up anew', async () => {
+    start(false);
+    for (let n = 2; n < 4; n++) {
+      reload();
+      const notification = run({ version: n, since: 1 });
+      await rig.answer([{ notification, offset: n }]);
+      flush();
+      expect(texts()).toEqual([]);
+    }
+  });
+});
+
+it('After a gap an open pop-up stays as it was', async () => {
+  rig.tell(noticeOf('a', { level: 'error' }), 1);
+  flush();
+  const listed = { notification: noticeOf('a', { level: 'error' }), offset: 1 };
+  rig.connections.subscribers
+    .get('notifications/me')!
+    .onSnapshot?.(null as never, 'gap');
+  await rig.answer([listed]);
+  flush();
+  expect([texts(), emitted]).toEqual([['Title a'], 1]);
+});
+
+describe('What this browser has seen', () => {
+  const full: Pick<Storage, 'getItem' | 'setItem'> = {
+    getItem: () => '5',
+    setItem: () => {
+      throw new DOMException('It is full.', 'QuotaExceededError');
+    }
+  };
+
+  it('is kept by the name of the server', () => {
+    seenIn(window.localStorage, '/a/').set(7);
+    expect(seenIn(window.localStorage, '/a/').get()).toBe(7);
+    expect(seenIn(window.localStorage, '/b/').get()).toBe(0);
+  });
+
+  it('is known until the page is closed where the storage is full, and pop-ups come', () => {
+    const warn = jest.spyOn(console, 'warn').mockImplementation();
+    const known = seenIn(full, '/');
+    popups.dispose();
+    begin(known);
+    rig.tell(noticeOf('a', { time: 9 }), 1);
+    flush();
+    expect([texts(), known.get()]).toEqual([['Title a'], 9]);
+    expect(warn).toHaveBeenCalledTimes(1);
+    warn.mockRestore();
   });
 });
 
@@ -203,7 +352,7 @@ describe('Progress', () => {
     step(0.5, 2);
     flush();
     expect(texts()).toEqual([]);
-    step(1, 3, { level: 'success' });
+    step(1, 3, { level: 'success', updated: 2000 });
     flush();
     expect(texts()).toEqual(['Title a']);
     rig.tell(noticeOf('b'), 4);
