@@ -93,13 +93,7 @@ class HubApp(HubTraits, ExtensionApp):
         """Build all parts; nothing runs yet."""
         serverapp = self._serverapp()
         settings = self.freeze(f"jupyter_ws_hub {__version__}", self._default_database(serverapp))
-        runtime = Runtime(
-            clock=time.time,
-            monotonic=time.monotonic,
-            new_id=lambda: secrets.token_hex(16),
-            logger=self.log,
-            active=Activity(serverapp, time.monotonic),
-        )
+        runtime = self._make_runtime(serverapp)
         self._storage = self._open_storage(settings, runtime)
         contents = ContentsAdapter(serverapp)
         self._transfers = self._make_transfers(serverapp, settings, runtime)
@@ -117,6 +111,7 @@ class HubApp(HubTraits, ExtensionApp):
             listings=self._listings,
             chat=self._make_chat(settings, runtime, contents),
             notices=settings.notices,
+            max_reply_bytes=settings.hub.max_reply_bytes,
             recheck=self._recheck,
             survey=self._survey,
             sockets=lambda: count_sockets(self._parts.sockets),
@@ -130,6 +125,15 @@ class HubApp(HubTraits, ExtensionApp):
         self._make_endpoints(serverapp, settings, runtime)
         # The browser half looks for this in the page's configuration to learn that the server half is here.
         serverapp.web_app.settings.setdefault("page_config_data", {})["jupyterWsHub"] = __version__
+
+    def _make_runtime(self, serverapp: ServerApp) -> Runtime:
+        return Runtime(
+            clock=time.time,
+            monotonic=time.monotonic,
+            new_id=lambda: secrets.token_hex(16),
+            logger=self.log,
+            active=Activity(serverapp, time.monotonic),
+        )
 
     def _make_transfers(self, serverapp: ServerApp, settings: Settings, runtime: Runtime) -> TransferStore:
         data, root = Path(jupyter_data_dir()) / "ws_hub", str(Path(serverapp.root_dir).resolve())

@@ -16,7 +16,7 @@ from jupyter_server.auth.identity import IdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.serverapp import ServerApp
 
-from .host_listing import directory_of, listen, with_etag
+from .host_listing import directory_of, listen, refuse_large, with_etag
 from .host_manager import ManagerAccess, not_found
 from .listing.elsewhere import ContentsEvent
 from .listing.entry import Directory
@@ -40,9 +40,13 @@ class ContentsAdapter(ManagerAccess):
         if await self._exists(path):
             raise HubError(Code.EXISTS, f"{path!r} exists already.")
 
-    async def get(self, path: str, *, content: bool, type: str | None = None, format: str | None = None) -> Model:
+    async def get(
+        self, path: str, *, content: bool, type: str | None = None, format: str | None = None, max_bytes: int = 0
+    ) -> Model:
         """See Contents."""
         await self._visible(path)
+        if max_bytes:
+            await self._ask(path, refuse_large, self._manager, path, type, format, max_bytes)
         if type == "directory" and not await self._ask(path, self._manager.dir_exists, path):
             raise not_found(path)
         model: Model = await self._ask(path, self._manager.get, path, content=content, type=type, format=format)

@@ -15,12 +15,16 @@ from jupyter_server.services.contents.filemanager import FileContentsManager
 from .host_manager import is_local, model_etag
 from .listing.elsewhere import ContentsEvent
 from .listing.entry import Directory
+from .protocol.codes import Code
+from .protocol.errors import HubError
 from .services.ports import Model
 from .transfers.disk import Validator
 
 _RULES: Final = (
     "get _dir_model _file_model _notebook_model _base_model should_list is_hidden is_writable dir_exists _get_os_path"
 ).split()
+_NOTEBOOK_PARTS: Final = 2
+"""A notebook on the disk has lines and indents that its answer has not: it may be that much larger."""
 _CHANGES: Final = {"create", "save", "upload", "rename", "copy", "delete"}
 
 
@@ -55,6 +59,31 @@ def with_etag(manager: Any, model: Model) -> Model:
     elif model["type"] != "directory":
         more["etag"] = model_etag(model)
     return {**model, **more}
+
+
+def refuse_large(manager: Any, path: str, type: str | None, format: str | None, max_bytes: int) -> None:
+    """Raise `too_big` if a file's size on the disk says that its content has more bytes as JSON, however it is read.
+
+    Managers decode and encode on the event loop; nobody is to wait for an answer that cannot be sent. Where it is not
+    known what a manager's sizes are sizes of, nothing is refused.
+    """
+    if not is_local(manager):
+        return
+    try:
+        size = Path(manager._get_os_path(path.strip("/"))).stat().st_size
+    except OSError:
+        return  # the manager says what is wrong
+    limit = max_bytes
+    if type == "notebook" or (type is None and path.endswith(".ipynb")):
+        limit *= _NOTEBOOK_PARTS
+    elif format == "base64":
+        limit = limit * 3 // 4
+    if size > limit:
+        raise HubError(
+            Code.TOO_BIG,
+            f"{path!r} has {size:,} bytes; {limit:,} can be read at once, more as a download (transfers.create).",
+            details={"size": size, "limit": limit},
+        )
 
 
 def listen(manager: Any, on_event: Callable[[ContentsEvent], None]) -> Callable[[], None]:

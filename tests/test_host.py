@@ -74,6 +74,20 @@ async def refusal(work: Awaitable[Any]) -> HubError:
     return caught.value
 
 
+async def test_what_is_too_large_for_an_answer_is_not_read(
+    manager: Any, contents: ContentsAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await contents.get("a.txt", content=True, max_bytes=5))["content"] == "a.txt"
+    monkeypatch.setattr(manager, "get", lambda *args, **kwargs: pytest.fail("it was read"))
+    with pytest.raises(HubError) as caught:
+        await contents.get("a.txt", content=True, max_bytes=4)
+    assert caught.value.code is Code.TOO_BIG
+    for path in HIDDEN[:1] + OUTSIDE[:1]:
+        with pytest.raises(HubError) as caught:
+            await contents.get(path, content=True, max_bytes=1)
+        assert caught.value.code is Code.NOT_FOUND, "its size is nobody's business"
+
+
 async def test_files_are_made_read_changed_moved_copied_and_deleted(contents: ContentsAdapter, manager: Any) -> None:
     made = await contents.create("new.txt", "file")
     assert (made["path"], made["type"]) == ("new.txt", "file")

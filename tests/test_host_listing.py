@@ -11,9 +11,11 @@ from jupyter_server.services.contents.filemanager import AsyncFileContentsManage
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager, LargeFileManager
 from jupyter_server.services.contents.manager import ContentsManager
 
-from jupyter_ws_hub.host_listing import directory_of, is_plain, listen, with_etag
+from jupyter_ws_hub.host_listing import directory_of, is_plain, listen, refuse_large, with_etag
 from jupyter_ws_hub.listing.elsewhere import ContentsEvent
 from jupyter_ws_hub.listing.entry import Directory
+from jupyter_ws_hub.protocol.codes import Code
+from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.transfers.disk import Validator
 
 from .support.fakes import until
@@ -113,3 +115,33 @@ async def test_what_is_done_through_the_manager_is_told_until_it_is_enough(tmp_p
     await do("save", {"type": "file", "format": "text", "content": "x"}, "c.txt")
     await do("get", "c.txt")
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "type", "format", "refused"),
+    [
+        ("a", 1200, None, None, False),
+        ("a", 1201, None, None, True),
+        ("a", 1200, "file", "text", False),
+        ("a", 900, "file", "base64", False),
+        ("a", 901, "file", "base64", True),
+        ("n.ipynb", 2400, None, None, False),
+        ("n.ipynb", 2401, "notebook", None, True),
+        ("n.ipynb", 1201, "file", None, True),
+    ],
+)
+def test_what_cannot_fit_an_answer_is_refused_by_its_size_on_the_disk(
+    tmp_path: Path, name: str, size: int, type: str | None, format: str | None, refused: bool
+) -> None:
+    manager: Any = AsyncLargeFileManager(root_dir=str(tmp_path))
+    (tmp_path / name).write_bytes(bytes(size))
+    refuse_large(Elsewhere(), name, type, format, 1)
+    refuse_large(manager, "not-there", type, format, 1)
+    if not refused:
+        refuse_large(manager, name, type, format, 1200)
+        return
+    with pytest.raises(HubError) as caught:
+        refuse_large(manager, name, type, format, 1200)
+    assert caught.value.code is Code.TOO_BIG
+    assert f"{size:,}" in caught.value.message and "transfers.create" in caught.value.message
+    assert str(tmp_path) not in caught.value.message

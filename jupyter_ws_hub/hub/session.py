@@ -58,7 +58,7 @@ class HubSession:
         self._active: dict[int, Call] = {}
         self._active_bytes = 0
         self._workers = Workers(settings.max_running, self._run, runtime.logger)
-        self._answers = Answers(router, settings.outbox_bytes // 2, lambda: self._line, self._before)
+        self._answers = Answers(router, settings.max_reply_bytes, lambda: self._line, self._before)
         self._outcomes = Outcomes(settings.max_outcomes, settings.outcome_bytes)
         self._tokens: list[str] = []
         self._started_ref = self._stored_ref = 0

@@ -27,3 +27,8 @@ class HubSettings(msgspec.Struct, frozen=True):
     limits: LimitSettings = LimitSettings()
     session_ttl_s: float = 120.0
     server_name: str = "jupyter_ws_hub"
+
+    @property
+    def max_reply_bytes(self) -> int:
+        """The largest answer: it fits what may wait to be sent as urgent."""
+        return self.outbox_bytes // 2

@@ -52,6 +52,8 @@ class ServiceContext:
     listings: ListingHelper
     chat: Chat
     notices: NoticeSettings
+    max_reply_bytes: int
+    """The largest answer of an idempotent method."""
     recheck: Callable[[str], None]
     """Have the permissions of all who follow a topic asked again, soon; who may not any more is told."""
     survey: Callable[[], Sequence[Health]]

@@ -258,16 +258,17 @@ class FilesService(Service):
 
     @method("files.get", permission=READ, idempotent=True)
     async def get(self, params: GetParams, peer: Peer) -> FileContent:
-        """Read a file or notebook."""
+        """Read a file or notebook that fits an answer; larger ones are downloaded (`transfers.create`)."""
         contents = self.context.contents
         if params.type is None and (await contents.get(params.path, content=False))["type"] == "directory":
             raise HubError(Code.INVALID, f"{params.path!r} is a directory; files.list lists it.")
-        model = await contents.get(params.path, content=True, type=params.type, format=params.format)
+        limit = self.context.max_reply_bytes
+        model = await contents.get(params.path, content=True, type=params.type, format=params.format, max_bytes=limit)
         return FileContent(_entry(model), model["format"], model["content"])
 
     @method("files.save", permission=WRITE)
     async def save(self, params: SaveParams, peer: Peer) -> Entry:
-        """Write a file or notebook, whole."""
+        """Write a file or notebook, whole, that fits a frame; larger ones are uploaded (`transfers.create`)."""
         model = {"type": params.type, "format": params.format, "content": params.content}
         path = params.path.strip("/")
         # What saves here by this hub waits for each other; others are seen up to the moment of the look.

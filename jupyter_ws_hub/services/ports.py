@@ -36,8 +36,14 @@ class Contents(Protocol):
     directories; and, where it is known exactly, `mtime_ms`.
     """
 
-    async def get(self, path: str, *, content: bool, type: str | None = None, format: str | None = None) -> Model:
-        """The model of a file, notebook or directory."""
+    async def get(
+        self, path: str, *, content: bool, type: str | None = None, format: str | None = None, max_bytes: int = 0
+    ) -> Model:
+        """The model of a file, notebook or directory.
+
+        With `max_bytes` a file is `too_big`, and not read, if its size on this machine's disk already says that its
+        content would be more as JSON; what comes may still be more.
+        """
         ...
 
     async def save(self, path: str, model: Model) -> Model:

@@ -261,6 +261,19 @@ async def answers(connection: ClientConnection, number: int) -> tuple[list[int],
     return answered, connection.close_code
 
 
+@pytest.mark.parametrize("params", [{}, {"type": "file"}, {"type": "file", "format": "base64"}], ids=str)
+async def test_a_file_that_no_answer_can_hold_is_not_read(server: RealServer, params: dict[str, str]) -> None:
+    with (server.root / "huge.bin").open("wb") as file:
+        file.truncate(100 * MB)
+    async with HubClient(user(server, "h")) as client:
+        before = server.resident_bytes
+        with pytest.raises(HubError) as caught:
+            await client.request("files.get", {"path": "huge.bin", **params})
+        limit = OUTBOX_BYTES // 2 if "format" not in params else OUTBOX_BYTES // 2 * 3 // 4
+        assert (caught.value.code, caught.value.details) == (Code.TOO_BIG, {"size": 100 * MB, "limit": limit})
+        assert server.resident_bytes - before < 12 * MB
+
+
 async def test_a_stranger_s_token_opens_nothing_of_the_other_s(server: RealServer) -> None:
     async with (
         honest(server, "tokens", user(server, "h")),

@@ -203,10 +203,14 @@ class FakeContents:
             raise HubError(Code.NOT_FOUND, f"There is no {path!r}.")
         return self.models[path]
 
-    async def get(self, path: str, *, content: bool, type: str | None = None, format: str | None = None) -> Model:
+    async def get(
+        self, path: str, *, content: bool, type: str | None = None, format: str | None = None, max_bytes: int = 0
+    ) -> Model:
         """See Contents."""
         self.calls.append(("get", path, content, type, format))
         model = self._get(path)
+        if max_bytes and (model.get("size") or 0) > max_bytes:
+            raise HubError(Code.TOO_BIG, f"{path!r} has {model['size']} bytes.")
         if content and model["type"] == "directory":
             prefix = f"{path}/" if path else ""
             inside = [p for p in self.models if p.startswith(prefix) and p != path and "/" not in p[len(prefix) :]]
@@ -343,16 +347,8 @@ class Stage:
         methods = [method for service in services for method in service.methods()]
         topics = [topic for service in services for topic in service.all_topics()]
         self.hub = Hub(methods, topics, self.log, MemoryValues(self.clock), self.runtime, HubSettings())
-        publish = self.hub.topics.publish
-        talk = Talk(self.storage, publish, self.runtime)
-        reader = ContextReader(self.contents.get, 10_000)
         self.health, self.assistants = list[Health](), dict[str, Assistant]()
-        self.chat = Chat(
-            rooms=RoomStore(self.storage, publish, self.runtime, self.hub.topics.recheck),
-            talk=talk,
-            presences=Presences(publish, self.runtime),
-            generations=Generations(talk, self.assistants, reader, GenerationSettings(), self.runtime, self.values),
-        )
+        self.chat = self._make_chat()
         self.context = ServiceContext(
             publish=self.hub.topics.publish,
             storage=self.storage,
@@ -363,6 +359,7 @@ class Stage:
             listings=self.listings,
             chat=self.chat,
             notices=NoticeSettings(),
+            max_reply_bytes=HubSettings().max_reply_bytes,
             recheck=self.hub.topics.recheck,
             survey=lambda: self.health,
             sockets=lambda: self.platform.sockets,
@@ -370,3 +367,14 @@ class Stage:
         )
         for service in services:
             service.bind(self.context)
+
+    def _make_chat(self) -> Chat:
+        publish = self.hub.topics.publish
+        talk = Talk(self.storage, publish, self.runtime)
+        reader = ContextReader(self.contents.get, 10_000)
+        return Chat(
+            rooms=RoomStore(self.storage, publish, self.runtime, self.hub.topics.recheck),
+            talk=talk,
+            presences=Presences(publish, self.runtime),
+            generations=Generations(talk, self.assistants, reader, GenerationSettings(), self.runtime, self.values),
+        )

@@ -1214,7 +1214,7 @@ export interface Methods {
     params: CheckpointParams;
     result: null;
   };
-  /** Read a file or notebook. */
+  /** Read a file or notebook that fits an answer; larger ones are downloaded (`transfers.create`). */
   'files.get': {
     params: GetParams;
     result: FileContent;
@@ -1244,7 +1244,7 @@ export interface Methods {
     params: CheckpointParams;
     result: Entry;
   };
-  /** Write a file or notebook, whole. */
+  /** Write a file or notebook, whole, that fits a frame; larger ones are uploaded (`transfers.create`). */
   'files.save': {
     params: SaveParams;
     result: Entry;
