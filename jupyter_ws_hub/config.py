@@ -163,7 +163,11 @@ class HubTraits(HasTraits):
     ).tag(config=True)
     transfer_threads = Integer(4, help="Threads in which transfers touch the disk.").tag(config=True)
     max_listings = Integer(
-        32, min=1, help="Directories that are listed at the same time; further requests wait for their turn."
+        32,
+        min=1,
+        help="""Directories that are read at the same time for listings; further requests wait for their turn. As many
+        more listings may wait for their clients to take what there is; when others need their place, those of which
+        nothing is taken are ended.""",
     ).tag(config=True)
     max_watched_directories = Integer(
         64,

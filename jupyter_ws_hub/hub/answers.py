@@ -30,6 +30,12 @@ KEPT_REPLY_BYTES: Final = 32 * 1024
 MAX_DURABLE_REPLY_BYTES: Final = 64 * 1024
 """The largest answer of a method that is not idempotent; it has to be kept."""
 
+STALLED_S: Final = 90.0
+"""A streamed reply of which the client takes nothing for so long is ended: it holds what its service has for it.
+
+Longer than the minute that our own client waits for who does not take a stream's items: it holds back all of them.
+"""
+
 ENVELOPE_BYTES: Final = 100
 """More than what a reply adds to its result."""
 
@@ -52,6 +58,10 @@ class Line(Protocol):
 
     async def room(self, lane: Lane, size: int) -> None:
         """Wait until they may, or until the connection has ended."""
+        ...
+
+    def taken_bytes(self, lane: Lane) -> int:
+        """How many bytes of a lane the client has taken so far."""
         ...
 
 
@@ -157,6 +167,19 @@ class Answers:
                 if line is None:
                     call.abandoned = True
                     return
-                await line.room(method.lane, len(envelope))
+                await self._room(line, method, len(envelope))
                 line.reply(method.lane, envelope)
                 n += 1
+
+    async def _room(self, line: Line, method: Method, size: int) -> None:
+        """Wait for room, however slow the client is, unless it takes nothing at all."""
+        while True:
+            taken_bytes = line.taken_bytes(method.lane)
+            try:
+                async with asyncio.timeout(STALLED_S):
+                    return await line.room(method.lane, size)
+            except TimeoutError:
+                if line.taken_bytes(method.lane) == taken_bytes:
+                    raise HubError(
+                        Code.SLOW_CONSUMER, f"Nothing of {method.name} was taken for {STALLED_S:.0f} s; it has ended."
+                    ) from None

@@ -155,6 +155,10 @@ class HubConnection:
         else:
             await self._outbox.room()
 
+    def taken_bytes(self, lane: Lane) -> int:
+        """See Line."""
+        return self._outbox.taken_bytes(lane)
+
     def reply(self, lane: Lane, envelope: bytes) -> None:
         """Queue a reply, now or when there is room; what may wait is bounded by the requests."""
         if lane > Lane.INTERACTIVE or self._outbox.fits(len(envelope)):

@@ -47,6 +47,7 @@ class Outbox:
         """
         self._lanes: dict[Lane, deque[bytes]] = {}
         self._tags = dict.fromkeys(WEIGHTS, 0.0)
+        self._taken = dict.fromkeys(Lane, 0)
         self._now = 0.0
         self._monotonic = monotonic
         self._on_ready = on_ready
@@ -62,6 +63,10 @@ class Outbox:
     def queued_bytes(self) -> int:
         """How much waits in all lanes."""
         return self._data_bytes + self._urgent_bytes
+
+    def taken_bytes(self, lane: Lane) -> int:
+        """How many bytes of a lane have gone out so far; of normal and bulk data only if the client acknowledges."""
+        return self._taken[lane]
 
     @property
     def is_done(self) -> bool:
@@ -205,6 +210,7 @@ class Outbox:
         if lane in WEIGHTS:
             self._now = max(self._now, self._tags[lane])
             self._tags[lane] += size / WEIGHTS[lane]
+        self._taken[lane] += size
         if lane <= Lane.INTERACTIVE:
             self._urgent_bytes -= size
         else:

@@ -1,7 +1,7 @@
 """The server's end of the helper process: starts it, asks it, hands on what it says, starts it anew when it dies.
 
 The event loop only passes on what is encoded already, a page at a time. What waits is bounded: a listing has at most
-`CREDIT` pages on their way, and at most `max_listings` are under way; others wait, up to a limit.
+`CREDIT` pages on their way, and how many are worked on and kept is limited (see admission); others wait, up to a limit.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from logging import Logger
+from math import inf
 from typing import Final
 
 import msgspec
 
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
+from .admission import RETRY_MS, Admission
 from .entry import Directory, DirectoryChanged, Order
 from .messages import HEAD, FailedBody, Frame, Kind, ListBody, WatchBody, pack
 from .mime import MimeTables
 
 CREDIT: Final = 4
-MAX_WAITING: Final = 256
-RETRY_MS: Final = 1000
 START: Final = "import sys; sys.path[:] = sys.argv[1:]; from jupyter_ws_hub.listing.worker import main; main()"
 """Without `site`, which takes as long as all the rest: the server's own search path is handed over."""
 
@@ -162,6 +162,71 @@ class Watch:
         self._helper.watches.discard(self)
 
 
+class _Listing:
+    """A listing that the helper has been asked for; see admission.Listed."""
+
+    def __init__(self, body: ListBody, who: str, admission: Admission) -> None:
+        self.who = who
+        self.idle_since_s = inf
+        self._process: _Process | None = None
+        self._id = 0
+        self._body = body
+        self._owed = body.credit
+        """Pages that the helper may make yet."""
+        self._admission = admission
+        self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()  # bounded by the credit
+        self._evicted = False
+
+    async def begin(self, process: _Process, id: int) -> None:
+        """Ask for it."""
+        self._process, self._id = process, id
+        process.inboxes[id] = self._take
+        process.send(pack(Kind.LIST, id, self._body))
+        await process.drain()
+
+    def _take(self, frame: Frame | None) -> None:
+        self._frames.put_nowait(frame)
+        if frame is None or frame.kind is not Kind.PAGE:
+            self._forget()  # that was all
+            return
+        self._owed -= 1
+        if not self._owed:
+            self.idle_since_s = asyncio.get_running_loop().time()
+            self._admission.changed()
+
+    def _forget(self) -> bool:
+        """Await no more frames; whether any were to come."""
+        return self._process is not None and self._process.inboxes.pop(self._id, None) is not None
+
+    async def frame(self) -> Frame:
+        """The next one. Raises `HelperDied`, and `busy` if it was ended for others."""
+        if self._evicted:
+            raise HubError(Code.BUSY, "Nothing was taken of the listing, and others waited.", retry_after_ms=RETRY_MS)
+        frame = await self._frames.get()
+        if frame is None:
+            raise HelperDied
+        return frame
+
+    def more(self) -> None:
+        """One page was taken: another one may be made."""
+        self._owed += 1
+        self.idle_since_s = inf
+        if self._process is not None:
+            self._process.send(pack(Kind.MORE, self._id))
+
+    def evict(self) -> None:
+        """See admission.Listed."""
+        self._evicted = True
+        self.close()
+        self._frames = asyncio.Queue()  # whoever has waited for a page that has come gets it
+
+    def close(self) -> None:
+        """Let go of it, and the helper too. Idempotent."""
+        if self._forget() and self._process is not None:
+            self._process.send(pack(Kind.DROP, self._id))
+        self._admission.leave(self)
+
+
 class ListingHelper:
     """The helper process of one server; it is started when it is needed, and anew when it has died."""
 
@@ -171,9 +236,8 @@ class ListingHelper:
         self.settings = settings
         self._process: _Process | None = None
         self._starting = asyncio.Lock()
-        self._slots = asyncio.Semaphore(settings.max_listings)
+        self._admission = Admission(settings.max_listings)
         self._ids = itertools.count(1)
-        self._waiting = 0
         self._stopped = False
         self._renewals: set[asyncio.Task[None]] = set()
         self.watches: set[Watch] = set()
@@ -186,7 +250,7 @@ class ListingHelper:
     @property
     def under_way(self) -> int:
         """Listings and watches that the helper works on, or that wait for it."""
-        return self._waiting + (0 if self._process is None else len(self._process.inboxes))
+        return self._admission.waiting + (0 if self._process is None else len(self._process.inboxes))
 
     def next_id(self) -> int:
         """A number for a listing or watch."""
@@ -247,62 +311,37 @@ class ListingHelper:
             self._renewals.add(task)
             task.add_done_callback(self._renewals.discard)
 
-    async def pages(self, directory: Directory, order: Order, page_entries: int = 0) -> AsyncGenerator[bytes, None]:
-        """List a directory: encoded pages, at least one.
+    async def pages(
+        self, directory: Directory, order: Order, page_entries: int = 0, who: str = ""
+    ) -> AsyncGenerator[bytes, None]:
+        """List a directory for somebody: encoded pages, at least one.
 
         Raises:
             OSError: it cannot be read.
-            HubError: `busy`.
+            HubError: `busy`, also in the midst if no page was taken for some time.
             HelperDied: nothing, or nothing more, can be listed.
         """
-        async with aclosing(self._list(ListBody(directory, order, page_entries, CREDIT))) as pages:
+        async with aclosing(self._list(ListBody(directory, order, page_entries, CREDIT), who)) as pages:
             async for page in pages:
                 yield page
 
-    async def window(self, directory: Directory, order: Order, first: int, limit: int) -> bytes:
+    async def window(self, directory: Directory, order: Order, first: int, limit: int, who: str = "") -> bytes:
         """A stretch of a listing, as an encoded page. Raises as `pages`."""
-        async with aclosing(self._list(ListBody(directory, order, limit, 1, first, limit))) as pages:
+        async with aclosing(self._list(ListBody(directory, order, limit, 1, first, limit), who)) as pages:
             return await anext(pages)
 
-    async def _list(self, body: ListBody) -> AsyncGenerator[bytes, None]:
-        if self._waiting >= MAX_WAITING:
-            raise HubError(Code.BUSY, "Too many directories are being listed.", retry_after_ms=RETRY_MS)
-        self._waiting += 1
+    async def _list(self, body: ListBody, who: str) -> AsyncGenerator[bytes, None]:
+        listing = _Listing(body, who, self._admission)
+        await self._admission.admit(listing)
         try:
-            await self._slots.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            async with aclosing(self._listed(body)) as pages:
-                async for page in pages:
-                    yield page
-        finally:
-            self._slots.release()
-
-    async def _listed(self, body: ListBody) -> AsyncGenerator[bytes, None]:
-        process = await self.process()
-        id = self.next_id()
-        frames: asyncio.Queue[Frame | None] = asyncio.Queue()  # bounded by the credit
-        process.inboxes[id] = frames.put_nowait
-        is_over = False
-        try:
-            process.send(pack(Kind.LIST, id, body))
-            await process.drain()
-            while True:
-                frame = await frames.get()
-                is_over = frame is None or frame.kind is not Kind.PAGE
-                if frame is None:
-                    raise HelperDied
+            await listing.begin(await self.process(), self.next_id())
+            while (frame := await listing.frame()).kind is not Kind.END:
                 if frame.kind is Kind.FAILED:
                     raise OSError(msgspec.json.decode(frame.body, type=FailedBody).errno, "it cannot be read")
-                if frame.kind is Kind.END:
-                    return
                 yield frame.body
-                process.send(pack(Kind.MORE, id))
+                listing.more()
         finally:
-            if not is_over:
-                process.send(pack(Kind.DROP, id))
-            process.inboxes.pop(id, None)
+            listing.close()
 
     async def watch(self, directory: Directory, polling: bool, on_change: Changed) -> Watch:
         """Watch a directory; until `Watch.stop`.

@@ -205,7 +205,9 @@ class FilesService(Service):
         for _ in range(ATTEMPTS if directory is not None else 0):
             assert directory is not None
             try:
-                pages = self.context.listings.pages(directory, params.order, max(0, params.page_entries))
+                pages = self.context.listings.pages(
+                    directory, params.order, max(0, params.page_entries), peer.principal
+                )
                 async with aclosing(pages):
                     async for page in pages:
                         begun = True
@@ -234,8 +236,8 @@ class FilesService(Service):
         for _ in range(ATTEMPTS if directory is not None else 0):
             assert directory is not None
             try:
-                window = self.context.listings.window(directory, params.order, params.first, params.limit)
-                return _encoded(await window)
+                listings, who = self.context.listings, peer.principal
+                return _encoded(await listings.window(directory, params.order, params.first, params.limit, who))
             except OSError as error:
                 raise disk_error(error, params.path) from error
             except HelperDied:

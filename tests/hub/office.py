@@ -34,6 +34,7 @@ class Office:
     sent: list[tuple[Lane, bytes]] = field(default_factory=list)
 
     free_bytes: int = 1 << 30
+    taken: int = 0
     drained: asyncio.Event = field(default_factory=asyncio.Event)
 
     def reply(self, lane: Lane, envelope: bytes) -> None:
@@ -48,6 +49,10 @@ class Office:
         """Until the test says so."""
         while not self.fits(lane, size):
             await self.drained.wait()
+
+    def taken_bytes(self, lane: Lane) -> int:
+        """A client takes what the test says."""
+        return self.taken
 
     def start(self, ref: int, method: str, text: str = "", timeout_ms: int | None = None) -> None:
         """A request comes."""

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
+from jupyter_ws_hub.hub import answers
 from jupyter_ws_hub.hub.answers import KEPT_REPLY_BYTES
 from jupyter_ws_hub.hub.declare import Lane, Method
 from jupyter_ws_hub.ports import Peer
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 
-from ..support.fakes import turns
+from ..support.fakes import turns, until
 from .client import Note
 from .office import Office, office, text_of
 
@@ -113,6 +114,24 @@ async def test_a_stream_waits_for_its_reader() -> None:
         its.drained.set()
         await turns(300)
         assert texts(its) == numbered(100)
+
+
+async def test_a_stream_of_which_nothing_is_taken_ends_and_a_slow_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "STALLED_S", 0.1)
+    tap = Tap()
+    async with office(None, *tap.methods()) as its:
+        its.free_bytes = 0
+        its.start(1, "count", "100")
+        for _ in range(30):
+            its.taken += 1
+            await asyncio.sleep(0.01)
+        assert tap.closed == 0
+        await until(lambda: tap.closed == 1)
+        assert await its.code(1) == "slow_consumer" and its.items == []
+        its.free_bytes = 1 << 30
+        its.start(2, "count", "5")
+        await its.replies_to(2)
+        assert texts(its) == numbered(5)
 
 
 async def test_a_stream_starts_again_from_the_beginning_after_a_reconnect() -> None:

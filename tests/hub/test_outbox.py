@@ -317,3 +317,12 @@ async def test_bulk_leaves_normal_data_its_room() -> None:
     assert not waiting.done()
     await drain(outbox)
     await asyncio.wait_for(waiting, 5)
+
+
+async def test_what_has_gone_out_of_a_lane_is_counted() -> None:
+    outbox = make(MUCH)
+    for lane in Lane:
+        outbox.put(lane, envelope(lane, 1))
+    assert [outbox.taken_bytes(lane) for lane in Lane] == [0] * len(Lane)
+    await drain(outbox)
+    assert [outbox.taken_bytes(lane) for lane in Lane] == [len(envelope(lane, 1)) for lane in Lane]

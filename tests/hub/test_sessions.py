@@ -41,6 +41,9 @@ class Holder:
     async def room(self, lane: Lane, size: int) -> None:
         return None
 
+    def taken_bytes(self, lane: Lane) -> int:
+        return 0
+
     def fail(self, error: HubError) -> None:
         self.failures.append(error.code)
 

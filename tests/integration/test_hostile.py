@@ -7,7 +7,8 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 
 import msgspec
 import pytest
@@ -24,6 +25,7 @@ from tests.support.proxy import Fault, FaultProxy, Way
 from tests.support.server import RealServer
 from tests.support.users import BY_HEADER, HEADER, user
 
+from .test_listing import helpers
 from .test_plain_server import NO_LAB
 
 HELLO_TIMEOUT_S = 1.0
@@ -228,6 +230,44 @@ async def test_acknowledging_less_than_before_changes_nothing(server: RealServer
             await client.send(wire.Ack(0, 0), wire.Ack(max(0, client.frames - 5), 1), wire.Ack(client.acked, 0))
         await everything_has_come(client, "acked", 30)
         assert client.close_code is None
+
+
+# Clients that ask for listings and do not take them
+
+LISTED = 5000
+"""Files whose listing is many times what may wait for one connection."""
+
+
+def has_item(client: HubClient) -> bool:
+    """Whether a part of a streamed reply has come."""
+    return any(message.type == "item" for message in client.others)
+
+
+@asynccontextmanager
+async def stuck(server: RealServer, names: list[str]) -> AsyncIterator[None]:
+    """For each name a connection with as many listings as run at a time, of which it takes nothing."""
+    async with AsyncExitStack() as stack:
+        for name in names:
+            client = await stack.enter_async_context(HubClient(user(server, name), ack_at=None))
+            calls = [wire.Request(ref, "files.list", msgspec.Raw(b'{"path":"listed"}')) for ref in range(1, 17)]
+            await client.send(*calls)
+            await client.wait_for(partial(has_item, client), "a first page")
+        yield
+
+
+@pytest.mark.parametrize("names", [["enemy"] * 2, ["enemy"] * 6, [f"enemy{n}" for n in range(6)]], ids=len)
+async def test_listings_that_nobody_takes_hold_up_nobody_s(server: RealServer, names: list[str]) -> None:
+    (server.root / "listed").mkdir(exist_ok=True)
+    for number in range(LISTED):
+        (server.root / "listed" / f"file{number}.txt").touch()
+    (helper,) = helpers(server)
+    async with stuck(server, names):
+        for name in ("h", "enemy"):
+            async with HubClient(user(server, name)) as client:
+                assert len(await client.list_files("listed", timeout_s=5)) == LISTED
+                assert len(await client.list_files("listed", timeout_s=5)) == LISTED
+        assert len(os.listdir(f"/proc/{helper}/fd")) < 80
+    await until(lambda: len(os.listdir(f"/proc/{helper}/fd")) < 12, "nothing of it is left")
 
 
 # Clients that want too much

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jupyter_ws_hub.listing import helper as module
+from jupyter_ws_hub.listing import admission
 from jupyter_ws_hub.listing.entry import Directory, DirectoryChanged, Order, Page
 from jupyter_ws_hub.listing.helper import CREDIT, HelperDied, ListingHelper, ListingSettings
 from jupyter_ws_hub.protocol.codes import Code
@@ -86,7 +86,7 @@ async def test_a_slow_reader_has_few_pages_on_their_way(many: Directory) -> None
                 await asyncio.sleep(0.001)
             assert helper._process is not None
             (inbox,) = helper._process.inboxes.values()
-            assert inbox.__self__.qsize() < CREDIT  # type: ignore[attr-defined]  # a bound method of the queue
+            assert inbox.__self__._frames.qsize() < CREDIT  # type: ignore[attr-defined]  # a bound method
 
 
 async def test_a_thousand_cancelled_listings_leave_nothing(many: Directory) -> None:
@@ -105,21 +105,39 @@ async def test_a_thousand_cancelled_listings_leave_nothing(many: Directory) -> N
         assert len(os.listdir(f"/proc/{pid}/fd")) < 12
 
 
-async def test_only_so_many_are_under_way_or_wait(many: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_listings_that_nobody_takes_hold_up_no_other(many: Directory) -> None:
     async with running() as helper:
-        monkeypatch.setattr(module, "MAX_WAITING", 3)
-        held = [helper.pages(many, Order(), 1) for _ in range(2)]
+        held = [helper.pages(many, Order(), 1, "a") for _ in range(3)]
         for pages in held:
+            await asyncio.wait_for(anext(pages), 5)
+        for who in ("b", "c"):
+            window = page(await asyncio.wait_for(helper.window(many, Order(), 0, 1, who), 5))
+            assert len(window.entries) == 1
+            assert len(await whole(helper, many)) > 1
+        assert helper.under_way == len(held)
+        rest = [[data async for data in pages] for pages in held]
+        assert [len(pages) for pages in rest] == [MANY - 1] * 3, "who comes late gets all"
+        assert helper.under_way == 0
+
+
+async def test_one_that_is_too_many_ends_the_one_that_nobody_took_longest(
+    many: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "SPARED_S", 0.05)
+    async with running() as helper:
+        held = [helper.pages(many, Order(), 1, "a") for _ in range(10)]
+        for pages in held:
+            await asyncio.wait_for(anext(pages), 5)
+        assert helper.under_way == 3
+        assert len(os.listdir(f"/proc/{helper.pid}/fd")) < 12
+        for pages in held[:7]:
+            with pytest.raises(HubError) as caught:
+                await anext(pages)
+            assert (caught.value.code, caught.value.retry_after_ms) == (Code.BUSY, 1000)
+        for pages in held[7:]:
             await anext(pages)
-        waiting = [asyncio.create_task(helper.window(many, Order(), 0, 1)) for _ in range(3)]
-        await asyncio.sleep(0)
-        with pytest.raises(HubError) as caught:
-            await helper.window(many, Order(), 0, 1)
-        assert caught.value.code is Code.BUSY
-        assert not any(task.done() for task in waiting)
-        for pages in held:
             await pages.aclose()
-        assert len(await asyncio.gather(*waiting)) == 3
+        assert helper.under_way == 0
 
 
 async def test_a_helper_that_is_killed_ends_its_listings_and_the_next_one_works(many: Directory) -> None:
