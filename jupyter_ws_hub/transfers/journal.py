@@ -9,10 +9,10 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from logging import Logger
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
 import msgspec
 
@@ -94,26 +94,33 @@ class Ownership:
     has no locks the number alone has to do.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Take the operation over: whoever had it before writes nothing more when this returns. Raises OSError."""
+    def __init__(self, path: Path, may: Callable[[], bool] | None = None) -> None:
+        """Take the operation over: whoever had it before writes nothing more when this returns. Raises OSError.
+
+        If `may` says no, nothing is taken over, and the generation is 0.
+        """
         self._threads = threading.Lock()  # the lock of the file system is between processes
         self._descriptor = -1
         self.generation = 0
         try:
-            while not self._take(path):
+            while not self._take(path, may):
                 self.close()
         except BaseException:
             self.close()
             raise
 
-    def _take(self, path: Path) -> bool:
+    def _take(self, path: Path, may: Callable[[], bool] | None) -> bool:
         """Raise the number; False if the file was removed meanwhile, with the operation: another may be there now."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with self._locked():
             if os.fstat(self._descriptor).st_nlink == 0:
                 return False
-            self.generation = self._read() + 1
-            os.pwrite(self._descriptor, self.generation.to_bytes(8, "big"), 0)
+            is_allowed = may is None or may()
+            if is_allowed:
+                self.generation = self._read() + 1
+                os.pwrite(self._descriptor, self.generation.to_bytes(8, "big"), 0)
+        if not is_allowed:
+            self.close()
         return True
 
     @contextlib.contextmanager
@@ -215,15 +222,27 @@ class Journal:
 
     def load(self, id: str) -> Record | None:
         """A record of this root; None if there is none, or none that could be understood. Raises OSError."""
-        path = self._path(id, RECORD)
         try:
-            record = msgspec.json.decode(path.read_bytes(), type=Record)
-        except FileNotFoundError:
-            return None
+            record = self._read(id)
         except msgspec.DecodeError as error:
             self._logger.warning("A transfer's record cannot be read: %s", error)
             return None
-        return record if record.root == self.root and record.id == id else None
+        return record if record is not None and record.root == self.root else None
+
+    def stranger(self, id: str) -> Record | None:
+        """A record of another root; None if there is none, or none that could be understood. Raises OSError."""
+        try:
+            record = self._read(id)
+        except msgspec.DecodeError:  # a later version's, perhaps
+            return None
+        return record if record is not None and record.root != self.root else None
+
+    def _read(self, id: str) -> Record | None:
+        try:
+            record = msgspec.json.decode(self._path(id, RECORD).read_bytes(), type=Record)
+        except FileNotFoundError:
+            return None
+        return record if record.id == id else None
 
     def others(self, known: Collection[str]) -> list[str]:
         """The ids of what may be records of this root, but for those that are known. Raises OSError."""
@@ -256,10 +275,20 @@ class Journal:
         except FileNotFoundError:
             return set()
 
-    def take(self, id: str) -> Ownership:
-        """Become the owner of an operation. Raises OSError."""
+    @overload
+    def take(self, id: str) -> Ownership: ...
+
+    @overload
+    def take(self, id: str, may: Callable[[], bool]) -> Ownership | None: ...
+
+    def take(self, id: str, may: Callable[[], bool] | None = None) -> Ownership | None:
+        """Become the owner of an operation. Raises OSError.
+
+        With `may` only if that says so while no owner writes; else None, and whoever owns it still does.
+        """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Ownership(self._path(id, OWNER))
+        ownership = Ownership(self._path(id, OWNER), may)
+        return ownership if ownership.generation else None
 
     def remove(self, id: str, ownership: Ownership | None = None) -> None:
         """Forget an operation, if it is still owned. Idempotent.

@@ -9,6 +9,7 @@ import msgspec
 from ..ports import Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
+from . import abandoned
 from .disk import disk_error
 from .journal import Journal, Ownership, Record
 from .operation import Operation, Putting
@@ -143,8 +144,9 @@ class Ledger:
             raise disk_error(error, operation.path) from error
 
     async def tidy(self, older_than_s: float) -> None:
-        """Remove what nobody needs that is older than this time; raises what the disk says."""
+        """Remove what nobody needs that is older than this time, of other roots too; raises what the disk says."""
         try:
             await self._run(self._journal.tidy, older_than_s)
+            await self._run(abandoned.collect, self._journal, older_than_s, self._runtime.logger)
         except OSError as error:
             raise disk_error(error, "the list of transfers") from error
