@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
+
+TURN_S: Final = 0.25
+"""What is moved at once takes about so long at the rate: the waits between are short, and all transfers get on."""
+MIN_TURN_BYTES: Final = 4096
 
 
 class WindowBudget:
@@ -31,6 +36,12 @@ class Pace:
         self._bytes_per_s = bytes_per_s
         self._monotonic = monotonic
         self._free_at_s: dict[str, float] = {}
+
+    def turn_bytes(self, most_bytes: int) -> int:
+        """How much to move at once, at most `most_bytes`."""
+        if not self._bytes_per_s:
+            return most_bytes
+        return min(most_bytes, max(MIN_TURN_BYTES, int(self._bytes_per_s * TURN_S)))
 
     def delay_s(self, principal: str, moved_bytes: int) -> float:
         """How long to wait after so many bytes were moved. Who has waited so long is forgotten."""

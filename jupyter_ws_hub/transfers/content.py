@@ -72,9 +72,10 @@ class ContentStream:
     async def send(self, end: int) -> bool:
         """Send up to the byte `end`; whether all of it was sent. What goes wrong cuts the connection."""
         assert self._reader is not None
-        pieces = _Pieces(self._reader, end)
+        pieces, pace = _Pieces(self._reader, end), self._store.pace
         try:
             while not pieces.is_over and not self._given_up:
+                pieces.begin_turn(pace.turn_bytes(end))
                 if not await self._body.send_from(pieces.next):
                     return False
                 if pieces.sent < self._op.size:
@@ -91,7 +92,7 @@ class ContentStream:
 
     async def give_up(self, error: HubError) -> None:
         """See Stream: there is no way to say why."""
-        self._given_up = True
+        self.leave()
         self._body.abort()
         await self._over.wait()
 
@@ -102,6 +103,7 @@ class ContentStream:
     def leave(self) -> None:
         """The client is gone: read no more."""
         self._given_up = True
+        self._delivery.stop()
 
     async def close(self) -> None:
         """Let go of the operation; to be called in the end, whatever has happened."""
@@ -120,15 +122,20 @@ class _Pieces:
         self._reader, self._end = reader, end
         self._buffer = memoryview(bytearray(READ_BYTES))
         self.sent = reader.byte_offset
+        self._turn_end = end
         self.is_over = self.sent == end
 
+    def begin_turn(self, turn_bytes: int) -> None:
+        """Give so many bytes next, and then none."""
+        self._turn_end = min(self._end, self._reader.byte_offset + turn_bytes)
+
     def next(self) -> memoryview:
-        """The next ones; empty at the end. Blocks."""
+        """The next ones; empty at the end of the turn. Blocks."""
         self.sent = self._reader.byte_offset
-        piece = self._buffer[: min(READ_BYTES, self._end - self.sent)]
+        piece = self._buffer[: min(READ_BYTES, self._turn_end - self.sent)]
         self._reader.read_into([piece])
         if self._reader.byte_offset == self._reader.source.size:
             self._reader.check()  # before the client can take it for whole
-        if not piece:
+        if not piece and self.sent == self._end:
             self.is_over = True
         return piece

@@ -22,7 +22,7 @@ from .stream import TransferStream
 from .tree_source import Announcer
 
 TURN_BYTES: Final = 8 * READ_BYTES
-"""Sent by one trip to a thread, 4 MiB: others need the threads, too."""
+"""Sent by one trip to a thread at most, 4 MiB: others need the threads, too."""
 
 
 class DownloadStream(TransferStream):
@@ -68,12 +68,13 @@ class DownloadStream(TransferStream):
     ) -> None:
         await self._delivery.come(reader)
         buffer = memoryview(bytearray(BUFFER_BYTES))
+        turn_bytes = self._store.pace.turn_bytes(TURN_BYTES)
         while True:
-            await self._announce(announcer, min(machine.sent + TURN_BYTES, machine.limit), machine.sent == machine.size)
+            await self._announce(announcer, min(machine.sent + turn_bytes, machine.limit), machine.sent == machine.size)
             if machine.complete:
                 break
             begin = machine.sent
-            if machine.take(TURN_BYTES) == 0:
+            if machine.take(turn_bytes) == 0:
                 self._credit.clear()
                 await self._credit.wait()
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from ..ports import Peer
 from ..protocol.codes import Code
@@ -29,6 +30,7 @@ class Delivery:
         self._reader: Reader | None = None
         self._known_bytes = 0
         self._closed = False
+        self._stopped = asyncio.Event()
         self._closing = asyncio.Lock()
 
     async def open(self, peer: Peer) -> Source | None:
@@ -74,13 +76,19 @@ class Delivery:
             pass
 
     async def sent(self, byte_offset: int) -> None:
-        """All up to there was sent; return when more may be."""
+        """All up to there was sent; return when more may be, or at `stop`."""
         op, store = self._op, self._store
         before, op.byte_offset = op.byte_offset, byte_offset
         wait_s = store.pace.delay_s(op.principal, byte_offset - before)
         if wait_s > 0:
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._stopped.wait()
         await store.changed(op)
+
+    def stop(self) -> None:
+        """Nothing more is to be sent: wait for no rate any more."""
+        self._stopped.set()
 
     async def touch(self) -> None:
         """Write down that this goes on; raises `superseded` if another server has taken the operation over."""

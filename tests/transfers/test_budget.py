@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_ws_hub.transfers.budget import Pace, WindowBudget
+from jupyter_ws_hub.transfers.budget import MIN_TURN_BYTES, Pace, WindowBudget
 from tests.support.fakes import FakeClock
 
 
@@ -51,3 +51,8 @@ def test_whoever_was_quiet_has_saved_nothing_up() -> None:
 
 def test_without_a_limit_nobody_waits() -> None:
     assert Pace(0, FakeClock()).delay_s("alice", 10**12) == 0
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(0, 10**9), (1, MIN_TURN_BYTES), (1_000_000, 250_000), (10**12, 10**9)])
+def test_what_is_moved_at_once_is_bounded_by_the_rate(rate: int, expected: int) -> None:
+    assert Pace(rate, FakeClock()).turn_bytes(10**9) == expected

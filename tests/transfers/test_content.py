@@ -12,14 +12,15 @@ import pytest
 
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
+from jupyter_ws_hub.transfers.budget import MIN_TURN_BYTES
 from jupyter_ws_hub.transfers.content import READ_BYTES, ContentStream
 from jupyter_ws_hub.transfers.operation import DownloadPlan, Operation
 from jupyter_ws_hub.transfers.store import TransferStore
 from tests.support.client import until
-from tests.support.fakes import fake_peer
+from tests.support.fakes import fake_peer, turns
 
 from .test_download import open_files
-from .test_store import FakeFiles, clock, files, make_store, store
+from .test_store import FakeFiles, Make, clock, files, make_store, store
 
 __all__ = ["clock", "files", "make_store", "store"]  # the fixtures
 
@@ -154,3 +155,36 @@ async def test_what_changed_before_gives_no_byte(store: TransferStore, files: Fa
     with pytest.raises(HubError) as caught:
         await part.flow()
     assert (caught.value.code, op.state, bytes(part.body.data)) == (Code.SOURCE_CHANGED, "failed", b"")
+
+
+@pytest.mark.parametrize("how", ["paused", "cancelled", "left"])
+async def test_a_limited_rate_holds_up_no_end(make_store: Make, files: FakeFiles, how: str) -> None:
+    store = make_store(bytes_per_s=MIN_TURN_BYTES / 60)
+    files.write("a.bin", os.urandom(SIZE))
+    op = await store.create_download(fake_peer(), "a.bin", DownloadPlan())
+    part = Part(store, op)
+    running = asyncio.create_task(part.flow())
+    await until(lambda: op.byte_offset > 0, "the first turn")
+    await turns()
+    assert len(part.body.data) == MIN_TURN_BYTES, "no more than the rate gives"
+    async with asyncio.timeout(3):
+        if how == "paused":
+            await store.pause(op)
+        elif how == "cancelled":
+            await store.cancel(op)
+        else:
+            part.content.leave()
+        await running
+    assert (part.whole, part.body.aborted, op.stream) == (False, True, None)
+    assert op.state == ("cancelled" if how == "cancelled" else "paused")
+    assert len(part.body.data) == MIN_TURN_BYTES
+    assert open_files() == 0
+
+
+async def test_at_a_rate_all_of_it_comes_in_turns(make_store: Make, files: FakeFiles) -> None:
+    store = make_store(bytes_per_s=10_000_000)
+    files.write("a.bin", os.urandom(2 * SIZE))
+    op = await store.create_download(fake_peer(), "a.bin", DownloadPlan())
+    part = await Part(store, op, end=2 * SIZE).flow()
+    assert (part.whole, op.state) == (True, "done")
+    assert bytes(part.body.data) == files.read("a.bin")
