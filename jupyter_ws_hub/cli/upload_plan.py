@@ -35,9 +35,18 @@ class Plan:
         self.failures: list[Failure] = []
 
     @property
+    def needed(self) -> list[Local]:
+        """The directories of large files: these go beside the tree, and need them."""
+        parents = {posixpath.dirname(found.path) for found in self.large}
+        return [found for found in self.directories if found.path in parents]
+
+    @property
     def tree(self) -> list[Local]:
-        """What goes as one tree, directories first: large files, which go beside it, need them."""
-        return [*self.directories, *self.small]
+        """What goes as one tree: first the directories that are needed, last all of them, with the inner ones before.
+
+        Only then do they keep their modification times, which change with what is put into them.
+        """
+        return [*self.needed, *self.small, *reversed(self.directories)]
 
     @property
     def total_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""The operations of one upload: a tree for all that is small, one each for what is large."""
+"""The operations of one upload: a tree for all that is small, one each for what is large, and a last one for times."""
 
 from __future__ import annotations
 
@@ -35,19 +35,25 @@ class Uploads:
         self._state = state
         self._report = report
         self._has_directories = asyncio.Event()
+        self._changed: set[str] = set()
+        """The directories into which a large file was put."""
         self.moved_bytes = 0
 
     async def run(self) -> None:
         """Move everything; what cannot be moved stands in the report."""
-        if not self._plan.directories:
+        if not self._plan.needed:
             self._has_directories.set()
         async with asyncio.TaskGroup() as group:
             if self._plan.tree:
-                group.create_task(self._tree())
+                group.create_task(self._tree(self._plan))
             group.create_task(some_at_a_time([functools.partial(self._file, found) for found in self._plan.large]))
+        if changed := [found for found in self._plan.directories if found.path in self._changed]:
+            again = Plan(self._plan.base)
+            again.directories = changed  # for their modification times: a large file may have come after the tree
+            await self._tree(again)
 
-    async def _tree(self) -> None:
-        tree = TreeRun(self._job, self._plan, self._state, self._report)
+    async def _tree(self, plan: Plan) -> None:
+        tree = TreeRun(self._job, plan, self._state, self._report)
         try:
             await tree.run(self._has_directories)
         finally:
@@ -81,6 +87,7 @@ class Uploads:
                 remembered = self._state.find(key)
                 known = remembered.op if remembered else None
                 if await self._attempt(source, target, key, known, bar, is_last=attempt == ANEW - 1):
+                    self._changed.add(posixpath.dirname(found.path))
                     return
             finally:
                 await asyncio.to_thread(source.close)

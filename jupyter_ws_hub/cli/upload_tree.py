@@ -46,7 +46,7 @@ class TreeRun:
         self.moved_bytes = 0
 
     async def run(self, has_directories: asyncio.Event) -> None:
-        """Move it; the event is set as soon as the directories are there."""
+        """Move it; the event is set as soon as the directories are there that large files need."""
         plan = self._plan
         name = f"{len(plan.small)} small files" if plan.small else f"{len(plan.directories)} folders"
         bar = self._job.display.bar(name, sum(found.size for found in plan.small))
@@ -65,7 +65,7 @@ class TreeRun:
             entries = [found for number, found in enumerate(self._plan.tree) if number not in left_out]
             op = known.op if known else await self._create(entries, bar)
             self._state.remember(key, Remembered(op, sorted(left_out)))
-            results = TreeResults(entries, len(self._plan.directories), has_directories)
+            results = TreeResults(entries, len(self._plan.needed), has_directories)
             source = TreeSource(entries, job.digest)
             link = TransferLink(job.server, op, bar.notice)
             try:
@@ -114,24 +114,25 @@ class TreeRun:
         if self._job.if_exists == "skip":
             self._report.skipped += len(left_out)
             return
+        entries = self._plan.tree
         for number in sorted(left_out):
-            self._report.fail(str(self._plan.tree[number].local), HubError(Code.EXISTS, EXISTS))
+            self._report.fail(str(entries[number].local), HubError(Code.EXISTS, EXISTS))
 
 
 class TreeResults:
     """What has become of the entries of a tree."""
 
-    def __init__(self, entries: Sequence[Local], directories: int, has_directories: asyncio.Event) -> None:
-        """The first of the entries are directories; the event is set when they are settled."""
+    def __init__(self, entries: Sequence[Local], needed: int, has_directories: asyncio.Event) -> None:
+        """The event is set when so many of the entries, the first ones, are settled."""
         self._entries = entries
-        self._directories = directories
+        self._needed = needed
         self._has_directories = has_directories
         self._special: dict[int, EntryResult] = {}
 
     def settled(self, news: Settled) -> None:
         """Take what the server tells."""
         self._special |= {result.entry: result for result in news.results}
-        if news.entry >= self._directories:
+        if news.entry >= self._needed:
             self._has_directories.set()
 
     def tell(self, done: Done, unread: dict[int, str], report: Report, job: Job) -> None:
@@ -153,9 +154,9 @@ class TreeResults:
         lost = max(0, done.failed - len(failed))
         if lost:
             report.fail(f"{lost} files", "they failed while the connection was away; run the command again")
-        files = len(self._entries) - self._directories
+        files = sum(not found.is_directory for found in self._entries)
         report.skipped += skipped
-        report.files += max(0, files - skipped - lost - sum(number >= self._directories for number in failed))
+        report.files += max(0, files - skipped - lost - sum(not self._entries[n].is_directory for n in failed))
 
 
 def fingerprint(entries: Sequence[Local]) -> str:

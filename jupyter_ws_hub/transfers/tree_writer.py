@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -167,6 +167,7 @@ class TreeWriter:
         for file in group.written:
             group.guarded(file.arrived, partial(self._publish, file, group.outcomes))
         self._directories.sync({file.place.directory for file in group.written})
+        self._set_times(arrived.entry.path for arrived in group.arrived if arrived.entry.type == "directory")
         for arrived in group.arrived:
             self._interrupted.pop(arrived.number, None)
 
@@ -252,10 +253,15 @@ class TreeWriter:
         self._directories.close()
 
     def finish(self) -> None:
-        """Give the directories their modification times, which their files have changed."""
-        for path, mtime_ns in self._mtimes.items():
-            with contextlib.suppress(OSError, OverflowError, ValueError):  # a time that cannot be set hurts nobody
-                os.utime(path, ns=(mtime_ns, mtime_ns), dir_fd=self._base)
+        """Give the directories of this stream their modification times again, which files after them have changed."""
+        self._set_times(self._mtimes)
+
+    def _set_times(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            mtime_ns = self._mtimes.get(path)
+            if mtime_ns is not None:
+                with contextlib.suppress(OSError, OverflowError, ValueError):  # a time that cannot be set hurts nobody
+                    os.utime(path, ns=(mtime_ns, mtime_ns), dir_fd=self._base)
 
     def close(self) -> None:
         """Let go of the directory. Idempotent."""

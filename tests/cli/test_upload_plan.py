@@ -36,12 +36,12 @@ def places(plan: Plan) -> tuple[str, list[str], list[str]]:
         (["one.txt"], "/", "directory", ("", [], ["one.txt"])),
         (["one.txt"], "a/new.txt", None, ("a", [], ["new.txt"])),
         (["one.txt"], "old.txt", "file", ("", [], ["old.txt"])),
-        (["dir"], "to", "directory", ("to", ["dir", "dir/sub", "dir/a.txt", "dir/sub/b.txt"], ["dir/large"])),
-        (["dir/"], "to", "directory", ("to", ["dir", "dir/sub", "dir/a.txt", "dir/sub/b.txt"], ["dir/large"])),
-        (["dir"], "new", None, ("", ["new", "new/sub", "new/a.txt", "new/sub/b.txt"], ["new/large"])),
-        (["dir/."], "to", "directory", ("to", ["sub", "a.txt", "sub/b.txt"], ["large"])),
-        (["dir/."], "x/new", None, ("x", ["new", "new/sub", "new/a.txt", "new/sub/b.txt"], ["new/large"])),
-        (["dir/sub", "one.txt"], "to", "directory", ("to", ["sub", "sub/b.txt", "one.txt"], [])),
+        (["dir"], "to", "directory", ("to", ["dir", "dir/a.txt", "dir/sub/b.txt", "dir/sub", "dir"], ["dir/large"])),
+        (["dir/"], "to", "directory", ("to", ["dir", "dir/a.txt", "dir/sub/b.txt", "dir/sub", "dir"], ["dir/large"])),
+        (["dir"], "new", None, ("", ["new", "new/a.txt", "new/sub/b.txt", "new/sub", "new"], ["new/large"])),
+        (["dir/."], "to", "directory", ("to", ["a.txt", "sub/b.txt", "sub"], ["large"])),
+        (["dir/."], "x/new", None, ("x", ["new", "new/a.txt", "new/sub/b.txt", "new/sub", "new"], ["new/large"])),
+        (["dir/sub", "one.txt"], "to", "directory", ("to", ["sub/b.txt", "one.txt", "sub"], [])),
     ],
 )
 def test_places_are_those_of_scp(

@@ -14,12 +14,23 @@ from jupyter_ws_hub.protocol.transfer import Done, EntryResult, Settled
 
 from .test_transfer_create import SERVER, FakeHub
 
-ENTRIES = [Local("d", Path("/l/d"), True, 0, 1), *[Local(f"d/{n}", Path(f"/l/d/{n}"), False, 5, n) for n in range(5)]]
+FOLDER = Local("d", Path("/l/d"), True, 0, 1)
+FILES = [Local(f"d/{n}", Path(f"/l/d/{n}"), False, 5, n) for n in range(5)]
+ENTRIES = [FOLDER, *FILES]
 
 
 def results() -> tuple[TreeResults, asyncio.Event]:
     event = asyncio.Event()
     return TreeResults(ENTRIES, 1, event), event
+
+
+def test_folders_are_no_files_wherever_they_are() -> None:
+    """They go first where a large file needs them, and last for their times."""
+    found = TreeResults([FOLDER, *FILES, FOLDER], 1, asyncio.Event())
+    failed = ErrorInfo("exists", "It is a file.", False)
+    found.settled(Settled(7, [EntryResult(n, "failed", error=failed) for n in (0, 1, 6)]))
+    report = told(found, 3, {})
+    assert (report.files, sorted(report.failures)) == (4, ["/l/d", "/l/d/0"])
 
 
 def told(found: TreeResults, failed: int, unread: dict[int, str]) -> Report:

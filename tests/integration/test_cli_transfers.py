@@ -60,6 +60,11 @@ def tree(folder: Path) -> dict[str, tuple[bytes | None, int]]:
     }
 
 
+def folder_times(folder: Path) -> dict[str, int]:
+    """The modification times in ms of all folders, and of this one itself."""
+    return {str(path.relative_to(folder)): modified_ms(path) for path in (folder, *folder.rglob("*")) if path.is_dir()}
+
+
 def make_folder(folder: Path) -> Path:
     (folder / "empty" / "emptier").mkdir(parents=True)
     (folder / "deep" / "er").mkdir(parents=True)
@@ -70,6 +75,8 @@ def make_folder(folder: Path) -> Path:
     large = folder / "deep" / "er" / "large.bin"
     large.write_bytes(random.Random(1).randbytes(3_000_000))
     os.utime(large, ns=(0, 1_600_000_000_456_000_000))
+    for number, name in enumerate(("empty/emptier", "empty", "deep/er", "deep", ".")):
+        os.utime(folder / name, ns=(0, 1_500_000_000_789_000_000 + number * 10**9))
     return folder
 
 
@@ -102,8 +109,10 @@ async def test_a_folder_goes_up_with_all_that_is_in_it(server: RealServer, cli: 
     up = await cli.run("upload", "-r", "folder", "/")
     assert (up.status, up.err) == (0, "")
     assert tree(server.root / "folder") == tree(folder)
+    assert folder_times(server.root / "folder") == folder_times(folder), "a large file comes after the tree's end"
     assert (await cli.run("upload", "folder/.", "copy")).status == 0
     assert tree(server.root / "copy") == tree(folder)
+    assert folder_times(server.root / "copy") == folder_times(folder)
     (cli.folder / "one.txt").write_text("1")
     assert (await cli.run("upload", "folder/empty", "one.txt", "copy/")).status == 0
     assert (server.root / "copy" / "one.txt").read_text() == "1"
@@ -140,6 +149,27 @@ async def test_an_upload_goes_on_over_cuts(server: RealServer, cli: Cli) -> None
         assert sum(link.up_bytes for link in proxy.links) < 2 * SIZE, "it begins anew after each cut"
     assert (server.root / "big.bin").read_bytes() == big.read_bytes()
     assert tree(server.root / "folder") == tree(folder)
+    assert folder_times(server.root / "folder") == folder_times(folder)
+
+
+async def test_the_times_of_folders_outlive_cuts(server: RealServer, cli: Cli) -> None:
+    """With small files only, in more groups than one, on a link that is cut again and again."""
+    folder = cli.folder / "folder"
+    for number in range(60):
+        (folder / f"d{number % 6}" / f"e{number}").mkdir(parents=True)
+        (folder / f"d{number % 6}" / f"e{number}" / "a.bin").write_bytes(random.Random(number).randbytes(60_000))
+    for number, path in enumerate(sorted([folder, *folder.rglob("*")], reverse=True)):
+        os.utime(path, ns=(0, 1_500_000_000_789_000_000 + number * 10**9))
+
+    def fault(number: int) -> Fault:
+        return Fault(up=Way(cut_after=1_200_000 if number <= 4 else None))
+
+    async with FaultProxy(server.port, fault) as proxy:
+        up = await through(proxy, cli).run("upload", "folder/.", "copy")
+        assert (up.status, up.err) == (0, ""), up
+        assert len(proxy.links) > 4
+    assert tree(server.root / "copy") == tree(folder)
+    assert folder_times(server.root / "copy") == folder_times(folder)
 
 
 async def killed(cli: Cli, proxy: FaultProxy, bytes_moved: int, *arguments: str | Path, up: bool) -> None:

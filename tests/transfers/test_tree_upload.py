@@ -172,6 +172,23 @@ async def test_a_broken_tree_goes_on_with_the_entry_that_was_half_sent(make_stor
     assert files.events == [path for path, _ in THREE]
 
 
+async def test_the_times_of_directories_that_are_told_after_their_files_outlive_a_break(
+    store: TransferStore, files: FakeFiles
+) -> None:
+    client = await opened(store)
+    await client.entries(THREE)
+    await client.settled(3)
+    folders = ["sub/new", "sub/deep", "sub"]
+    await client.announce([entry_of(path, None, mtime_ms=n * 1000) for n, path in enumerate(folders)], 3)
+    await client.settled(6)
+    await client.stream.closed()
+    again = await TreeClient(store, client.op).hello()
+    assert again.welcome.entry == 6
+    await again.end(6, 6)
+    assert isinstance(again.last, Done)
+    assert [(files.root / path).stat().st_mtime for path in folders] == [0, 1, 2]
+
+
 async def test_a_tree_that_was_killed_in_a_group_and_then_cancelled_leaves_nothing_hidden(
     make_store: Make, files: FakeFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:

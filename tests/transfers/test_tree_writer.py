@@ -108,6 +108,17 @@ def test_files_and_directories_appear_with_their_times(base: Path) -> None:
     assert times == [1000, 2000, 3000]
 
 
+def test_a_directory_has_its_time_as_soon_as_it_is_settled_and_after_later_files_of_the_stream(base: Path) -> None:
+    """Whoever goes on in another stream knows nothing of it any more."""
+    writing = Writing(base)
+    writing.put(made(0, "a", mtime_ms=3_000_000), arrived(1, "a/b", b"1"))
+    assert (base / "a").stat().st_mtime == 3000
+    writing.put(arrived(2, "a/c", b"2"))
+    assert (base / "a").stat().st_mtime > 3000
+    writing.close()
+    assert (base / "a").stat().st_mtime == 3000
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [
