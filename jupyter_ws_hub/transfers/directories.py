@@ -39,6 +39,12 @@ class Directories:
                 raise HubError(Code.EXISTS, f"{path!r}, or one above it, is a file, not a directory.") from error
         return self._open[path]
 
+    def elsewhere(self, path: str) -> int:
+        """One that is there, by its absolute path; raises OSError."""
+        if path not in self._open:
+            self._open[path] = os.open(path, _FLAGS)
+        return self._open[path]
+
     def _made(self, path: str) -> int:
         try:
             return os.open(path, _FLAGS, dir_fd=self._base)

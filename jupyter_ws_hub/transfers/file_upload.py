@@ -12,7 +12,7 @@ from ..protocol.transfer import Done, Finish, StreamAck
 from ..protocol.transfer_server import UploadReceiver
 from .disk import Validator, disk_error
 from .operation import Publishing
-from .partial import PartialFile, Upload, written_to
+from .partial import PartialFile, Upload
 from .publish import find_published
 from .upload import UploadStream
 
@@ -37,7 +37,7 @@ class FileUpload(UploadStream):
             if op.publishing is not None and await self._was_published(op.publishing):
                 return
             blocks = store.journal.blocks_path(op.id)
-            upload = Upload(op.id, op.path, blocks, op.digest, op.size, op.mode)
+            upload = Upload(op.id, op.path, blocks, op.digest, op.size, op.mode, op.plan.if_exists)
             same_boot = op.boot == store.journal.boot != ""
             partial, durable = (Path(op.partial) if op.partial else None), None if same_boot else op.durable
             file = await store.run(PartialFile, target, upload, partial, durable, self.owned.hold)
@@ -47,7 +47,7 @@ class FileUpload(UploadStream):
             raise
         self._file = file
         op.publishing, op.boot = None, store.journal.boot
-        op.target, op.partial, op.mode = str(written_to(target)), str(file.partial), file.usual_mode
+        op.target, op.partial, op.mode = str(file.goes_to), str(file.partial), file.usual_mode
         op.byte_offset = file.byte_offset
         op.durable = min(op.durable, op.byte_offset)
 

@@ -72,7 +72,8 @@ class Publishing(msgspec.Struct, frozen=True):
 class Putting(msgspec.Struct, frozen=True):
     """An entry of a tree whose publication has begun: in which directory, relative to the tree's, and which file it is.
 
-    Its inode is 0 before its partial file is written.
+    The directory is absolute where the entry's name is a symbolic link, and what that leads to is replaced. The inode
+    is 0 before its partial file is written.
     """
 
     entry: int

@@ -7,6 +7,7 @@ length and the digests that were written beside the journal. All methods block.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import threading
@@ -36,9 +37,20 @@ def partial_path(target: Path, op: str) -> Path:
     return target.with_name(f".~{name}.{op[:12]}{PARTIAL_SUFFIX}")
 
 
-def written_to(target: Path) -> Path:
-    """A symbolic link stays one: what it points to is replaced, as Jupyter's own saving does, perhaps elsewhere."""
-    return target.resolve() if target.is_symlink() else target
+def written_to(target: Path, if_exists: IfExists) -> Path:
+    """A symbolic link stays one: what it points to is replaced, as Jupyter's own saving does, perhaps elsewhere.
+
+    One to a directory is as that itself. With `rename` nothing is replaced: the new name is found beside the link.
+
+    Raises:
+        OSError: links that lead in a circle.
+    """
+    if if_exists == "rename" or not target.is_symlink() or target.is_dir():
+        return target
+    place = Path(os.path.realpath(target))
+    if place.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return place
 
 
 class Upload(msgspec.Struct, frozen=True):
@@ -52,6 +64,8 @@ class Upload(msgspec.Struct, frozen=True):
     """More than these bytes do not count."""
     mode: int = 0o600
     """What a new file gets here, where it is to go on: asking for the umask would change it for all threads."""
+    if_exists: IfExists = "fail"
+    """What it will be published with, which says where a symbolic link is followed."""
 
 
 class PartialFile:
@@ -84,7 +98,7 @@ class PartialFile:
         self._writing = threading.Lock()
         self._is_lost = False
         try:
-            target = written_to(target)
+            self.goes_to = target = written_to(target, upload.if_exists)
             self.partial = partial or partial_path(target, upload.op)
             self._place = publish.Place(self._open_directory(target.parent), target.name, upload.path)
             if partial is None:
@@ -278,7 +292,7 @@ class PartialFile:
         return target.with_name(name) if name != self._place.name else target, validator
 
     def _check_directory(self, target: Path) -> None:
-        place = written_to(target)
+        place = written_to(target, self._upload.if_exists)
         now, held = os.stat(place.parent), os.fstat(self._directory)
         if (now.st_dev, now.st_ino) != (held.st_dev, held.st_ino) or place.name != self._place.name:
             raise HubError(Code.NOT_FOUND, f"The directory of {self._path!r} is not the one any more that it was.")

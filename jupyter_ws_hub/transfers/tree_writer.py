@@ -21,7 +21,7 @@ from .digest import file_root
 from .directories import Directories
 from .disk import MS_NS, begin_writing, disk_error
 from .operation import Putting
-from .partial import PARTIAL_SUFFIX
+from .partial import PARTIAL_SUFFIX, written_to
 from .places import parts_of
 from .publish import Place
 from .tree import Arrived
@@ -66,6 +66,8 @@ class Group:
         self.arrived = arrived
         self.written: list[_Written] = []
         self.outcomes: dict[int, Outcome] = {}
+        self.elsewhere: dict[int, Path] = {}
+        """Where those are written to whose names are symbolic links."""
 
     def guarded(self, arrived: Arrived, work: Callable[[], None]) -> None:
         """Do something for an entry that has no outcome yet; what goes wrong is its outcome.
@@ -92,10 +94,14 @@ class Group:
         """The files that are to be published, with what is known of them."""
         files = {file.arrived.number: file.identity for file in self.written}
         return [
-            Putting(arrived.number, arrived.entry.path.rpartition("/")[0], *files.get(arrived.number, (0, 0)))
+            Putting(arrived.number, self._directory(arrived), *files.get(arrived.number, (0, 0)))
             for arrived in self.arrived
             if arrived.number not in self.outcomes and arrived.entry.type == "file" and not arrived.entry.missing
         ]
+
+    def _directory(self, arrived: Arrived) -> str:
+        place = self.elsewhere.get(arrived.number)
+        return arrived.entry.path.rpartition("/")[0] if place is None else str(place.parent)
 
     def sync(self, part: int, parts: int) -> None:
         """Wait until the disk has the files of one of several parts, which several threads do at once."""
@@ -126,6 +132,7 @@ class TreeWriter:
         self, base: Path, op: str, policy: IfExists, algorithm: DigestName, allows: Callable[[str], bool]
     ) -> None:
         """`base` exists. Raises OSError if it cannot be opened."""
+        self._path = base
         self._base = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._op, self._policy, self._algorithm, self._allows = op, policy, algorithm, allows
         self._mtimes: dict[str, int] = {}
@@ -154,10 +161,10 @@ class TreeWriter:
             HubError: `no_space`: nothing of the group counts, it comes again.
         """
         for arrived in group.arrived:
-            group.guarded(arrived, partial(self._find, arrived, group.outcomes))
+            group.guarded(arrived, partial(self._look, arrived, group))
         self._tell(group, note)
         for arrived in group.arrived:
-            group.guarded(arrived, partial(self._write, arrived, group.outcomes, group.written))
+            group.guarded(arrived, partial(self._write, arrived, group))
         for file in group.written:
             begin_writing(file.descriptor)
 
@@ -185,23 +192,33 @@ class TreeWriter:
     def _policy_of(self, entry: TreeEntry) -> IfExists:
         return "fail" if entry.expect == ABSENT else entry.if_exists or self._policy
 
-    def _find(self, arrived: Arrived, outcomes: dict[int, Outcome]) -> None:
-        """Whether the interrupted try has published this entry: then it is not published again."""
-        entry, its = arrived.entry, self._interrupted.get(arrived.number)
-        if its is None or entry.type != "file" or entry.missing:
-            return
-        parent, _, name = entry.path.rpartition("/")
-        directory = self._directories.open("/".join(parts_of(entry.path, self._allows)[:-1]))
-        found = publish.find_published(directory, name, self._policy_of(entry), its.device, its.inode)
-        if found is not None:
-            outcomes[arrived.number] = Outcome(arrived.number, entry, f"{parent}/{found}" if parent else found)
-
-    def _write(self, arrived: Arrived, outcomes: dict[int, Outcome], written: list[_Written]) -> None:
+    def _look(self, arrived: Arrived, group: Group) -> None:
+        """Whether an entry's name is a link, and the interrupted try has published it: then that is not done again."""
         entry, number = arrived.entry, arrived.number
+        if entry.type != "file" or entry.missing:
+            return
+        policy, path = self._policy_of(entry), self._path.joinpath(*parts_of(entry.path, self._allows))
+        if (real := written_to(path, policy)) != path:
+            group.elsewhere[number] = real
+        if (its := self._interrupted.get(number)) is not None:
+            place = self._place(arrived, group)
+            found = publish.find_published(place.directory, place.name, policy, its.device, its.inode)
+            if found is not None:
+                group.outcomes[number] = _published(arrived, place, found)
+
+    def _place(self, arrived: Arrived, group: Group) -> Place:
+        path, real = arrived.entry.path, group.elsewhere.get(arrived.number)
+        if real is not None:
+            return Place(self._directories.elsewhere(str(real.parent)), real.name, path)
+        parent, _, name = path.rpartition("/")
+        return Place(self._directories.open(parent), name, path)
+
+    def _write(self, arrived: Arrived, group: Group) -> None:
+        entry, number, outcomes = arrived.entry, arrived.number, group.outcomes
         if entry.missing:
             raise HubError(Code.SOURCE_CHANGED, f"{entry.path!r} could not be read; it was changed or removed.")
-        parts = parts_of(entry.path, self._allows)
         if entry.type == "directory":
+            parts_of(entry.path, self._allows)
             self._directories.open(entry.path)
             if entry.mtime_ms is not None:
                 self._mtimes[entry.path] = entry.mtime_ms * MS_NS
@@ -210,12 +227,12 @@ class TreeWriter:
         data = b"".join(arrived.parts)
         if entry.root != file_root(data, self._algorithm):
             raise HubError(Code.DIGEST_MISMATCH, f"What arrived of {entry.path!r} is not what was sent.")
-        place = Place(self._directories.open("/".join(parts[:-1])), parts[-1], entry.path)
+        place = self._place(arrived, group)
         policy = self._policy_of(entry)
         if policy == "skip" and publish.etag_at(place) != ABSENT:
             outcomes[number] = Outcome(number, entry, skipped=True)
             return
-        self._write_partial(_Written(arrived, place, partial_name(self._op, number), policy), data, written)
+        self._write_partial(_Written(arrived, place, partial_name(self._op, number), policy), data, group.written)
 
     def _write_partial(self, file: _Written, data: bytes, written: list[_Written]) -> None:
         entry, directory = file.arrived.entry, file.place.directory
@@ -235,16 +252,16 @@ class TreeWriter:
             os.utime(file.descriptor, ns=(entry.mtime_ms * MS_NS, entry.mtime_ms * MS_NS))
 
     def _publish(self, file: _Written, outcomes: dict[int, Outcome]) -> None:
-        entry, number, place = file.arrived.entry, file.arrived.number, file.place
+        entry, place = file.arrived.entry, file.place
         publish.check_expected(place, None if entry.expect == ABSENT else entry.expect)
         try:
             name = publish.publish(file.partial, place, file.policy)
         except HubError as error:
             if error.code is not Code.EXISTS or file.policy != "skip":
                 raise
-            outcomes[number] = Outcome(number, entry, skipped=True)
+            outcomes[file.arrived.number] = Outcome(file.arrived.number, entry, skipped=True)
             return
-        outcomes[number] = Outcome(number, entry, entry.path.rpartition("/")[0] + "/" * ("/" in entry.path) + name)
+        outcomes[file.arrived.number] = _published(file.arrived, place, name)
 
     def clean(self, group: Group) -> None:
         """Close what is open, remove partial files that were not published. Idempotent."""
@@ -268,6 +285,13 @@ class TreeWriter:
         if self._base >= 0:
             os.close(self._base)
             self._base = -1
+
+
+def _published(arrived: Arrived, place: Place, name: str) -> Outcome:
+    """Where a link leads the name may be any, but it is the one that was asked for there."""
+    entry = arrived.entry
+    path = entry.path if name == place.name else entry.path.removesuffix(place.name) + name
+    return Outcome(arrived.number, entry, path)
 
 
 def _remove(file: _Written) -> None:

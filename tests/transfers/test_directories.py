@@ -77,3 +77,15 @@ def test_links_are_followed_and_dangling_ones_are_told(tmp_path: Path, base: int
     with pytest.raises(OSError):
         its.open("nowhere/in")
     its.close()
+
+
+def test_one_elsewhere_is_held_as_the_others_and_not_made(tmp_path: Path, base: int) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    before, its = opened(), Directories(base)
+    assert its.elsewhere(str(elsewhere)) == its.elsewhere(str(elsewhere))
+    with pytest.raises(FileNotFoundError):
+        its.elsewhere(str(tmp_path / "not there"))
+    assert not (tmp_path / "not there").exists()
+    its.close()
+    assert opened() == before

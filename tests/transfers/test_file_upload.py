@@ -72,6 +72,31 @@ async def test_overwrite_and_rename_do_what_they_say(store: TransferStore, files
 # What the client does wrong
 
 
+@pytest.mark.parametrize("leads", ["in", "out", "nowhere"])
+async def test_another_name_is_found_beside_a_link_and_not_where_it_leads(
+    store: TransferStore, files: FakeFiles, leads: str
+) -> None:
+    elsewhere = (files.root.parent if leads == "out" else files.root) / "elsewhere"
+    elsewhere.mkdir()
+    if leads != "nowhere":
+        (elsewhere / "real.bin").write_bytes(b"old")
+    (files.root / "a.bin").symlink_to(elsewhere / "real.bin")
+    done = await (await upload(store, UploadPlan("rename"))).whole(DATA)
+    assert isinstance(done, Done) and done.path == "a-1.bin"
+    assert (files.root / "a-1.bin").read_bytes() == DATA
+    assert (files.root / "a.bin").is_symlink()
+    assert [path.name for path in elsewhere.iterdir()] == ["real.bin"] * (leads != "nowhere")
+    assert files.events == ["a-1.bin"]
+
+
+async def test_links_that_lead_in_a_circle_are_told(store: TransferStore, files: FakeFiles) -> None:
+    (files.root / "a.bin").symlink_to("b.bin")
+    (files.root / "b.bin").symlink_to("a.bin")
+    client = await upload(store, UploadPlan("overwrite"))
+    await client.hello()
+    assert client.error.code == "not_found"
+
+
 async def test_a_digest_that_does_not_match_publishes_nothing(store: TransferStore, files: FakeFiles) -> None:
     files.write("a.bin", b"old")
     client = await begun(store, DATA, UploadPlan("overwrite"))

@@ -126,6 +126,21 @@ async def test_what_was_special_is_told_and_the_rest_is_there(store: TransferSto
     assert files.events == ["a-1.txt", "sub/b.txt", "sub/deep/c.txt", "sub-1"]
 
 
+async def test_links_to_files_stay_and_what_they_lead_to_is_replaced(store: TransferStore, files: FakeFiles) -> None:
+    outside = files.root.with_name("outside")
+    outside.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (outside / f"real-{name}").write_bytes(b"old")
+        (files.root / name).symlink_to(outside / f"real-{name}")
+    client = await opened(store, UploadPlan("overwrite", kind="tree"))
+    await client.entries([("a.txt", b"1"), ("b.txt", b"22")])
+    await client.end(3, 2)
+    assert isinstance(client.last, Done) and (client.last.failed, client.results) == (0, [])
+    assert [(files.root / name).is_symlink() for name in ("a.txt", "b.txt")] == [True, True]
+    assert {path.name: path.read_bytes() for path in outside.iterdir()} == {"real-a.txt": b"1", "real-b.txt": b"22"}
+    assert files.events == ["a.txt", "b.txt"]
+
+
 async def test_a_hook_that_refuses_one_file_refuses_only_that(store: TransferStore, files: FakeFiles) -> None:
     async def refuse(call: str, path: str) -> None:
         if (call, path) == ("before_save", "sub/b.txt"):
