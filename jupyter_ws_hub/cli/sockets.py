@@ -14,6 +14,8 @@ from .servers import FAILED, REFUSED, CommandError, Server
 
 CLOSE_S: Final = 1.0
 ABNORMAL: Final = 1006
+TOO_BIG: Final = 1009
+"""Whoever gets a message that is larger than it takes closes with it."""
 FAILURES: Final = (OSError, EOFError, TimeoutError, ConnectionClosed, InvalidHandshake, InvalidURI)
 """What an attempt may fail with."""
 
@@ -44,13 +46,21 @@ def drop(socket: ClientConnection | None) -> None:
 
 
 def close_code(closed: ConnectionClosed) -> int:
-    """The code of the other side, or 1006 where it said nothing."""
-    return closed.rcvd.code if closed.rcvd is not None else ABNORMAL
+    """The code of the other side, or 1006 where it said nothing; 1009 also where it was this one that took no more."""
+    if closed.rcvd is not None:
+        return closed.rcvd.code
+    return TOO_BIG if is_too_big_here(closed) else ABNORMAL
+
+
+def is_too_big_here(closed: ConnectionClosed) -> bool:
+    """Whether a message has come that is larger than this side takes: another attempt would end in the same way."""
+    return closed.sent is not None and closed.sent.code == TOO_BIG and not closed.rcvd_then_sent
 
 
 def meaning(code: int) -> str:
     """What a close code says, for a person."""
-    return {row.value: row.meaning for row in Code}.get(code, "it gives no reason")
+    meanings = {row.value: row.meaning for row in Code}
+    return meanings.get(Code.TOO_BIG if code == TOO_BIG else code, "it gives no reason")
 
 
 def check_attempt(server: Server, error: Exception, *, known: bool) -> None:
@@ -79,7 +89,7 @@ def check_code(server: Server, code: int) -> None:
     Raises:
         CommandError: it does not.
     """
-    if may_reconnect(code):
+    if may_reconnect(code) and code != TOO_BIG:
         return
     if code in {Code.UNAUTHENTICATED, Code.FORBIDDEN}:
         raise _refused(server, f"says: {meaning(code)}")

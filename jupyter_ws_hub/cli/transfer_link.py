@@ -21,7 +21,16 @@ from ..protocol.errors import HubError
 from ..protocol.transfer import Done, StreamHello, StreamServerMessage, decode_stream_server, encode_stream
 from ..protocol.transfer_client import Stream
 from .servers import Server
-from .sockets import FAILURES, check_attempt, close_code, drop, meaning, open_socket
+from .sockets import (
+    FAILURES,
+    TOO_BIG,
+    check_attempt,
+    close_code,
+    drop,
+    is_too_big_here,
+    meaning,
+    open_socket,
+)
 
 BACKOFF_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0)
 JITTER: Final = 0.3
@@ -29,6 +38,8 @@ ATTEMPT_S: Final = 10.0
 PAUSED_S: Final = 2.0
 """How often to look whether somebody lets a paused transfer go on."""
 LOOK_S: Final = 1.0
+MESSAGE_BYTES: Final = 2 * INBOUND_CHUNK_FRAME_BYTES
+"""No message but the welcome of an upload is larger."""
 NOTICE_S: Final = 2.0
 """A shorter interruption is nobody's business."""
 
@@ -44,11 +55,15 @@ Notice = Callable[[str], None]
 class TransferLink:
     """One operation's way to its server."""
 
-    def __init__(self, server: Server, op: str, notice: Notice) -> None:
-        """`notice` gets a few words while it does not go on, and none when it does."""
+    def __init__(self, server: Server, op: str, notice: Notice, message_bytes: int = MESSAGE_BYTES) -> None:
+        """`notice` gets a few words while it does not go on, and none when it does.
+
+        A message of more than `message_bytes` is not taken.
+        """
         self._server = server
         self._op = op
         self._notice = notice
+        self._message_bytes = message_bytes
         self._lost_s: float | None = None
         self._tries = 0
 
@@ -71,12 +86,10 @@ class TransferLink:
             try:
                 async with asyncio.timeout(ATTEMPT_S):
                     path = f"ws/file-stream/{quote(self._op, safe='')}"
-                    socket = await open_socket(
-                        self._server, path, FILE_STREAM_SUBPROTOCOL, 2 * INBOUND_CHUNK_FRAME_BYTES
-                    )
+                    socket = await open_socket(self._server, path, FILE_STREAM_SUBPROTOCOL, self._message_bytes)
                 return await drive(socket)
             except ConnectionClosed as closed:
-                self._check_end(close_code(closed))
+                self._check_end(closed)
                 self._say("no connection; trying again")
             except FAILURES as error:
                 check_attempt(self._server, error, known=True)
@@ -88,7 +101,11 @@ class TransferLink:
                 drop(socket)
             await self._pause()
 
-    def _check_end(self, code: int) -> None:
+    def _check_end(self, closed: ConnectionClosed) -> None:
+        code = close_code(closed)
+        if code == TOO_BIG:
+            whose = ("server", "this command") if is_too_big_here(closed) else ("command", "the server")
+            raise HubError(Code.TOO_BIG, "A message of the {} is larger than {} takes.".format(*whose))
         if not may_reconnect(code):
             known = next((row for row in Code if row.value == code), Code.INTERNAL)
             raise HubError(known, f"The server has ended the transfer: {meaning(code)}.")

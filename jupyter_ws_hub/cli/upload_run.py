@@ -18,7 +18,7 @@ from .transfer_link import LocalError, TransferLink
 from .tree_source import MS_NS, Local
 from .upload_plan import Plan
 from .upload_state import Remembered, UploadState
-from .upload_stream import FileUpload, PrefixDiffers
+from .upload_stream import FileUpload, PrefixDiffers, message_bytes
 from .upload_tree import TreeRun
 
 ANEW: Final = 3
@@ -98,9 +98,9 @@ class Uploads:
         """Move it with the operation that is known, or a new one; False: begin anew."""
         op = known or await self._create(source, target, bar)
         self._state.remember(key, Remembered(op))
-        link = TransferLink(self._job.server, op, bar.notice)
+        link = TransferLink(self._job.server, op, bar.notice, message_bytes(source.size))
         try:
-            upload = FileUpload(source, link, bar.at)
+            upload = FileUpload(source, link, bar.at, is_new=known is None)
             done = await link.run(upload.drive)
         except PrefixDiffers:
             self._state.forget(key)

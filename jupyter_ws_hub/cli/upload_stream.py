@@ -12,15 +12,22 @@ from websockets.asyncio.client import ClientConnection
 from ..protocol.codec import CHUNK_HEADER
 from ..protocol.codes import Code
 from ..protocol.errors import RemoteProtocolError
-from ..protocol.transfer import Done, Settled, StreamServerMessage, StreamWelcome, encode_stream
+from ..protocol.transfer import BLOCK_BYTES, Done, Settled, StreamServerMessage, StreamWelcome, encode_stream
 from ..protocol.transfer_client import UploadSender
 from ..protocol.transfer_client_tree import TreeSender
 from .file_source import FileSource, split
-from .transfer_link import LocalError, TransferLink, attend
+from .transfer_link import MESSAGE_BYTES, LocalError, TransferLink, attend
 from .tree_source import Batch, TreeSource
 
 HEADER_BYTES: Final = CHUNK_HEADER.size
+DIGEST_CHARACTERS: Final = 2 * 32 + len('"",')
+"""What the longest digest takes in a welcome."""
 T = TypeVar("T")
+
+
+def message_bytes(size: int) -> int:
+    """What the largest message of the server may have in the upload of such a file: a welcome with all its digests."""
+    return MESSAGE_BYTES + size // BLOCK_BYTES * DIGEST_CHARACTERS
 
 
 class PrefixDiffers(Exception):
@@ -50,13 +57,15 @@ class _Upload:
         self._on_progress = on_progress
         self._woken = asyncio.Event()
         self._welcome: StreamWelcome | None = None
+        self._is_proved = True
+        """Whether all that the server has was sent, or found to be the same, by this command."""
         self.began_at: int | None = None
         """The byte at which the first stream went on: what lies before was there already."""
 
     async def drive(self, socket: ClientConnection) -> Done:
         """See `TransferLink.run`."""
         self._welcome = None
-        hello = self._machine.hello(asyncio.get_running_loop().time(), digests=True)
+        hello = self._machine.hello(asyncio.get_running_loop().time(), digests=not self._is_proved)
 
         async def write() -> None:
             await self._until(lambda: self._welcome is not None)
@@ -109,15 +118,19 @@ class _Upload:
 class FileUpload(_Upload):
     """One file."""
 
-    def __init__(self, source: FileSource, link: TransferLink, on_progress: Callable[[int], None]) -> None:
-        """`on_progress` gets how many bytes the server has written."""
+    def __init__(
+        self, source: FileSource, link: TransferLink, on_progress: Callable[[int], None], *, is_new: bool
+    ) -> None:
+        """`on_progress` gets how many bytes the server has written. `is_new`: nobody has sent anything yet."""
         super().__init__(UploadSender(source.size), link, on_progress)
         self._source = source
+        self._is_proved = is_new
 
     async def _send_all(self, socket: ClientConnection, welcome: StreamWelcome) -> None:
         source, thread = self._source, self._source.thread
         if not await in_thread(thread, lambda: source.go_to(welcome.byte_offset, welcome.digests)):
             raise PrefixDiffers
+        self._is_proved = True
         ahead = asyncio.ensure_future(in_thread(thread, source.read))
         try:
             while frames := await ahead:

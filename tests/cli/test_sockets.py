@@ -31,7 +31,9 @@ def test_after_these_codes_a_client_comes_back(code: int) -> None:
     check_attempt(SERVER, closed(code), known=True)
 
 
-@pytest.mark.parametrize(("code", "exit_status"), [(4501, REFUSED), (4502, REFUSED), (4506, FAILED), (1000, FAILED)])
+@pytest.mark.parametrize(
+    ("code", "exit_status"), [(4501, REFUSED), (4502, REFUSED), (4506, FAILED), (1000, FAILED), (1009, FAILED)]
+)
 def test_after_these_codes_it_does_not(code: int, exit_status: int) -> None:
     with pytest.raises(CommandError, match="http://h:1/") as caught:
         check_code(SERVER, code)
@@ -63,6 +65,7 @@ def test_these_failures_are_tried_again(error: Exception) -> None:
 def test_who_says_nothing_has_an_abnormal_end() -> None:
     assert close_code(ConnectionClosedError(None, None)) == ABNORMAL
     assert close_code(closed(4000)) == 4000
+    assert close_code(ConnectionClosedError(None, Close(1009, ""))) == 1009, "it was this side that did not take it"
     assert "stopping" in meaning(4000) and "no reason" in meaning(4999)
 
 

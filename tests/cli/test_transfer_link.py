@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
+import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection
@@ -95,6 +96,18 @@ async def test_what_has_failed_has_failed(code: Code) -> None:
         with pytest.raises(HubError) as caught:
             await outcome(script)
         assert caught.value.code is code
+
+
+async def test_a_message_that_is_too_large_is_too_large_each_time() -> None:
+    """To try again would go on for ever."""
+    large = msgspec.structs.replace(WELCOME, digests=["0" * 64] * 40_000)
+    async with asyncio.timeout(10):
+        with pytest.raises(HubError, match="larger than this command takes") as caught:
+            await outcome(saying(large, code=None))
+        assert caught.value.code is Code.TOO_BIG
+        with pytest.raises(HubError, match="larger than the server takes") as caught:
+            await outcome(saying(code=1009))
+        assert caught.value.code is Code.TOO_BIG
 
 
 async def test_the_reason_comes_before_the_end_of_the_connection() -> None:

@@ -17,11 +17,18 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from jupyter_ws_hub import host
+from jupyter_ws_hub.cli import upload_stream
+from jupyter_ws_hub.cli.file_source import FileSource
+from jupyter_ws_hub.cli.servers import Server
+from jupyter_ws_hub.cli.transfer_link import TransferLink
+from jupyter_ws_hub.cli.upload_stream import message_bytes
 from jupyter_ws_hub.protocol import FILE_STREAM_SUBPROTOCOL
 from jupyter_ws_hub.protocol.codec import INBOUND_CHUNK_FRAME_BYTES, encode_chunk
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
-from jupyter_ws_hub.protocol.transfer import Credit, Done, Finish, encode_stream
+from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES, Credit, Done, Finish, encode_stream
+from jupyter_ws_hub.transfers import store
+from jupyter_ws_hub.transfers.file_upload import FileUpload
 from tests.support.client import Address, FileClient, HubClient, root_of, until
 
 
@@ -109,6 +116,33 @@ async def test_fragmented_messages_are_put_together(address: Address, jp_root_di
         pass
     await client.close()
     assert (jp_root_dir / "a.bin").read_bytes() == data
+
+
+async def test_the_digests_of_a_very_large_upload_reach_a_client(
+    address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`jupyter ws-hub upload` as a client; the server has no such disk."""
+    local, size, blocks = tmp_path / "large", 600 << 30, (600 << 30) // BLOCK_BYTES
+    with local.open("wb") as file:
+        file.truncate(size)
+    monkeypatch.setattr(store, "check_space", lambda *arguments: None)
+    monkeypatch.setattr(FileUpload, "_digests", lambda self: ["0" * 64] * blocks)
+    client = await make(address, "upload", "large", size, digest="sha256")
+    server = Server(f"http://127.0.0.1:{address.port}{address.base_url}", address.headers["Authorization"].split()[1])
+    source = FileSource(local, "sha256")
+    notices: list[str] = []
+    link = TransferLink(server, client.op, notices.append, message_bytes(size))
+    upload = upload_stream.FileUpload(source, link, lambda _: None, is_new=False)
+    running = asyncio.create_task(link.run(upload.drive))
+    try:
+        await until(lambda: upload.began_at == 0 or running.done(), "the welcome")
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        source.close()
+    assert upload.began_at == 0 and not any(notices)
+    async with HubClient(address) as hub:
+        await hub.request("transfers.cancel", {"op": client.op})
 
 
 async def test_an_unknown_operation_is_told_and_closed_for_good(address: Address, jp_root_dir: Path) -> None:
