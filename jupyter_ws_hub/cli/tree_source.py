@@ -20,6 +20,8 @@ from .transfer_link import LocalError
 BATCH_BYTES: Final = 1024 * 1024
 BATCH_ENTRIES: Final = 256
 """Fewer than may be announced: the next ones are on their way while these are settled."""
+BATCH_CHARACTERS: Final = 128 * 1024
+"""Of their paths; the server takes messages of 1 MiB, and some characters are six times as long in them."""
 MS_NS: Final = 1_000_000
 
 
@@ -60,7 +62,11 @@ class TreeSource:
         """The next entries with their bytes."""
         entries: list[TreeEntry] = []
         data = bytearray()
+        characters = 0
         while self._next < len(self.entries) and len(entries) < BATCH_ENTRIES and len(data) < BATCH_BYTES:
+            characters += len(self.entries[self._next].path)
+            if entries and characters > BATCH_CHARACTERS:
+                break
             entry, content = self._read_one(self._next, self.entries[self._next])
             entries.append(entry)
             data += content

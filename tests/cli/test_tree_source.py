@@ -7,8 +7,8 @@ import random
 from pathlib import Path
 
 from jupyter_ws_hub.cli.tree_source import BATCH_BYTES, BATCH_ENTRIES, Local, TreeSource
-from jupyter_ws_hub.protocol.codec import decode_chunk
-from jupyter_ws_hub.protocol.transfer import TREE_FILE_BYTES, TreeEntry
+from jupyter_ws_hub.protocol.codec import INBOUND_CHUNK_FRAME_BYTES, decode_chunk
+from jupyter_ws_hub.protocol.transfer import TREE_FILE_BYTES, TreeEntries, TreeEntry, encode_stream
 from tests.support.client import root_of
 
 
@@ -51,6 +51,20 @@ def test_entries_and_bytes_are_in_order_from_anywhere(tmp_path: Path) -> None:
     assert entries[1].mtime_ms == found[0].mtime_ns // 1_000_000
     assert all_of(source, 4, 80_000) == (entries[4:], b"".join(contents[3:]))
     assert sum(map(len, contents)) > BATCH_BYTES
+    source.close()
+
+
+def test_entries_with_the_longest_paths_fit_into_messages_that_the_server_takes() -> None:
+    """Control characters are six times as long in JSON."""
+    folder = "/".join(["\x01" * 250] * 12)
+    paths = [f"{folder}/{number}" for number in range(BATCH_ENTRIES)]
+    source = TreeSource([Local(path, Path("/"), True, 0, 0) for path in paths], "xxh3-128")
+    source.go_to(0, 0)
+    found: list[str] = []
+    while (batch := source.read()).entries:
+        found += [entry.path for entry in batch.entries]
+        assert len(encode_stream(TreeEntries(0, batch.entries))) < INBOUND_CHUNK_FRAME_BYTES
+    assert found == paths
     source.close()
 
 
