@@ -25,6 +25,9 @@ CONFIG = "c.LabApp.expose_app_in_browser = True\n"
 # As a browser without the File System Access API, in which files must be chosen again after a reload.
 NO_HANDLES = "delete DataTransferItem.prototype.getAsFileSystemHandle; delete window.showOpenFilePicker;"
 NO_PICKERS = "delete window.showOpenFilePicker; delete window.showSaveFilePicker; delete window.showDirectoryPicker;"
+# As in a frame of another origin, where the browser shows no dialog that gives handles.
+REFUSED_PICKERS = """const refused = async () => { throw new DOMException('A frame.', 'SecurityError'); };
+window.showOpenFilePicker = window.showDirectoryPicker = refused;"""
 # A dialog that chooses a file of the page's own file system, whose handle is as good as one of the disk.
 PICKS_OWN_FILE = """window.showOpenFilePicker = async () => {
   const root = await navigator.storage.getDirectory();
@@ -149,6 +152,25 @@ async def test_the_upload_button_opens_one_file_as_jupyterlab_does(
     await window.page.wait_for_selector('.lm-TabBar-tabLabel:has-text("read me.md")')
     assert (exposed_lab.root / "read me.md").read_text() == "# Hello"
     assert window.sockets_to("/ws/file-stream/")
+    assert window.errors == []
+
+
+async def test_where_the_browser_refuses_its_dialog_for_handles_the_buttons_choose_by_the_ordinary_one(
+    exposed_lab: RealServer, open_window: Opener, tmp_path: Path
+) -> None:
+    (tmp_path / "chosen.txt").write_text("x")
+    make_folder(tmp_path / "photos", 10)
+    window = await open_ready(open_window, exposed_lab, REFUSED_PICKERS)
+    async with window.page.expect_file_chooser() as chooser:
+        await window.page.click("#filebrowser .jp-id-upload")
+    await (await chooser.value).set_files(tmp_path / "chosen.txt")
+    await listed(window, "chosen.txt")
+    await window.page.click(LISTING, button="right", position={"x": 100, "y": 300})
+    async with window.page.expect_file_chooser() as folders:
+        await window.page.click('.lm-Menu-item:has-text("Upload Folder")')
+    await (await folders.value).set_files(tmp_path / "photos")
+    await listed(window, "photos")
+    await until((exposed_lab.root / "photos" / "part4" / "file 9.txt").exists, "the folder is there")
     assert window.errors == []
 
 

@@ -14,22 +14,20 @@ interface IPickers {
 /** Let the user choose files; null if the dialog was closed. Must be called by a click. */
 export async function pickFiles(): Promise<ICollected | null> {
   const { showOpenFilePicker } = window as IPickers;
-  if (!showOpenFilePicker) {
-    return pickByInput(false);
-  }
-  return unlessClosed(async () =>
-    collectHandles(await showOpenFilePicker.call(window, { multiple: true }))
+  return pick(
+    false,
+    showOpenFilePicker &&
+      (() => showOpenFilePicker.call(window, { multiple: true }))
   );
 }
 
 /** Let the user choose a folder; null if the dialog was closed. Must be called by a click. */
 export async function pickFolder(): Promise<ICollected | null> {
   const { showDirectoryPicker } = window as IPickers;
-  if (!showDirectoryPicker) {
-    return pickByInput(true);
-  }
-  return unlessClosed(async () =>
-    collectHandles([await showDirectoryPicker.call(window)])
+  return pick(
+    true,
+    showDirectoryPicker &&
+      (async () => [await showDirectoryPicker.call(window)])
   );
 }
 
@@ -39,17 +37,25 @@ export async function pickFile(): Promise<File | null> {
   return items[0]?.file ?? null;
 }
 
-async function unlessClosed(
-  pick: () => Promise<ICollected>
+async function pick(
+  folder: boolean,
+  show: (() => Promise<FileSystemHandle[]>) | undefined
 ): Promise<ICollected | null> {
+  if (!show) {
+    return pickByInput(folder);
+  }
+  let handles: FileSystemHandle[];
   try {
-    return await pick();
+    handles = await show();
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') {
       return null;
     }
-    throw error;
+    // As in a frame of another origin: an input works there too, and the click still counts for it.
+    console.warn('The dialog that gives handles is refused here.', error);
+    return pickByInput(folder);
   }
+  return collectHandles(handles);
 }
 
 function pickByInput(
