@@ -19,6 +19,9 @@ from .files import LISTING, digest_of, drop, make_file, make_folder, tree_of, wa
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(180)]
 
 LARGE_BYTES = 300_000_000
+PART_BYTES = 64 * 1024 * 1024
+"""Of a large download so many are kept at a time."""
+DOWN_BYTES = 2 * PART_BYTES + 10_000_000
 FOLDER_FILES = 500
 CONFIG = "c.LabApp.expose_app_in_browser = True\n"
 
@@ -48,6 +51,30 @@ OWN_DIGEST = """async () => {
   const file = await (await root.getFileHandle('own.bin')).getFile();
   const digest = await crypto.subtle.digest('SHA-256', await file.arrayBuffer());
   return [...new Uint8Array(digest)].map(one => one.toString(16).padStart(2, '0')).join('');
+}"""
+# A dialog that lets a download be written to a file of the page's own file system.
+SAVES_OWN_FILE = """window.showSaveFilePicker = async () => {
+  const root = await navigator.storage.getDirectory();
+  return root.getFileHandle('own.bin', { create: true });
+};"""
+# As with a file of the disk after a reload: it may be written only when a person has allowed it, by a click.
+ASKS_TO_WRITE = """let asked = false;
+FileSystemFileHandle.prototype.queryPermission = async () => asked ? 'granted' : 'prompt';
+FileSystemFileHandle.prototype.requestPermission = async () => {
+  if (!navigator.userActivation.isActive) throw new DOMException('No click.', 'SecurityError');
+  asked = true;
+  return 'granted';
+};"""
+OWN_SIZE = """async () => {
+  const root = await navigator.storage.getDirectory();
+  return (await (await root.getFileHandle('own.bin')).getFile()).size;
+}"""
+OWN_PARTS = """async () => {
+  const root = await navigator.storage.getDirectory();
+  const parts = await root.getDirectoryHandle('jupyter-ws-hub-downloads', { create: true });
+  const found = [];
+  for await (const name of parts.keys()) found.push(name);
+  return found.length;
 }"""
 PROGRESS = "document.querySelector('.jp-WsHub-transfer[data-state=running] progress')?.value ?? 0"
 
@@ -138,6 +165,70 @@ async def test_a_file_of_the_upload_button_goes_on_by_itself_after_a_reload(
     await wait_for_transfers(window, "running", 0)
     await until((exposed_lab.root / "own.bin").exists, "the file is in its place")
     assert digest_of(exposed_lab.root / "own.bin").hex() == await window.page.evaluate(OWN_DIGEST)
+    assert window.errors == []
+
+
+async def download(window: Window, name: str) -> None:
+    """Choose "Download" in the file browser."""
+    await window.open_sidebar("filebrowser")
+    await listed(window, name)
+    await window.page.click(f'.jp-DirListing-item[title*="{name}"]', button="right")
+    await window.page.click('.lm-Menu-item:has-text("Download")')
+    await window.open_sidebar("jupyter-ws-hub-panel")
+
+
+@pytest.mark.parametrize("script", ["", ASKS_TO_WRITE], ids=["allowed", "asked"])
+async def test_a_download_goes_on_after_a_reload_with_what_had_arrived(
+    exposed_lab: RealServer, open_window: Opener, script: str
+) -> None:
+    expected = make_file(exposed_lab.root / "large.bin", DOWN_BYTES)
+    window = await open_ready(open_window, exposed_lab, SAVES_OWN_FILE + script)
+    window.proxy.fault = Fault(down=Way(bytes_per_s=60_000_000))
+    await download(window, "large.bin")
+    await passes(window, PART_BYTES + 10_000_000)
+    await window.page.reload()
+    await ready(window)
+    await window.open_sidebar("jupyter-ws-hub-panel")
+    if script:
+        await wait_for_transfers(window, "paused")
+        await window.screenshot("files-download-left")
+        await window.page.click('.jp-WsHub-transfer button[aria-label="Resume large.bin"]')
+    await wait_for_transfers(window, "running")
+    assert await window.page.evaluate(PROGRESS) >= PART_BYTES
+    window.proxy.fault = Fault()
+    await wait_for_transfers(window, "done")
+    assert await window.page.evaluate(OWN_SIZE) == DOWN_BYTES
+    assert (await window.page.evaluate(OWN_DIGEST)) == expected.hex()
+    await window.page.wait_for_function(f"async () => await ({OWN_PARTS})() === 0")
+    assert await window.page.locator(".jp-WsHub-transfer").count() == 1
+    assert window.errors == []
+
+
+async def test_a_download_that_was_left_can_be_cancelled_and_is_refused_where_its_source_has_changed(
+    exposed_lab: RealServer, open_window: Opener
+) -> None:
+    make_file(exposed_lab.root / "large.bin", DOWN_BYTES)
+    window = await open_ready(open_window, exposed_lab, SAVES_OWN_FILE + ASKS_TO_WRITE)
+    window.proxy.fault = Fault(down=Way(bytes_per_s=60_000_000))
+    for cancels in (True, False):
+        await download(window, "large.bin")
+        await passes(window, PART_BYTES + 10_000_000)
+        await window.page.reload()
+        await ready(window)
+        await window.open_sidebar("jupyter-ws-hub-panel")
+        await wait_for_transfers(window, "paused")
+        assert await window.page.evaluate(OWN_PARTS) == 1
+        if cancels:
+            await window.page.click('.jp-WsHub-transfer button[aria-label^="Cancel"]')
+            await wait_for_transfers(window, "cancelled")
+            await window.page.click('.jp-WsHub-transfer button[aria-label^="Remove"]')
+            await wait_for_transfers(window, "cancelled", 0)
+        else:
+            make_file(exposed_lab.root / "large.bin", DOWN_BYTES, seed=2)
+            await window.page.click('.jp-WsHub-transfer button[aria-label="Resume large.bin"]')
+            await wait_for_transfers(window, "failed")
+        await window.page.wait_for_function(f"async () => await ({OWN_PARTS})() === 0")
+    assert await window.page.evaluate(OWN_SIZE) == 0
     assert window.errors == []
 
 

@@ -6,11 +6,18 @@ import { ServerConnection } from '@jupyterlab/services';
 import { UUID } from '@lumino/coreutils';
 
 import { HubError } from '../protocol/errors';
-import { TransferCreated } from '../protocol/generated';
-import { Drive, IVehicle } from './drive';
+import { TransferCreated, TransferStatus } from '../protocol/generated';
+import { canKeep, keptBytes, removeParts, sweepParts } from './downloadParts';
+import { DownloadStore, IDownloadRow } from './downloadStore';
+import { Drive, IVehicle, KEPT } from './drive';
 import { IEngineEvents } from './engineClient';
+import { mayWrite } from './fileHandles';
 import { ITransferContext } from './transferContext';
 import { TransferRecord } from './transferRecord';
+import { takeLock } from './transferStore';
+
+/** A download over a stream: into a directory's archive, or a file. */
+type Kind = IDownloadRow['kind'];
 
 /** What TypeScript's library does not know of windows yet. */
 interface IPickerWindow {
@@ -32,16 +39,23 @@ export class Downloads {
     private readonly _context: ITransferContext,
     private readonly _settings: ServerConnection.ISettings,
     private readonly _page: IDownloadPage = browserPage
-  ) {}
+  ) {
+    this._store = new DownloadStore(_settings.baseUrl);
+  }
 
   /** Whether something would be lost with the page. */
   get needsPage(): boolean {
-    return this._drives.size > 0;
+    return [...this._drives.keys()].some(id => !this._rows.get(id)?.parts);
   }
 
   /** The drive of a download that goes over a stream. */
   drive(id: string): Drive | undefined {
     return this._drives.get(id);
+  }
+
+  /** Whether this tab can go on with a download, or writes it. */
+  knows(id: string): boolean {
+    return this._rows.has(id);
   }
 
   /** As `ITransferManager.download`. */
@@ -69,6 +83,10 @@ export class Downloads {
   /** Begin one anew that has failed or was cancelled. */
   async retry(record: TransferRecord): Promise<void> {
     const handle = this._handles.get(record.id);
+    if (handle && !(await mayWrite(handle, true))) {
+      throw notAllowed();
+    }
+    await this.drop(record.id);
     record.op = null;
     record.progress(0, 0);
     record.state = 'waiting';
@@ -80,15 +98,110 @@ export class Downloads {
     }
   }
 
+  /** Go on with what an earlier page has left: by itself where the browser allows it, else when a person wants it. */
+  async restore(known: ReadonlyMap<string, TransferStatus>): Promise<void> {
+    const rows = (await this._store.all()) ?? [];
+    for (const row of rows) {
+      const isOurs = row.server === this._store.server;
+      const release =
+        isOurs && !this.knows(row.id) ? await takeLock(row.id) : null;
+      if (release) {
+        release();
+        await this._restore(row, known.get(row.op) ?? null);
+      }
+    }
+    await this._sweep();
+  }
+
+  /**
+   * Go on with one that an earlier page has left; `ask` and `before` as for uploads.
+   *
+   * @throws HubError `forbidden`: the file may not be written.
+   */
+  async reopen(
+    record: TransferRecord,
+    ask: boolean,
+    before?: () => Promise<void>
+  ): Promise<void> {
+    const { handle } = this._rows.get(record.id)!;
+    if (!(await mayWrite(handle, ask))) {
+      throw notAllowed();
+    }
+    await before?.();
+    // How it ends the list shows.
+    this._stream(record, handle).catch(() => undefined);
+  }
+
+  /** Remove what has come of one that does not go on. */
+  async drop(id: string): Promise<void> {
+    const row = this._rows.get(id);
+    this._rows.delete(id);
+    if (row) {
+      await this._store.remove(id);
+    }
+    if (row?.parts) {
+      await removeParts(row.parts).catch(console.warn);
+    }
+  }
+
   /** Forget where it was written to. */
-  forget(id: string): void {
+  async forget(id: string): Promise<void> {
     this._handles.delete(id);
+    await this.drop(id);
+  }
+
+  private async _restore(
+    row: IDownloadRow,
+    status: TransferStatus | null
+  ): Promise<void> {
+    const { list } = this._context;
+    const { id, kind, path, size, handle, parts } = row;
+    const op = status && row.op;
+    const record = new TransferRecord({
+      ...{ id, op, direction: 'download', kind, path, size, state: 'paused' }
+    });
+    record.isOrphan = true;
+    this._rows.set(id, row);
+    this._handles.set(id, handle);
+    if (parts) {
+      record.written = await keptBytes(parts, size).catch(() => 0);
+    }
+    if (status) {
+      record.take(status);
+    }
+    list.add(record);
+    if (op) {
+      list.adopt(record, op);
+    }
+    if (status?.state === 'failed' || status?.state === 'cancelled') {
+      record.isMine = record.here = true;
+      record.isOrphan = false;
+      await this.drop(id);
+      list.ended(record);
+    } else if (status?.state !== 'paused' && (await mayWrite(handle, false))) {
+      await this.reopen(record, false);
+    }
+  }
+
+  /** Remove parts of which nobody knows: their page went in the middle of their end. */
+  private async _sweep(): Promise<void> {
+    await sweepParts(async () => {
+      const rows = await this._store.all();
+      return rows && new Set(rows.map(({ parts }) => parts ?? ''));
+    }).catch(error =>
+      console.warn('Downloads that were left are not looked for.', error)
+    );
   }
 
   private async _create(record: TransferRecord): Promise<TransferCreated> {
-    const { kind, path } = record;
+    const { id, kind, path } = record;
     const { connections, list } = this._context;
-    const params = { direction: 'download', kind, path } as const;
+    // What goes on behind parts must be of the same.
+    const expect = this._rows.get(id)?.etag;
+    const params = {
+      ...({ direction: 'download', kind, path } as const),
+      ...(expect && { expect })
+    };
     const created = await list.make(record, () =>
       connections.request('transfers.create', params)
     );
@@ -107,6 +220,15 @@ export class Downloads {
       record.error = error;
       list.changed(true);
     };
+    const release = await takeLock(record.id);
+    if (!release) {
+      throw HubError.of(
+        'superseded',
+        'Another tab goes on with this download.'
+      );
+    }
+    record.isMine = record.here = true;
+    record.isOrphan = false;
     const drive = new Drive(
       { begin: events => this._vehicle(record, handle, events) },
       {
@@ -126,12 +248,14 @@ export class Downloads {
     this._handles.set(record.id, handle);
     this._drives.set(record.id, drive);
     record.isDriven = true;
+    let isKept = false;
     try {
       const { size } = await drive.run();
       record.written = size;
       shows('done', null);
     } catch (error) {
       const { code, message } = error as HubError;
+      isKept = KEPT.has(code);
       const isCancelled = code === 'cancelled';
       shows(isCancelled ? 'cancelled' : 'failed', isCancelled ? null : message);
       if (!isCancelled) {
@@ -140,6 +264,12 @@ export class Downloads {
     } finally {
       record.isDriven = false;
       this._drives.delete(record.id);
+      if (!isKept) {
+        // Its parts the job removes, when it has let go of them.
+        this._rows.delete(record.id);
+        await this._store.remove(record.id);
+      }
+      release();
       list.ended(record);
     }
   }
@@ -151,14 +281,46 @@ export class Downloads {
   ): Promise<IVehicle> {
     const { connections, engine } = this._context;
     if (record.op === null) {
-      const { op } = await this._create(record);
+      const created = await this._create(record).catch(async error => {
+        if ((error as HubError).code === 'source_changed') {
+          await this.drop(record.id);
+        }
+        throw error;
+      });
+      const { op } = created;
       if (this._drives.get(record.id)?.isStopped !== false) {
         // It was cancelled while it was made.
         await connections.request('transfers.cancel', { op });
+      } else {
+        await this._keep(record, handle, created);
       }
     }
-    const job = await engine.start({ kind: 'download', handle }, events);
+    const { id, size } = record;
+    const parts = this._rows.get(id)?.parts ?? null;
+    const job = await engine.start(
+      { kind: 'download', handle, size, parts },
+      events
+    );
     return { job, link: connections.fileStreamLink(record.op ?? '') };
+  }
+
+  /** Make sure that a page which is loaded later can go on. */
+  private async _keep(
+    { id, path, kind }: TransferRecord,
+    handle: FileSystemFileHandle,
+    { op, etag, size }: TransferCreated
+  ): Promise<void> {
+    const before = this._rows.get(id);
+    const parts = (await canKeep(size)) ? UUID.uuid4() : null;
+    const row: IDownloadRow = before
+      ? { ...before, op }
+      : {
+          ...{ id, server: this._store.server, kind: kind as Kind, path },
+          ...{ size, op, etag, handle, parts, createdMs: Date.now() }
+        };
+    if (await this._store.put(row)) {
+      this._rows.set(id, row);
+    }
   }
 
   /** The browser's own download; how it goes the topic tells. */
@@ -178,6 +340,16 @@ export class Downloads {
 
   private readonly _drives = new Map<string, Drive>();
   private readonly _handles = new Map<string, FileSystemFileHandle>();
+  /** What another page can go on with. */
+  private readonly _rows = new Map<string, IDownloadRow>();
+  private readonly _store: DownloadStore;
+}
+
+function notAllowed(): HubError {
+  return HubError.of(
+    'forbidden',
+    'The browser was not allowed to write the file.'
+  );
 }
 
 /** Where the bytes of a download are to be had by HTTP; with the token where the page's own requests need one. */

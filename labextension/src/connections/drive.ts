@@ -14,6 +14,11 @@ import { ITicket, Turns } from './turns';
 const NO_SPACE_MS = 30_000;
 /** The server and this program disagree about the place: more often than this it is no accident. */
 const MAX_WRONG_OFFSETS = 3;
+/** After these the operation is kept on the server, and can go on later. */
+export const KEPT: ReadonlySet<string> = new Set([
+  'unavailable',
+  'unauthenticated'
+]);
 
 /** What a drive tells. */
 export interface IDriveEvents {
@@ -69,6 +74,7 @@ export class Drive implements IEngineEvents {
    * @throws HubError: it cannot succeed, or was stopped.
    */
   async run(): Promise<Done> {
+    let isKept = false;
     try {
       const { ready } = this._options;
       await (ready && Promise.race([ready, this._stopping]));
@@ -80,10 +86,13 @@ export class Drive implements IEngineEvents {
         }
         await this._afterBreak(end);
       }
+    } catch (error) {
+      isKept = error instanceof HubError && KEPT.has(error.code);
+      throw error;
     } finally {
       this._giveBack();
       this._vehicle?.link.status.remove();
-      this._vehicle?.job.end();
+      this._vehicle?.job.end(!isKept);
     }
   }
 

@@ -30,8 +30,8 @@ export interface IEngineJob {
   open(url: string): Promise<Done | IStreamEnd>;
   /** Close the stream; `open` resolves with this error. */
   close(error: HubError): void;
-  /** Forget it. */
-  end(): void;
+  /** Forget it; `discard`: and what it has received. */
+  end(discard: boolean): void;
 }
 
 interface IJobState {
@@ -68,9 +68,9 @@ export class EngineClient {
           send({ type: 'open', id, url });
         }),
       close: error => send({ type: 'close', id, error: errorInfo(error) }),
-      end: () => {
+      end: discard => {
         this._jobs.delete(id);
-        send({ type: 'end', id });
+        send({ type: 'end', id, discard });
       }
     };
   }

@@ -4,9 +4,12 @@
 import { IRow, IRowEntry } from './transferStore';
 
 /** What TypeScript's library does not know of handles yet. */
+interface IMode {
+  mode: 'read' | 'readwrite';
+}
 interface IPermission {
-  queryPermission?(descriptor: { mode: 'read' }): Promise<PermissionState>;
-  requestPermission?(descriptor: { mode: 'read' }): Promise<PermissionState>;
+  queryPermission?(descriptor: IMode): Promise<PermissionState>;
+  requestPermission?(descriptor: IMode): Promise<PermissionState>;
 }
 
 /** Handles that are resolved at the same time. */
@@ -36,6 +39,19 @@ export async function permission(
     }
   }
   return 'granted';
+}
+
+/** Whether a file may be written; `ask`: a person has clicked, so the browser may ask. */
+export async function mayWrite(
+  handle: FileSystemFileHandle,
+  ask: boolean
+): Promise<boolean> {
+  const known = handle as IPermission;
+  const mode = { mode: 'readwrite' } as const;
+  const state = ask
+    ? await known.requestPermission?.(mode)
+    : await known.queryPermission?.(mode);
+  return state === undefined || state === 'granted';
 }
 
 /** The files of an upload in order; null for a directory and for one that is not there any more. */

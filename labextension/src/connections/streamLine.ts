@@ -47,6 +47,11 @@ export class StreamLine {
     return this._error;
   }
 
+  /** Whether this side has closed it. */
+  get isGivenUp(): boolean {
+    return this._givenUp;
+  }
+
   /** Bytes that wait to be sent. */
   get bufferedAmount(): number {
     return this._transport.bufferedAmount;
@@ -101,6 +106,7 @@ export class StreamLine {
 
   /** Close it. */
   close(error: HubError): void {
+    this._givenUp = true;
     if (!this._error) {
       this._finish(error);
       this._transport.close(1000, '');
@@ -155,6 +161,7 @@ export class StreamLine {
   private _waiting: Array<() => void> = [];
   private _error: HubError | null = null;
   private _opened = false;
+  private _givenUp = false;
   private _said = false;
   private _quietMs = 0;
   private _ticks = 0;

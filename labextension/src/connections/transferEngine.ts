@@ -56,10 +56,10 @@ class Runner implements IJobEvents {
     this._line?.close(error);
   }
 
-  async end(): Promise<void> {
+  async end(discard: boolean): Promise<void> {
     this.close(HubError.of('cancelled', 'It was ended.'));
     await this._running;
-    await this._job.end();
+    await this._job.end(discard);
   }
 
   onProgress(progress: IJobProgress): void {
@@ -141,7 +141,7 @@ export class TransferEngine {
       runner?.close(HubError.from(message.error));
     } else {
       this._runners.delete(id);
-      void runner?.end();
+      void runner?.end(message.discard);
     }
   }
 
@@ -155,7 +155,7 @@ function makeJob(spec: JobSpec): IJob {
     case 'tree':
       return new TreeJob(spec.items);
     case 'download':
-      return new DownloadJob(spec.handle);
+      return new DownloadJob(spec.handle, spec.size, spec.parts);
   }
 }
 

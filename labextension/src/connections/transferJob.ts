@@ -26,7 +26,13 @@ export type JobSpec =
       readonly resumed: boolean;
     }
   | { readonly kind: 'tree'; readonly items: readonly ITreeItem[] }
-  | { readonly kind: 'download'; readonly handle: FileSystemFileHandle };
+  | {
+      readonly kind: 'download';
+      readonly handle: FileSystemFileHandle;
+      readonly size: number;
+      /** What its parts are called; null: it is written to its file at once. */
+      readonly parts: string | null;
+    };
 
 /** How far a job is. */
 export interface IJobProgress {
@@ -51,8 +57,8 @@ export interface IJobEvents {
 export interface IJob {
   /** Run over a stream that is open; resolves at the end, rejects with a HubError when the stream has ended before. */
   run(line: StreamLine, events: IJobEvents): Promise<Done>;
-  /** It will not be run again. */
-  end(): Promise<void>;
+  /** It will not be run again; `discard`: nor will another job go on with what it has received. */
+  end(discard: boolean): Promise<void>;
 }
 
 /** From the page to the engine. */
@@ -60,7 +66,7 @@ export type ToEngine =
   | { type: 'start'; id: number; spec: JobSpec }
   | { type: 'open'; id: number; url: string }
   | { type: 'close'; id: number; error: ErrorInfo }
-  | { type: 'end'; id: number };
+  | { type: 'end'; id: number; discard: boolean };
 
 /** From the engine to the page. */
 export type FromEngine =

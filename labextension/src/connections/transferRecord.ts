@@ -99,10 +99,20 @@ export class TransferRecord implements ITransfer {
     this.path = status.path;
     this.size = status.size;
     this.entries = status.entries;
-    this.progress(status.byte_offset, status.settled);
+    // Of a download it counts what was kept, and not what was sent.
+    const isLeft = this.isOrphan && this.direction === 'download';
+    if (!isLeft) {
+      this.progress(status.byte_offset, status.settled);
+    }
     this.error = status.error?.message ?? status.warning;
     this.state = status.state;
-    if (this.isOrphan) {
+    if (isLeft) {
+      const { state } = status;
+      // All may be sent, and not written yet.
+      const wasSent = state === 'done' && this.here;
+      this.here = state === 'waiting' || state === 'paused' || wasSent;
+      this.state = this.here ? 'paused' : state;
+    } else if (this.isOrphan) {
       // Without our file it waits for a person, unless another tab goes on with it.
       this.here = status.state === 'waiting' || status.state === 'paused';
       this.state = status.state === 'waiting' ? 'needs-file' : status.state;

@@ -84,7 +84,9 @@ export class TransferManager implements ITransferManager, IDisposable {
     this._following = this._list.follow(this._context.connections);
     window.addEventListener('beforeunload', this._onUnload);
     window.addEventListener('online', this._onOnline);
-    await this._uploads.restore(await this._list.known);
+    const known = await this._list.known;
+    await this._uploads.restore(known);
+    await this._downloads.restore(known);
   }
 
   dispose(): void {
@@ -135,8 +137,9 @@ export class TransferManager implements ITransferManager, IDisposable {
         await this._request('transfers.resume', record.op);
       }
     };
-    if (!drive && this._uploads.knows(id) && !hasEnded(record.state)) {
-      await this._uploads.reopen(record, true, onServer);
+    const keeper = this._keeper(id);
+    if (!drive && keeper && !hasEnded(record.state)) {
+      await keeper.reopen(record, true, onServer);
       return;
     }
     await onServer();
@@ -162,7 +165,7 @@ export class TransferManager implements ITransferManager, IDisposable {
     if (!record || hasEnded(record.state)) {
       return;
     }
-    const drive = this._drive(id);
+    const [drive, keeper] = [this._drive(id), this._keeper(id)];
     if (record.state === 'committing' && record.op !== null) {
       // It may be too late: the server says so then.
       await this._request('transfers.cancel', record.op);
@@ -170,10 +173,10 @@ export class TransferManager implements ITransferManager, IDisposable {
     if (drive) {
       drive.stop(HubError.of('cancelled', `${record.path} was cancelled.`));
       this._show(record, 'cancelled');
-    } else if (this._uploads.knows(id)) {
+    } else if (keeper) {
       record.isMine = true;
       this._show(record, 'cancelled');
-      await this._uploads.forget(id);
+      await keeper.drop(id);
       this._list.ended(record);
     }
     if (record.op !== null) {
@@ -199,7 +202,7 @@ export class TransferManager implements ITransferManager, IDisposable {
       throw HubError.of('invalid', 'It has not ended yet.');
     }
     this._list.remove(record);
-    this._downloads.forget(id);
+    await this._downloads.forget(id);
     await this._uploads.forget(id);
     if (record.op !== null) {
       await this._request('transfers.forget', record.op);
@@ -240,6 +243,13 @@ export class TransferManager implements ITransferManager, IDisposable {
     record.state = state;
     record.error = null;
     this._list.changed(true);
+  }
+
+  /** What can go on with a transfer that an earlier page has left. */
+  private _keeper(id: string): Uploads | Downloads | null {
+    return (
+      [this._uploads, this._downloads].find(keeper => keeper.knows(id)) ?? null
+    );
   }
 
   private _drive(id: string): Drive | undefined {

@@ -7,16 +7,13 @@ import { PathExt } from '@jupyterlab/coreutils';
 import { HubError } from '../protocol/errors';
 import { Done, EntryResult } from '../protocol/generated';
 import { IUploadResult } from '../tokens';
-import { Drive, IDriveOptions, IVehicle } from './drive';
+import { Drive, IDriveOptions, IVehicle, KEPT } from './drive';
 import { IEngineEvents } from './engineClient';
 import { hasHandles } from './fileHandles';
 import { ITransferContext } from './transferContext';
 import { JobSpec } from './transferJob';
 import { TransferRecord } from './transferRecord';
 import { IRow, takeLock } from './transferStore';
-
-/** After these the operation is kept on the server, and can go on later. */
-const KEPT: ReadonlySet<string> = new Set(['unavailable', 'unauthenticated']);
 
 /** What an upload begins with. */
 export interface IUploadStart {

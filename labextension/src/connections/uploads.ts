@@ -81,10 +81,15 @@ export class Uploads {
     return this._sources.has(id);
   }
 
+  /** Keep nothing any more for a page that is loaded later. */
+  async drop(id: string): Promise<void> {
+    await this._context.store.remove(id);
+  }
+
   /** Forget what was to be uploaded. */
   async forget(id: string): Promise<void> {
     this._sources.delete(id);
-    await this._context.store.remove(id);
+    await this.drop(id);
   }
 
   /** Begin one anew that has failed or was cancelled; of a tree that was done, what failed of it. */

@@ -10,8 +10,11 @@ import { insist, StreamHalf } from './transfer';
 const PART = 4;
 
 export class DownloadReceiver extends StreamHalf {
-  /** `windowBytes`: how many bytes may be under way or wait to be written. */
-  constructor(private readonly _windowBytes = 4 * WINDOW_BYTES) {
+  /** `windowBytes`: how many bytes may be under way or wait to be written; `have`: how many are there from before. */
+  constructor(
+    private readonly _windowBytes = 4 * WINDOW_BYTES,
+    private _have = 0
+  ) {
     super();
   }
 
@@ -84,7 +87,6 @@ export class DownloadReceiver extends StreamHalf {
     // Entries of a tree say nothing that an archive or a file needs.
   }
 
-  private _have = 0;
   private _limit = 0;
   private _size: number | null = null;
 }
