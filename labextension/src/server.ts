@@ -9,6 +9,9 @@ export const TRANSLATION_DOMAIN = 'jupyter_ws_hub';
 /** The plugin whose settings these are; schema/panel.json. */
 export const SETTINGS_ID = 'jupyter-ws-hub:panel';
 
+/** The side panel. */
+export const PANEL_ID = 'jupyter-ws-hub-panel';
+
 /** The version that the server half has put into the page; empty where it is missing. */
 export function serverVersion(): string {
   return PageConfig.getOption('jupyterWsHub');

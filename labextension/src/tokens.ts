@@ -219,6 +219,8 @@ export interface ITransfer {
   readonly state: TransferState;
   /** Whether this tab moves its bytes, or can. Others can only be watched, paused and cancelled. */
   readonly here: boolean;
+  /** Whether its file, or files, must be chosen again before it can go on, or be begun anew: see `provide`. */
+  readonly lacksFile: boolean;
   /** Bytes per second, over the last seconds. */
   readonly rate: number;
   /** Milliseconds that it will still take at this rate; null where that cannot be said. */
@@ -294,12 +296,16 @@ export interface ITransferManager {
   resume(id: string): Promise<void>;
   /**
    * Go on with a file that was chosen again, or with all files of a tree; rejects if it is not the same. A tree's files
-   * are found by their paths; what is not there, or not the same, is told at the end as for any other.
+   * are found by their paths; what is not there, or not the same, is told at the end as for any other. One that has
+   * ended is begun anew, with the files as they are now.
    */
   provide(id: string, file: File | readonly IUploadItem[]): Promise<void>;
   /** Cancel a transfer; what it has left on the server is removed. */
   cancel(id: string): Promise<void>;
-  /** Begin one that has failed, or was cancelled, anew. */
+  /**
+   * Begin one that has failed, or was cancelled, anew; must be called by a click where the page was loaded anew, so that
+   * the browser may ask for permission. Rejects with `unsupported` where its file must be chosen again.
+   */
   retry(id: string): Promise<void>;
   /** Take one that has ended out of the list. */
   forget(id: string): Promise<void>;

@@ -53,6 +53,7 @@ export class TransferRecord implements ITransfer {
   settled = 0;
   state: TransferState;
   here: boolean;
+  lacksFile = false;
   error: string | null = null;
   failures: ReadonlyArray<{ path: string; message: string }> = [];
   /** Somebody in this tab has begun it, or goes on with it, and wants to hear of its end. */

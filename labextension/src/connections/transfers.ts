@@ -138,8 +138,10 @@ export class TransferManager implements ITransferManager, IDisposable {
       }
     };
     const keeper = this._keeper(id);
-    if (!drive && keeper && !hasEnded(record.state)) {
-      await keeper.reopen(record, true, onServer);
+    if (!drive && keeper) {
+      await (hasEnded(record.state)
+        ? this.retry(id)
+        : keeper.reopen(record, true, onServer));
       return;
     }
     await onServer();
@@ -192,7 +194,7 @@ export class TransferManager implements ITransferManager, IDisposable {
     if (record.direction === 'download') {
       await this._downloads.retry(record);
     } else {
-      this._uploads.retry(record);
+      await this._uploads.retry(record);
     }
   }
 

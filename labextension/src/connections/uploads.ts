@@ -93,12 +93,24 @@ export class Uploads {
   }
 
   /** Begin one anew that has failed or was cancelled; of a tree that was done, what failed of it. */
-  retry(record: TransferRecord): void {
+  async retry(record: TransferRecord): Promise<void> {
     const source = this._sources.get(record.id);
-    if (!source?.files) {
-      throw HubError.of('unsupported', CHOOSE);
+    const files = await this._filesOf(record, source, true);
+    if (source && hasEnded(record.state)) {
+      this._anew(record, source, files);
     }
-    const { row, files } = onlyFailed(source as IPlanned, record);
+  }
+
+  private _anew(
+    record: TransferRecord,
+    source: ISource,
+    given: ReadonlyArray<File | null>
+  ): void {
+    // As the files are now: they may have changed since.
+    const all = source.files ? source.row : refreshed(source.row, given);
+    Object.assign(source, { row: all, files: given });
+    const planned = { row: all, files: given };
+    const { row, files } = onlyFailed(planned, record);
     record.op = null;
     record.failures = [];
     record.path = pathOf(row);
@@ -121,22 +133,38 @@ export class Uploads {
     before?: () => Promise<void>
   ): Promise<void> {
     const source = this._sources.get(record.id);
-    if (!source || (!source.files && !hasHandles(source.row))) {
-      throw HubError.of('unsupported', CHOOSE);
-    }
-    let { files } = source;
-    if (!files) {
-      if ((await permission(source.row, ask)) !== 'granted') {
-        throw HubError.of(
-          'forbidden',
-          'The browser was not allowed to read the file again.'
-        );
-      }
-      files = await findFiles(source.row);
-    }
+    const files = await this._filesOf(record, source, ask);
     await before?.();
     // Whether the files are the same shows later, in the list.
-    this._resume(record, source, files).catch(() => undefined);
+    this._resume(record, source!, files).catch(() => undefined);
+  }
+
+  /** The files of an upload, found by their handles where they are not at hand. */
+  private async _filesOf(
+    record: TransferRecord,
+    source: ISource | undefined,
+    ask: boolean
+  ): Promise<ReadonlyArray<File | null>> {
+    if (source?.files) {
+      return source.files;
+    }
+    if (!source || record.lacksFile || !hasHandles(source.row)) {
+      throw HubError.of('unsupported', CHOOSE);
+    }
+    if ((await permission(source.row, ask)) !== 'granted') {
+      throw HubError.of(
+        'forbidden',
+        'The browser was not allowed to read the file again.'
+      );
+    }
+    const files = await findFiles(source.row);
+    if (source.row.kind === 'file' && !files[0]) {
+      // Moved, or removed: its handle leads nowhere any more.
+      record.lacksFile = true;
+      this._context.list.changed(true);
+      throw HubError.of('unsupported', CHOOSE);
+    }
+    return files;
   }
 
   /** Go on with files that were chosen again; resolves when they were compared, rejects if they are not the same. */
@@ -160,9 +188,15 @@ export class Uploads {
           `The upload was begun with ${entry.name}, and not with ${file?.name ?? 'nothing'}. Choose that file.`
         );
       }
-      if (file.size !== entry.size || file.lastModified !== entry.mtimeMs) {
+      const isSame =
+        file.size === entry.size && file.lastModified === entry.mtimeMs;
+      if (!isSame && !hasEnded(record.state)) {
         throw HubError.of('source_changed', CHANGED);
       }
+    }
+    if (hasEnded(record.state)) {
+      this._anew(record, source, files);
+      return;
     }
     await this._resume(record, source, files);
   }
@@ -183,6 +217,8 @@ export class Uploads {
       const record = recordOf(row, op);
       record.isOrphan = true;
       record.state = 'needs-file';
+      record.lacksFile = !hasHandles(row);
+      this._sources.set(row.id, { row, files: null });
       if (status) {
         record.take(status);
       }
@@ -193,7 +229,6 @@ export class Uploads {
       if (op !== null && (!status || hasEnded(status.state))) {
         await this._endedMeanwhile(record, status ?? null);
       } else {
-        this._sources.set(row.id, { row, files: null });
         await this._tryReopen(record, row, status ?? null);
       }
     }
@@ -270,7 +305,8 @@ export class Uploads {
   }
 
   private _go(start: IUploadStart) {
-    const { row } = start;
+    const { row, record } = start;
+    record.lacksFile = false;
     const tree = row.needs && this._runs.get(row.needs.row);
     const ready = tree?.whenSettled(row.needs?.entries ?? 0);
     const run = new UploadRun(this._context, {
@@ -317,6 +353,17 @@ function recordOf(row: IRow, op: string | null): TransferRecord {
     size: entries.reduce((sum, { size }) => sum + size, 0),
     entries: kind === 'tree' ? entries.length : 0
   });
+}
+
+/** A row with its files as they are now. */
+function refreshed(row: IRow, files: ReadonlyArray<File | null>): IRow {
+  const entries = row.entries.map((entry, n) => {
+    const file = files[n];
+    return file
+      ? { ...entry, size: file.size, mtimeMs: file.lastModified }
+      : entry;
+  });
+  return { ...row, entries };
 }
 
 function fileAt(items: readonly IUploadItem[], path: string): File | null {

@@ -26,13 +26,21 @@ export function notifications(
         actions: show ? [{ label: trans.__('Reveal'), callback: show }] : []
       });
     },
-    failed: (text, again) => {
+    failed: (text, again, label = trans.__('Retry')) => {
       Notification.error(text, {
         autoClose: false,
-        actions: again ? [{ label: trans.__('Retry'), callback: again }] : []
+        actions: again ? [{ label, callback: again }] : []
       });
     }
   };
+}
+
+/** What the end of a transfer has to do with other parts. */
+export interface IEndPlace {
+  /** Whether somebody else tells of what is at a path. */
+  covers(path: string): boolean;
+  /** Show the list of transfers. */
+  show(): void;
 }
 
 /**
@@ -44,7 +52,7 @@ export class EndWatch implements IDisposable {
     private readonly _transfers: ITransferManager,
     private readonly _trans: TranslationBundle,
     private readonly _notices: INotices,
-    private readonly _covered: (path: string) => boolean
+    private readonly _place: IEndPlace
   ) {
     _transfers.ended.connect(this._onEnded, this);
   }
@@ -63,7 +71,7 @@ export class EndWatch implements IDisposable {
     const { direction, path, state } = transfer;
     if (
       state === 'cancelled' ||
-      (direction === 'upload' && this._covered(path))
+      (direction === 'upload' && this._place.covers(path))
     ) {
       return;
     }
@@ -109,21 +117,41 @@ export class EndWatch implements IDisposable {
     const { _trans: trans } = this;
     const name = transferName(first, trans);
     const reason = first.error ?? '';
-    const one =
-      first.direction === 'upload'
-        ? trans.__('Not uploaded: %1. %2', name, reason)
-        : trans.__('Not downloaded: %1. %2', name, reason);
     const many = trans.__(
       '%1 transfers have failed. %2: %3',
       failed.length,
       name,
       reason
     );
-    this._notices.failed(failed.length === 1 ? one : many, () => {
-      for (const { id } of failed) {
-        this._transfers.retry(id).catch(console.warn);
-      }
-    });
+    const isLost = failed.every(({ lacksFile }) => lacksFile);
+    this._notices.failed(
+      failed.length === 1 ? this._failure(first, reason) : many,
+      () => this._retry(failed),
+      isLost ? trans.__('Show') : undefined
+    );
+  }
+
+  private _failure(transfer: ITransfer, reason: string): string {
+    const { _trans: trans } = this;
+    const name = transferName(transfer, trans);
+    return transfer.direction === 'upload'
+      ? trans.__('Not uploaded: %1. %2', name, reason)
+      : trans.__('Not downloaded: %1. %2', name, reason);
+  }
+
+  /** Those whose files must be chosen again have buttons for that in the list. */
+  private _retry(failed: readonly ITransfer[]): void {
+    if (failed.some(({ lacksFile }) => lacksFile)) {
+      this._place.show();
+    }
+    for (const transfer of failed.filter(one => !one.lacksFile)) {
+      this._transfers.retry(transfer.id).catch((error: Error) => {
+        // One that has failed once more is told as that.
+        if (!this._ended.some(({ id }) => id === transfer.id)) {
+          this._notices.failed(this._failure(transfer, error.message), null);
+        }
+      });
+    }
   }
 
   private readonly _ended: ITransfer[] = [];

@@ -20,7 +20,7 @@ import {
 import { fileUploadIcon } from '@jupyterlab/ui-components';
 import { IDisposable } from '@lumino/disposable';
 
-import { isAvailable, TRANSLATION_DOMAIN } from '../server';
+import { isAvailable, PANEL_ID, TRANSLATION_DOMAIN } from '../server';
 import { IConnectionManager, ITransfer, ITransferManager } from '../tokens';
 import { askConflicts } from './conflicts';
 import { BrowserHooks } from './hooks';
@@ -84,7 +84,10 @@ export const files: JupyterFrontEndPlugin<IFileActions> = {
     if (!isAvailable()) {
       return actions;
     }
-    new EndWatch(transfers, trans, notices, path => uploads.covers(path));
+    new EndWatch(transfers, trans, notices, {
+      covers: path => uploads.covers(path),
+      show: () => app.shell.activateById(PANEL_ID)
+    });
     if (factory) {
       const settings = new FileSettings(registry);
       const hooks = hookAll(app, factory, settings, uploads, transfers, trans);

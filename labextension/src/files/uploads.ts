@@ -14,8 +14,8 @@ import { nameOf } from './place';
 export interface INotices {
   /** It went well; `path` can be shown in the file browser. */
   done(text: string, path: string | null): void;
-  /** It did not; `again` tries once more. */
-  failed(text: string, again: (() => void) | null): void;
+  /** It did not; `again` tries once more, or does what `label` says. */
+  failed(text: string, again: (() => void) | null, label?: string): void;
 }
 
 /** What an upload needs of the page. */

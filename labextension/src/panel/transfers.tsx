@@ -76,7 +76,7 @@ function Hold({ transfer, model, trans }: IRowProps): JSX.Element | null {
 function Buttons(props: IRowProps): JSX.Element {
   const { transfer, model, trans, actions } = props;
   const name = transferName(transfer, trans);
-  const { id, state, here, path, direction } = transfer;
+  const { id, state, here, lacksFile, path, direction } = transfer;
   const { onReveal } = actions;
   return (
     <span className="jp-WsHub-actions">
@@ -87,7 +87,7 @@ function Buttons(props: IRowProps): JSX.Element {
           onClick={() => onReveal(path)}
         />
       )}
-      {here && (state === 'failed' || state === 'cancelled') && (
+      {here && !lacksFile && (state === 'failed' || state === 'cancelled') && (
         <Action
           icon={refreshIcon}
           label={trans.__('Try %1 again', name)}
@@ -116,9 +116,11 @@ function Buttons(props: IRowProps): JSX.Element {
   );
 }
 
-/** What lets an upload go on whose page was loaded anew. */
+/** What lets an upload go on, or begins it anew, whose page was loaded anew. */
 function GoOn({ transfer, trans, actions }: IRowProps): JSX.Element | null {
-  if (transfer.state !== 'needs-file' || !transfer.here) {
+  const { state, here, lacksFile } = transfer;
+  const isLost = lacksFile && (state === 'failed' || state === 'cancelled');
+  if (!here || !(state === 'needs-file' || isLost)) {
     return null;
   }
   const choices =

@@ -8,6 +8,7 @@ import { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
 import { hasFiles } from '../files/drop';
+import { PANEL_ID } from '../server';
 import { Connections } from './connections';
 import { Folds } from './folds';
 import { hubIcon } from './hubIcon';
@@ -42,7 +43,7 @@ export class HubPanel extends ReactWidget {
     private readonly _folds: Folds
   ) {
     super();
-    this.id = 'jupyter-ws-hub-panel';
+    this.id = PANEL_ID;
     this.addClass('jp-WsHub-panel');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', _trans.__('Hub'));

@@ -43,6 +43,7 @@ export function transferOf(more: Partial<ITransfer> = {}): ITransfer {
     settled: 0,
     state: 'waiting',
     here: true,
+    lacksFile: false,
     rate: 0,
     remainingMs: null,
     error: null,

@@ -147,6 +147,38 @@ describe('An upload whose page was loaded anew', () => {
     expect((await load()).transfers).toEqual([]);
   });
 
+  it('of which the server knows nothing any more begins anew when its file is chosen again', async () => {
+    const file = new FakeFile(1_000_000);
+    await left(file);
+    rig.uploads.operations.length = 0;
+    const page = await load();
+    const { id } = only(page);
+    expect(only(page)).toMatchObject({ state: 'failed', lacksFile: true });
+    for (const steer of [page.retry(id), page.resume(id)]) {
+      await expect(steer).rejects.toMatchObject({ code: 'unsupported' });
+    }
+    const other = new FakeFile(5, 'other.bin');
+    await expect(page.provide(id, other.file)).rejects.toMatchObject({
+      code: 'source_changed'
+    });
+    rig.ended.length = 0;
+    const newer = new FakeFile(900_000, 'data.bin', 37);
+    await page.provide(id, newer.file);
+    expect(only(page).lacksFile).toBe(false);
+    await whole(page, newer);
+  });
+
+  it('that was cancelled begins anew when its file is chosen again', async () => {
+    const file = new FakeFile(1_000_000);
+    await left(file);
+    const page = await load();
+    await page.cancel(only(page).id);
+    rig.uploads.operations.length = 0;
+    expect(only(page)).toMatchObject({ state: 'cancelled', lacksFile: true });
+    await page.provide(only(page).id, file.file);
+    await whole(page, file);
+  });
+
   it('that ended meanwhile is shown as it ended', async () => {
     await left(new FakeFile(1_000_000));
     rig.uploads.last.state = 'done';
@@ -235,6 +267,37 @@ describe('With handles to its files', () => {
     await page.resume(only(page).id);
     await whole(page, file);
     expect(handle.asked).toBe(2);
+  });
+
+  it('it begins anew where the server knows it no more and a person tries again', async () => {
+    const file = new FakeFile(1_000_000);
+    const handle = handleOf(file);
+    keeping(handle);
+    await left(file, handle);
+    rig.uploads.operations.length = 0;
+    handle.permission = 'prompt';
+    const page = await load();
+    expect(only(page)).toMatchObject({ state: 'failed', lacksFile: false });
+    rig.ended.length = 0;
+    await page.retry(only(page).id);
+    await whole(page, file);
+    expect(handle.asked).toBe(1);
+  });
+
+  it('a file that is gone must be chosen again', async () => {
+    const file = new FakeFile(1_000_000);
+    let there: File | null = file.file;
+    const handle = new FakeFileHandle('data.bin', () => there);
+    keeping(handle);
+    await left(file, handle);
+    there = null;
+    const page = await load();
+    expect(only(page).state).toBe('needs-file');
+    await expect(page.resume(only(page).id)).rejects.toMatchObject({
+      code: 'unsupported'
+    });
+    await page.provide(only(page).id, file.file);
+    await whole(page, file);
   });
 
   it('a file that has changed meanwhile is not sent', async () => {

@@ -31,6 +31,7 @@ describe('Notices', () => {
     notifications(trans, null).failed('No.', () => (tried += 1));
     expect(last()).toMatchObject({ message: 'No.', type: 'error' });
     expect(last()?.options.autoClose).toBe(false);
+    expect(last()?.options.actions?.[0]?.label).toBe('Retry');
     last()?.options.actions?.[0]?.callback(new MouseEvent('click'));
     expect(tried).toBe(1);
     notifications(trans, null).failed('No.', null);
@@ -43,19 +44,30 @@ describe('The end of a transfer', () => {
   let covered: string[];
   let done: Array<[string, string | null]>;
   let failed: Array<[string, (() => void) | null]>;
+  let labels: Array<string | undefined>;
+  let shown: number;
   let watch: EndWatch;
 
   beforeEach(() => {
     jest.useFakeTimers();
     transfers = new StubTransfers();
-    [covered, done, failed] = [[], [], []];
+    [covered, done, failed, labels] = [[], [], [], []];
     const notices = {
       done: (...args: [string, string | null]) => void done.push(args),
-      failed: (...args: [string, (() => void) | null]) => void failed.push(args)
+      failed: (
+        text: string,
+        again: (() => void) | null,
+        label?: string
+      ): void => {
+        failed.push([text, again]);
+        labels.push(label);
+      }
     };
-    watch = new EndWatch(transfers, trans, notices, path =>
-      covered.includes(path)
-    );
+    shown = 0;
+    watch = new EndWatch(transfers, trans, notices, {
+      covers: path => covered.includes(path),
+      show: () => (shown += 1)
+    });
   });
 
   afterEach(() => jest.useRealTimers());
@@ -87,6 +99,42 @@ describe('The end of a transfer', () => {
     ]);
     failed[0]?.[1]?.();
     expect(transfers.calls).toEqual(['retry 7', 'retry 8']);
+  });
+
+  it('leads to the list where files must be chosen again', () => {
+    end({ state: 'failed', id: '7', lacksFile: true });
+    failed[0]?.[1]?.();
+    expect([transfers.calls, shown, labels]).toEqual([[], 1, ['Show']]);
+    end(
+      { state: 'failed', id: '7', lacksFile: true },
+      { state: 'failed', id: '8' }
+    );
+    failed[1]?.[1]?.();
+    expect([transfers.calls, shown]).toEqual([['retry 8'], 2]);
+    expect(labels[1]).toBeUndefined();
+  });
+
+  it('says why it cannot be tried again, unless that ends as well', async () => {
+    const again = transferOf({ state: 'failed', path: 'a', error: 'No.' });
+    let ends = false;
+    transfers.retry = async () => {
+      if (ends) {
+        transfers.ended.emit(again);
+      }
+      throw new Error('Not allowed.');
+    };
+    end(again);
+    for (ends of [false, true]) {
+      failed[0]?.[1]?.();
+      await Promise.resolve();
+      await Promise.resolve();
+    }
+    jest.runAllTimers();
+    expect(failed.map(([text]) => text)).toEqual([
+      'Not uploaded: a. No.',
+      'Not uploaded: a. Not allowed.',
+      'Not uploaded: a. No.'
+    ]);
   });
 
   it('is not told where the user has cancelled, or the whole upload tells', () => {

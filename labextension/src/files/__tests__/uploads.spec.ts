@@ -49,7 +49,7 @@ beforeEach(() => {
     trans,
     notices: {
       done: (...args) => done.push(args),
-      failed: (...args) => failed.push(args)
+      failed: (text, again) => failed.push([text, again])
     },
     ask: async question => {
       questions.push(question);

@@ -96,6 +96,10 @@ describe('A transfer in the panel', () => {
     ],
     [{ state: 'done', direction: 'download' }, ['Remove a from the list']],
     [{ state: 'failed' }, ['Try a again', 'Remove a from the list']],
+    [
+      { state: 'failed', lacksFile: true },
+      ['Remove a from the list', 'Choose the file…']
+    ],
     [{ state: 'failed', here: false }, ['Remove a from the list']],
     [{ state: 'cancelled' }, ['Try a again', 'Remove a from the list']]
   ])('%p can be: %p', async (transfer, expected) => {
