@@ -145,3 +145,9 @@ def open_window(jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[Opener]:
 def lab(start_server: Callable[..., RealServer]) -> RealServer:
     """A real JupyterLab without its news dialog."""
     return start_server(program="lab", prepare=quiet_lab)
+
+
+@pytest.fixture
+def exposed_lab(start_server: Callable[..., RealServer]) -> RealServer:
+    """A real JupyterLab whose page shows its application to scripts."""
+    return start_server(program="lab", prepare=quiet_lab, config="c.LabApp.expose_app_in_browser = True\n")

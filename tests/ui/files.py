@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 from pathlib import Path
 
-from .conftest import Window
+from ..support.server import RealServer
+from .conftest import Opener, Window
 
 LISTING = "#filebrowser .jp-DirListing-content"
 MAX_OPERATIONS = 1  # "copy"
+FOLDER_FILES = 500
+NO_PICKERS = "delete window.showOpenFilePicker; delete window.showSaveFilePicker; delete window.showDirectoryPicker;"
 
 
 def make_file(path: Path, size: int, seed: int = 1) -> bytes:
@@ -70,3 +74,22 @@ async def wait_for_transfers(window: Window, state: str, count: int = 1, timeout
         arg=[state, count],
         timeout=timeout_ms,
     )
+
+
+async def open_ready(open_window: Opener, server: RealServer, script: str = "") -> Window:
+    """A window whose connection stands; `script` runs in the page before anything else."""
+    window = await open_window(server, script=script)
+    await ready(window)
+    window.page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))
+    return window
+
+
+async def ready(window: Window) -> None:
+    """The file browser and the connection are there."""
+    await window.page.wait_for_selector(LISTING, state="attached")
+    await window.page.wait_for_selector('.jp-WsHub-statusButton[data-state="connected"]')
+
+
+async def listed(window: Window, name: str) -> None:
+    """Wait until the file browser shows a name."""
+    await window.page.wait_for_selector(f'.jp-DirListing-item[title*="{name}"]', timeout=15_000)

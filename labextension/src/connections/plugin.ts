@@ -47,7 +47,8 @@ export const transferManager: JupyterFrontEndPlugin<ITransferManager> = {
     });
     manager.streamsHurried.connect((_, op) => transfers.hurry(op));
     if (isAvailable()) {
-      void transfers.start();
+      // What has ended meanwhile is told once: who shows it must be there.
+      void app.started.then(() => transfers.start());
     }
     return transfers;
   }
