@@ -14,7 +14,7 @@ import {
 } from '../../testing/fakeHandles';
 import { eventually, RealServer } from '../../testing/realServer';
 import { ITransfer } from '../../tokens';
-import { PART_BYTES } from '../downloadParts';
+import { DownloadParts, PART_BYTES } from '../downloadParts';
 import { DownloadStore } from '../downloadStore';
 import { ConnectionManager } from '../manager';
 import { TransferManager } from '../transfers';
@@ -110,16 +110,35 @@ const only = (page: TransferManager): ITransfer =>
 const parts = () =>
   root.directories.get('jupyter-ws-hub-downloads')?.directories;
 
+/** Let a download go no further than its first part. */
+function holdAfterPart() {
+  const { write } = DownloadParts.prototype;
+  const gate = { isReached: false, open: () => undefined as void };
+  const opened = new Promise<void>(resolve => (gate.open = resolve));
+  jest
+    .spyOn(DownloadParts.prototype, 'write')
+    .mockImplementation(async function (this: DownloadParts, bytes) {
+      await write.call(this, bytes);
+      if (this.kept >= PART_BYTES) {
+        gate.isReached = true;
+        await opened;
+      }
+    });
+  return gate;
+}
+
 /** A download whose page goes when a part of it is there. */
 async function left(): Promise<void> {
   const page = await load();
   const unload = new Event('beforeunload', { cancelable: true });
+  const gate = holdAfterPart();
   const end = page.download(path).catch(() => undefined);
-  await eventually('a part is there', () => only(page)?.written > PART_BYTES);
+  await eventually('a part is there', () => gate.isReached);
   window.dispatchEvent(unload);
   // The page may go: what is there is kept.
   expect(unload.defaultPrevented).toBe(false);
   page.dispose();
+  gate.open();
   await end;
   expect(target.content).toBeNull();
 }
@@ -144,6 +163,8 @@ describe('A download whose page was loaded anew', () => {
     target.permission = 'prompt';
     target.answer = 'denied';
     const page = await load();
+    // The server may not have noticed yet that the stream of the page before is gone.
+    await eventually('it waits', () => only(page).state === 'paused');
     expect(only(page)).toMatchObject({
       ...{ state: 'paused', here: true, written: PART_BYTES, size: SIZE }
     });
