@@ -21,8 +21,8 @@ from .store import TransferStore
 from .stream import TransferStream
 from .tree_source import Announcer
 
-TURN_BYTES: Final = 8 * READ_BYTES
-"""Sent by one trip to a thread at most, 4 MiB: others need the threads, too."""
+TURN_BYTES: Final = 32 * READ_BYTES
+"""Sent by trips to a thread that follow each other at once, 16 MiB; with 4 MiB a download is slower by a seventh."""
 
 
 class DownloadStream(TransferStream):
