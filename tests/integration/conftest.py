@@ -1,12 +1,14 @@
-"""What the tests of terminals share: a server of their own, with a plain shell."""
+"""What the tests of terminals share, a server of their own with a plain shell; and those of the commands, one too."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support.cli import Cli
 from tests.support.client import Address
 from tests.support.gauge import GaugeService
 from tests.support.plugin import installed
@@ -21,6 +23,26 @@ STOCK_COMPLAINTS = re.compile(
     re.DOTALL,
 )
 """What the stock handler writes into the log when one of its clients is gone: it drops the futures of its writes."""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    """One server for all tests of a file; it may not log a traceback."""
+    with RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB).running(silent=True) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: RealServer) -> RealServer:
+    """The server with an empty root."""
+    running.clear()
+    return running
+
+
+@pytest.fixture
+def cli(server: RealServer, tmp_path: Path) -> Cli:
+    """The commands, run against it in a folder of their own."""
+    return Cli(server.url, tmp_path)
 
 
 @pytest.fixture(scope="module")

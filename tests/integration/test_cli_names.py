@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,6 @@ import pytest
 from jupyter_ws_hub.protocol.transfer import TREE_FILE_BYTES
 from tests.support.cli import Cli
 from tests.support.server import RealServer
-
-from .test_plain_server import NO_LAB
 
 NAMES = [
     *[" ", " before", "after ", "two  spaces", "\u00a0no break", "tab\t", "new\nline", "\n", "end\r\n", "\x1b[31m\x7f"],
@@ -24,25 +21,6 @@ NAMES = [
     *["x" * 255, "é" * 127 + "x", "😀" * 63 + "abc", "n" * 251 + ".txt"],
 ]
 LARGE = TREE_FILE_BYTES + 1
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    """One server for all tests of this file; it may not log a traceback."""
-    with RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB).running(silent=True) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: RealServer) -> RealServer:
-    """The server with an empty root."""
-    running.clear()
-    return running
-
-
-@pytest.fixture
-def cli(server: RealServer, tmp_path: Path) -> Cli:
-    return Cli(server.url, tmp_path)
 
 
 def make(folder: Path, size: int) -> Path:

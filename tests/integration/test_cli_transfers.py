@@ -7,40 +7,16 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.support.address import until
 from tests.support.cli import Cli, end_of
 from tests.support.proxy import Fault, FaultProxy, Way
 from tests.support.server import RealServer
 
-from .test_plain_server import NO_LAB
-
 SIZE = 24_000_000
 SLOW = Fault(up=Way(bytes_per_s=8_000_000, slow_after=100_000), down=Way(bytes_per_s=8_000_000, slow_after=100_000))
 ODD = ["a b", "ü — 中文", "quo'te\"s", "*?[x]", "-r", "#%&;$`!", "semi:colon", "~", "x" * 250, "e\u0301"]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    """One server for all tests of this file; it may not log a traceback."""
-    with RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB).running(silent=True) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: RealServer) -> RealServer:
-    """The server with an empty root."""
-    running.clear()
-    return running
-
-
-@pytest.fixture
-def cli(server: RealServer, tmp_path: Path) -> Cli:
-    return Cli(server.url, tmp_path)
 
 
 def through(proxy: FaultProxy, cli: Cli) -> Cli:
