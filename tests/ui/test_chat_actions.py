@@ -167,6 +167,14 @@ async def test_messages_are_answered_changed_and_deleted(lab: RealServer, open_w
     assert not [text for text in alice.warnings if "Unsatisfied version" in text]
 
 
+async def enter_room(window: Window, name: str) -> None:
+    """Choose a room from the list, so that one can type."""
+    await enter(window)
+    await window.page.get_by_label("All rooms").click()
+    await window.page.click(f'.jp-WsHub-roomRow[data-room="{name}"]')
+    await window.page.wait_for_selector(f'[data-room="{name}"][data-ready="true"] textarea:focus')
+
+
 async def send_into_a_closed_room(alice: Window, moderator: HubClient) -> None:
     """Two messages are refused; one is let go, the other sent once the room is open again."""
     alice.proxy.stall()
@@ -192,10 +200,7 @@ async def test_somebody_is_mentioned_and_what_could_not_be_sent_is_sent_again_or
     async with teacher(lab) as moderator:
         await moderator.request("chat.create", {"name": "project", "title": "Project"})
         alice = await open_window(lab, user="alice")
-        await enter(alice)
-        await alice.page.get_by_label("All rooms").click()
-        await alice.page.click('.jp-WsHub-roomRow[data-room="project"]')
-        await alice.page.wait_for_selector('[data-room="project"][data-ready="true"] textarea:focus')
+        await enter_room(alice, "project")
         await alice.page.wait_for_selector(".jp-WsHub-chooser")
         await alice.page.keyboard.type("Dear @pu")
         await has_text(alice, "Dear @pu")
@@ -225,10 +230,7 @@ async def test_what_cannot_be_answered_now_is_said_all_the_same_and_asked_again_
     async with teacher(lab) as moderator:
         await moderator.request("chat.create", {"name": "busy", "title": "Busy"})
         alice = await open_window(lab, user="alice")
-        await enter(alice)
-        await alice.page.get_by_label("All rooms").click()
-        await alice.page.click('.jp-WsHub-roomRow[data-room="busy"]')
-        await alice.page.wait_for_selector('[data-room="busy"][data-ready="true"] textarea:focus')
+        await enter_room(alice, "busy")
         for number in range(2):
             await say(alice, f"@puppet words=100000 pause=0.1 {number}")
         await say(alice, "and @puppet words=2")
