@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -42,7 +43,7 @@ class Echo:
             writer.transport.abort()
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def proxied(fault: Fault) -> AsyncIterator[tuple[Echo, FaultProxy, asyncio.StreamReader, asyncio.StreamWriter]]:
     echo = Echo()
     server = await asyncio.start_server(echo.serve, "127.0.0.1", 0)
@@ -223,3 +224,17 @@ async def test_a_server_that_is_not_there_is_a_reset_and_each_connection_can_hav
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         assert await read_all(reader) == (b"", "rst")
         writer.transport.abort()
+
+
+@pytest.mark.parametrize("turns", range(7))
+async def test_a_client_that_comes_while_the_proxy_stops_is_told_and_nothing_of_it_is_left(turns: int) -> None:
+    tasks = asyncio.all_tasks()
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        async with FaultProxy(server.getsockname()[1]) as proxy:
+            client.connect(("127.0.0.1", proxy.port))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        assert asyncio.all_tasks() == tasks
+        client.settimeout(2)
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(1) == b""

@@ -14,6 +14,8 @@ READ_BYTES = 64 * 1024
 QUEUE_BYTES = 512 * 1024
 BUFFER_BYTES = 128 * 1024
 """Of the kernel, for each of the proxy's sockets: left alone it takes many MB, and nobody notices a stall."""
+LOSE = struct.pack("ii", 1, 0)
+"""The `SO_LINGER` of a socket that is closed by RST."""
 How = Literal["rst", "fin"]
 Side = Literal["client", "server"]
 
@@ -105,8 +107,15 @@ def reset(writer: asyncio.StreamWriter) -> None:
     """End a connection by RST: whatever is in its buffers is lost."""
     raw = writer.get_extra_info("socket")
     if raw is not None and raw.fileno() >= 0:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LOSE)
     writer.transport.abort()
+
+
+def reset_socket(raw: socket.socket) -> None:
+    """The same for one that no writer has; nothing where it is closed."""
+    if raw.fileno() >= 0:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LOSE)
+        raw.close()
 
 
 class _Pump:
@@ -194,15 +203,17 @@ class FaultProxy:
 
     async def __aenter__(self) -> Self:
         """Listen."""
-        listening = small_socket()
-        listening.bind(("127.0.0.1", 0))
-        self.port = listening.getsockname()[1]
-        self._listener = await asyncio.start_server(self._accept, sock=listening, limit=READ_BYTES)
+        self._listening = small_socket()
+        self._listening.bind(("127.0.0.1", 0))
+        self._listening.listen()
+        self.port = self._listening.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._listening, self._accept)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Stop listening and end all connections."""
-        self._listener.close()
+        """Stop listening and end all connections, also those that came last."""
+        asyncio.get_running_loop().remove_reader(self._listening)
+        self._listening.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -220,22 +231,37 @@ class FaultProxy:
         for link in self.links:
             link.cut(how, unaware)
 
-    def _accept(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(from_client, to_client))
+    def _accept(self) -> None:
+        """Take one connection; asyncio's own server loses one that comes while it is closed."""
+        try:
+            client, _ = self._listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        client.setblocking(False)
+        task = asyncio.create_task(self._serve(client))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: reset_socket(client))  # a task that is ended before it began does nothing
 
-    async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+    async def _serve(self, client: socket.socket) -> None:
         fault = self.fault(len(self.links)) if callable(self.fault) else self.fault
-        upstream = small_socket()
-        try:
-            await asyncio.get_running_loop().sock_connect(upstream, ("127.0.0.1", self.target_port))
-        except OSError:
-            upstream.close()
-            return reset(to_client)
-        from_server, to_server = await asyncio.open_connection(sock=upstream, limit=READ_BYTES)
-        for writer in (to_client, to_server):
-            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with small_socket() as server:
+            try:
+                await asyncio.get_running_loop().sock_connect(server, ("127.0.0.1", self.target_port))
+            except OSError:
+                return
+            for each in (client, server):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            from_client, to_client = await asyncio.open_connection(sock=client, limit=READ_BYTES)
+            try:
+                await self._pass(fault, from_client, to_client, server)
+            finally:
+                reset(to_client)
+
+    async def _pass(
+        self, fault: Fault, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter, server: socket.socket
+    ) -> None:
+        from_server, to_server = await asyncio.open_connection(sock=server, limit=READ_BYTES)
         link = Link(to_client, to_server, fault, fault.how, fault.unaware)
         self.links.append(link)
         up = _Pump(link, "client", from_client, self._flowing)
@@ -243,7 +269,6 @@ class FaultProxy:
         try:
             await self._run(link, up, down)
         finally:
-            reset(to_client)
             reset(to_server)
 
     async def _run(self, link: Link, up: _Pump, down: _Pump) -> None:
