@@ -100,11 +100,6 @@ async def test_a_signal_key_overtakes_a_paste_that_nobody_reads_and_drops_it(
         await client.run("stty echo", FLOOD_S)
 
 
-async def size_is_told(client: TerminalClient, rows: int) -> None:
-    """So many rows."""
-    await client.wait_for(lambda: client.sizes and client.sizes[-1].rows == rows, "the size")
-
-
 @pytest.mark.parametrize("mode", ["raw", "cooked"])
 async def test_a_paste_that_nobody_reads_holds_up_nothing_else(
     terminal_server: RealServer, address: Address, mode: str
@@ -118,7 +113,7 @@ async def test_a_paste_that_nobody_reads_holds_up_nothing_else(
         async with echoing(address) as waits:
             for rows in range(20, 60):
                 await client.send(Resize(rows, 100, 0, 0))
-                await size_is_told(client, rows)
+                await client.until_size(rows, 100)
                 assert window_size(tty)[:2] == (rows, 100)
             await asyncio.gather(client.ping(), other.ping())
         assert waits.longest_but_one_s < ECHO_S, waits

@@ -76,7 +76,7 @@ async def test_the_size_is_the_smallest_of_all_endpoints_clients(address: Addres
         await until(lambda: window_size(tty)[:2] == (30, 100), "our size")
         await stock.send('["set_size", 40, 80, 0, 0]')
         await until(lambda: window_size(tty)[:2] == (30, 80), "the smallest of both")
-        await ours.wait_for(lambda: ours.sizes[-1].columns == 80, "the size to be told")
+        await ours.until_size(30, 80)
         await stock.close()
         await until(lambda: window_size(tty)[:2] == (30, 100), "our size again")
 

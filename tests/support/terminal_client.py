@@ -250,6 +250,13 @@ class TerminalClient:
             state = f"{self.received=} {self.accepted=} {self.limit=} {self.close_code=} {self.gaps=}"
             raise AssertionError(f"after {timeout_s} s still not: {what}; {state}; it ends in {tail!r}") from None
 
+    async def until_size(self, rows: int, columns: int) -> None:
+        """Wait until the size that was told last is this one."""
+        size = (rows, columns)
+        await self.wait_for(
+            lambda: self.sizes and (self.sizes[-1].rows, self.sizes[-1].columns) == size, f"a size of {size}"
+        )
+
     async def until(self, marker: bytes, timeout_s: float = WAIT_S) -> bytes:
         """The output from where the last call ended to where `marker` has come."""
         searched = self.mark
