@@ -14,8 +14,6 @@ from tests.support.gauge import GaugeService
 from tests.support.plugin import installed
 from tests.support.server import RealServer
 
-from .test_plain_server import NO_LAB
-
 STOCK_COMPLAINTS = re.compile(
     r"Task exception was never retrieved\n"
     r"future: <Task finished name='[\w-]+' coro=<WebSocketProtocol13\.write_message[^\n]*WebSocketClosedError\(\)>\n"
@@ -28,7 +26,7 @@ STOCK_COMPLAINTS = re.compile(
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of a file; it may not log a traceback."""
-    with RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB).running(silent=True) as server:
+    with RealServer(tmp_path_factory.mktemp("server")).running(silent=True) as server:
         yield server
 
 
@@ -53,7 +51,7 @@ def terminal_server(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fi
     """
     folder = tmp_path_factory.mktemp("server")
     shell = ["/bin/sh", "-c", f"cd '{folder}/root' && exec /bin/sh"]
-    config = f"{NO_LAB}c.ServerApp.terminado_settings = {{'shell_command': {shell}}}\n"
+    config = f"c.ServerApp.terminado_settings = {{'shell_command': {shell}}}\n"
     config += getattr(request.module, "CONFIG", "")
     with installed(folder / "plugin", GaugeService):
         server = RealServer(folder, config=config)

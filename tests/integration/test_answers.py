@@ -22,7 +22,6 @@ from tests.support.proxy import FaultProxy
 from tests.support.server import RealServer
 from tests.support.users import user
 
-from .test_plain_server import NO_LAB
 from .test_terminal_users import NAMES
 
 IDS = count()
@@ -48,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server with a puppet, for all tests but those that end it; a room a test."""
     folder = tmp_path_factory.mktemp("server")
     with installed(folder / "plugin", assistants=PUPPET):
-        with RealServer(folder, config=NO_LAB + NAMES + MODERATED + LIMITS).running(silent=True) as server:
+        with RealServer(folder, config=NAMES + MODERATED + LIMITS).running(silent=True) as server:
             yield server
 
 
@@ -210,7 +209,7 @@ async def test_what_is_too_much_is_said_and_not_answered_and_says_when_to_ask_ag
 )
 async def test_a_failure_is_told_in_words_for_a_person(tmp_path: Path, orders: str, error: str) -> None:
     with installed(tmp_path / "plugin", assistants=PUPPET):
-        with RealServer(tmp_path, config=NO_LAB + NAMES + MODERATED + LIMITS).running() as server:
+        with RealServer(tmp_path, config=NAMES + MODERATED + LIMITS).running() as server:
             async with followed(user(server, "alice"), "failures") as (alice, hers):
                 id = await ask(alice, "failures", orders)
                 ended = await hers.until_ended(id)
@@ -230,7 +229,7 @@ async def ask_again(client: HubClient, room: str, answer: dict[str, Any]) -> str
 @pytest.mark.parametrize("hard", [True, False])
 async def test_a_server_that_ends_leaves_failed_answers_that_can_be_asked_again(tmp_path: Path, hard: bool) -> None:
     with installed(tmp_path / "plugin", assistants=PUPPET):
-        with RealServer(tmp_path, config=NO_LAB + NAMES + MODERATED + LIMITS).running() as server:
+        with RealServer(tmp_path, config=NAMES + MODERATED + LIMITS).running() as server:
             async with followed(user(server, "alice"), "ends") as (alice, hers):
                 id = await ask(alice, "ends", "words=300 pause=0.01")
                 await hers.until_text(id, 600)
@@ -253,8 +252,8 @@ async def test_stop_reaches_the_server_that_writes_from_another_one(tmp_path: Pa
     shared = tmp_path / "shared"
     with installed(tmp_path / "plugin", assistants=PUPPET):
         with (
-            RealServer(shared, config=NO_LAB + NAMES + MODERATED + LIMITS).running() as first,
-            RealServer(shared, config=NO_LAB + NAMES + MODERATED + LIMITS).running() as second,
+            RealServer(shared, config=NAMES + MODERATED + LIMITS).running() as first,
+            RealServer(shared, config=NAMES + MODERATED + LIMITS).running() as second,
         ):
             async with (
                 followed(user(first, "alice"), "two") as (alice, _),
@@ -290,7 +289,7 @@ async def test_what_is_attached_is_read_as_the_asker_may(server: RealServer) -> 
 
 
 async def test_without_an_assistant_it_says_in_two_lines_how_to_get_one(tmp_path: Path) -> None:
-    with RealServer(tmp_path, config=NO_LAB + "c.HubApp.assistants = []\n").running(silent=True) as server:
+    with RealServer(tmp_path, config="c.HubApp.assistants = []\n").running(silent=True) as server:
         async with HubClient(Address.of(server)) as client:
             listed = await client.request("assistants.list")
             assert listed["assistants"] == []

@@ -16,8 +16,6 @@ from tests.support.gauge import GaugeService, Lag
 from tests.support.plugin import installed
 from tests.support.server import RealServer
 
-from .test_plain_server import NO_LAB
-
 ROOMS = 10
 IN_EACH = 5
 FOLLOWERS = 3
@@ -25,7 +23,7 @@ TOKENS_PER_S = 50
 MEASURED_S = 3
 LAG_MS = 10.0
 ROUNDS = 6
-CONFIG = NO_LAB + "c.HubApp.max_answers_per_user = c.HubApp.asks_per_minute = 0\n"
+CONFIG = "c.HubApp.max_answers_per_user = c.HubApp.asks_per_minute = 0\n"
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,6 @@ from tests.support.client import HubClient
 from tests.support.server import RealServer
 from tests.support.users import BY_HEADER, user
 
-from .test_plain_server import NO_LAB
-
 POSTS_PER_MINUTE = 120
 CONFIG = f"""
 {BY_HEADER}
@@ -38,7 +36,7 @@ c.HubApp.chat_posts_per_minute = {POSTS_PER_MINUTE}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of this file; each test has rooms of its own."""
-    server = RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB + CONFIG)
+    server = RealServer(tmp_path_factory.mktemp("server"), config=CONFIG)
     try:
         server.start()
         yield server

@@ -14,8 +14,6 @@ from tests.support.client import Address, HubClient, Message
 from tests.support.server import RealServer
 from tests.support.small_disk import small_disk
 
-from .test_plain_server import NO_LAB
-
 Start = Callable[..., RealServer]
 TOPIC = "chat/general"
 DISK_BYTES = 4 * 1024 * 1024
@@ -25,7 +23,7 @@ TEXT = "x" * 4000
 
 def config(database: Path) -> str:
     """Keep messages there, and try soon again when that fails."""
-    return f"{NO_LAB}c.HubApp.database = {str(database)!r}\nc.HubApp.database_retry_s = {RETRY_S}\n"
+    return f"c.HubApp.database = {str(database)!r}\nc.HubApp.database_retry_s = {RETRY_S}\n"
 
 
 async def services(client: HubClient) -> dict[str, tuple[str, str | None]]:

@@ -20,7 +20,6 @@ from tests.support.client import Address, FileClient, HubClient
 from tests.support.proxy import Fault, FaultProxy, Way
 from tests.support.server import TOKEN, RealServer
 
-from .test_plain_server import NO_LAB
 from .test_upload_cut import CUTS, cutting, insist
 
 FILES = 200
@@ -30,7 +29,7 @@ BIG = 6_000_000
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """A server with a directory of many small files, a large one and empty ones; its threads are few."""
-    server = RealServer(tmp_path_factory.mktemp("server"), config=f"{NO_LAB}\nc.HubApp.transfer_threads = 2")
+    server = RealServer(tmp_path_factory.mktemp("server"), config="c.HubApp.transfer_threads = 2")
     chance = random.Random(5)
     for number in range(FILES):
         file = server.root / "d" / f"s{number % 7}" / f"f{number}.txt"

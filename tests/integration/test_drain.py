@@ -13,8 +13,6 @@ from jupyter_ws_hub.protocol.codes import Code
 from tests.support.client import Address, HubClient
 from tests.support.server import RealServer
 
-from .test_plain_server import NO_LAB
-
 Start = Callable[..., RealServer]
 CLIENTS = 200
 MANY = "c.HubApp.max_connections_per_user = 0\n"
@@ -37,7 +35,7 @@ async def connect_all(clients: list[HubClient]) -> list[bool]:
 
 
 async def test_all_clients_are_told_to_come_back_and_do(start_server: Start) -> None:
-    server = await asyncio.to_thread(start_server, config=NO_LAB + MANY)
+    server = await asyncio.to_thread(start_server, config=MANY)
     async with AsyncExitStack() as stack:
         clients = [HubClient(Address.of(server)) for _ in range(CLIENTS)]
         for client in clients:

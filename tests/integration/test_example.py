@@ -17,7 +17,6 @@ from tests.support.example import EXAMPLE, install
 from tests.support.proxy import Fault, FaultProxy, Way
 from tests.support.server import RealServer
 
-from .test_plain_server import NO_LAB
 from .test_reconnect import insist
 
 MANY = 5000
@@ -29,7 +28,7 @@ CUT_AFTER_BYTES = 100_000
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """A plain server beside which the example is installed."""
     folder = tmp_path_factory.mktemp("example")
-    server = RealServer(folder / "server", config=NO_LAB, environment=install(folder, browser_half=False))
+    server = RealServer(folder / "server", environment=install(folder, browser_half=False))
     try:
         server.start()
         yield server

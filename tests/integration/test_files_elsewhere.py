@@ -19,8 +19,6 @@ from jupyter_ws_hub.protocol.transfer import Done, StreamAck
 from tests.support.client import NET_ERRORS, Address, FileClient, HubClient, until
 from tests.support.server import RealServer
 
-from .test_plain_server import NO_LAB
-
 ROOT = Path(__file__).parent.parent.parent
 DATA = os.urandom(3 * 1024 * 1024 + 7)
 OLD = os.urandom(len(DATA))
@@ -35,7 +33,7 @@ def start(start_server: Start, manager: str, tmp_path: Path) -> RealServer:
         f"c.Shelf.shelf = {str(tmp_path / 'shelf')!r}",
         f"c.Mortal.deadly = {str(tmp_path / 'deadly')!r}",
     ]
-    return start_server(config="\n".join([NO_LAB, *lines]), environment={"PYTHONPATH": str(ROOT)})
+    return start_server(config="\n".join(lines), environment={"PYTHONPATH": str(ROOT)})
 
 
 def kept(tmp_path: Path) -> dict[str, bytes]:

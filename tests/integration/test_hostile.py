@@ -26,7 +26,6 @@ from tests.support.server import RealServer
 from tests.support.users import BY_HEADER, HEADER, user
 
 from .test_listing import helpers
-from .test_plain_server import NO_LAB
 
 HELLO_TIMEOUT_S = 1.0
 OUTBOX_BYTES = 1024 * 1024
@@ -45,7 +44,7 @@ c.HubApp.outbox_bytes = {OUTBOX_BYTES}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of this file; each test has rooms of its own."""
-    server = RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB + CONFIG)
+    server = RealServer(tmp_path_factory.mktemp("server"), config=CONFIG)
     try:
         server.start()
         yield server

@@ -21,8 +21,6 @@ from tests.support.server import RealServer
 from tests.support.trouble import STOPPED, SickService, SleeperService, StillbornService, TroubleService
 from tests.support.waits import waiting
 
-from .test_plain_server import NO_LAB
-
 ANSWER_S = 0.25
 RUNNING = 16
 """Handlers of one session that run at once."""
@@ -39,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server with all who misbehave, but the one that never starts."""
     folder = tmp_path_factory.mktemp("server")
     with installed(folder / "plugin", TroubleService, StillbornService, SickService):
-        server = RealServer(folder, config=NO_LAB + READS)
+        server = RealServer(folder, config=READS)
         try:
             server.start()
             yield server
@@ -166,7 +164,7 @@ def start_with(tmp_path: Path) -> Iterator[StartWith]:
 
         def start(*services: type[Service]) -> RealServer:
             stack.enter_context(installed(tmp_path / "plugin", *services))
-            server = RealServer(tmp_path, config=NO_LAB)
+            server = RealServer(tmp_path)
             stack.callback(server.stop)
             server.start()
             return server

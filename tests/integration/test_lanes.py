@@ -15,8 +15,6 @@ from tests.support.server import RealServer
 from tests.support.trouble import ITEM_BYTES, TroubleService
 from tests.support.waits import Waits, waiting
 
-from .test_plain_server import NO_LAB
-
 LINE_BYTES_PER_S = 1_000_000
 ITEMS = 90
 """Of 32 KiB: 3 MB of bulk."""
@@ -37,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     folder = tmp_path_factory.mktemp("server")
     with (
         installed(folder / "plugin", TroubleService),
-        RealServer(folder, config=NO_LAB).running(silent=True) as server,
+        RealServer(folder).running(silent=True) as server,
     ):
         yield server
 

@@ -28,7 +28,6 @@ from tests.support.plugin import installed
 from tests.support.server import TOKEN, RealServer
 
 from .test_loop_lag import LAG_MS, NO_LIMITS, ROUNDS, measure, told
-from .test_plain_server import NO_LAB
 
 FILES = 50_000
 LISTED_S = 30.0
@@ -41,7 +40,7 @@ class Choosy(AsyncLargeFileManager):
 
 c.ServerApp.contents_manager_class = Choosy
 """
-CONFIG = NO_LAB + NO_LIMITS + "c.FileContentsManager.delete_to_trash = False\n"
+CONFIG = NO_LIMITS + "c.FileContentsManager.delete_to_trash = False\n"
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,6 @@ from jupyter_ws_hub.protocol.codes import Code
 from tests.support.client import Address, FileClient, HubClient
 from tests.support.server import TOKEN, RealServer
 
-from .test_plain_server import NO_LAB
-
 PASSWORD = "correct horse"
 HASHED = f"sha256:salt:{hashlib.sha256(f'{PASSWORD}salt'.encode()).hexdigest()}"
 Start = Callable[..., RealServer]
@@ -87,7 +85,7 @@ CONFIG = {"token": "", "password": f"c.PasswordIdentityProvider.hashed_password 
 
 @pytest.mark.parametrize("how", CONFIG)
 async def test_a_logout_ends_all_sockets_of_this_browser_and_none_of_another(start_server: Start, how: str) -> None:
-    server = await asyncio.to_thread(start_server, config=NO_LAB + CONFIG[how], base_url="/a%40b/")
+    server = await asyncio.to_thread(start_server, config=CONFIG[how], base_url="/a%40b/")
     mine, other = Browser(server), Browser(server)
     for browser in (mine, other):
         await asyncio.to_thread(browser.log_in, how)

@@ -17,7 +17,7 @@ from tests.support.gauge import GaugeService, Lag
 from tests.support.plugin import installed
 from tests.support.server import RealServer
 
-from .test_plain_server import NO_LAB, make_terminal
+from .test_plain_server import make_terminal
 
 MB = 1 << 20
 TRANSFER_BYTES = 100 * MB
@@ -33,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """A server with the gauge, a directory of files, and something to download."""
     folder = tmp_path_factory.mktemp("server")
     with installed(folder / "plugin", GaugeService):
-        server = RealServer(folder, config=NO_LAB + NO_LIMITS)
+        server = RealServer(folder, config=NO_LIMITS)
         (server.root / "many").mkdir()
         for number in range(FILES):
             (server.root / "many" / f"file{number}.txt").write_text("x" * 1000)

@@ -17,8 +17,6 @@ from tests.support.openai_stub import WORDS, Behaviour, openai_stub
 from tests.support.proxy import FaultProxy
 from tests.support.server import TOKEN, RealServer
 
-from .test_plain_server import NO_LAB
-
 KEY = "sk-Very5ecretKeyOfNobody"
 LOCAL_S = 50.0
 IDS = count()
@@ -27,7 +25,7 @@ IDS = count()
 @asynccontextmanager
 async def served(folder: Path, config: str, environment: dict[str, str] | None = None) -> AsyncIterator[RealServer]:
     """A server that runs, started and ended beside the event loop, which serves others."""
-    server = RealServer(folder, config=NO_LAB + config, environment=environment)
+    server = RealServer(folder, config=config, environment=environment)
     try:
         await asyncio.to_thread(server.start)
         yield server

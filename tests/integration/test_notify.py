@@ -22,8 +22,6 @@ import pytest
 from tests.support.client import REPOSITORY, Address, HubClient, Message, until
 from tests.support.server import TOKEN, RealServer
 
-from .test_plain_server import NO_LAB
-
 Start = Callable[..., RealServer]
 SCHEMA = "https://events.jupyter.org/jupyter_server/contents_service/v1"
 RULE = {"title": "{action}d {path}", "when": {"action": "save"}}
@@ -86,7 +84,7 @@ async def told(client: HubClient, number: int = 1) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server under a base_url, that notifies of saved files."""
-    config = f"{NO_LAB}c.HubApp.notification_events = {{{SCHEMA!r}: {RULE!r}}}\n"
+    config = f"c.HubApp.notification_events = {{{SCHEMA!r}: {RULE!r}}}\n"
     server = RealServer(tmp_path_factory.mktemp("notify"), base_url="/a%40b/", config=config)
     with server.running(silent=True):
         yield server
@@ -238,7 +236,7 @@ async def test_another_user_of_the_machine_cannot_read_the_secret(server: RealSe
 
 
 async def test_the_file_is_gone_with_the_server_and_that_of_a_killed_one_is_cleaned_away(start_server: Start) -> None:
-    server = start_server(config=NO_LAB)
+    server = start_server()
     first = await beacon_of(server)
     server.kill()
     assert run(server, sys.executable, "-c", PRINT).stdout == "False\n"
@@ -257,7 +255,7 @@ def files(server: RealServer) -> list[Path]:
 
 async def test_a_server_with_a_password_is_notified_without_it(start_server: Start) -> None:
     config = f"c.IdentityProvider.token = ''\nc.PasswordIdentityProvider.hashed_password = {HASHED!r}\n"
-    server = start_server(config=NO_LAB + config)
+    server = start_server(config=config)
     await beacon_of(server)
     assert run(server, sys.executable, "-c", PRINT).stdout == "True\n"
     async with HubClient(Address(server.port, "/", {"Cookie": await asyncio.to_thread(log_in, server)})) as client:
@@ -283,7 +281,7 @@ async def shown(server: RealServer, user: str) -> list[str]:
 
 
 async def test_where_users_have_names_and_none_is_the_owner_a_program_is_told_what_to_do(start_server: Start) -> None:
-    server = start_server(config=NO_LAB + NAMED)
+    server = start_server(config=NAMED)
     await beacon_of(server)
     script = await asyncio.to_thread(run, server, sys.executable, "-c", PRINT)
     assert (script.stdout, 'c.HubApp.owner = "name"' in script.stderr) == ("False\n", True)
@@ -303,7 +301,7 @@ async def test_where_users_have_names_and_none_is_the_owner_a_program_is_told_wh
 
 
 async def test_where_users_have_names_and_none_is_the_owner_the_log_says_once_what_to_do(start_server: Start) -> None:
-    server = start_server(config=NO_LAB + NAMED)
+    server = start_server(config=NAMED)
     await beacon_of(server)
     async with HubClient(Address.of(server)) as client:
         await client.request("files.create", {"path": "a.txt"})
@@ -316,7 +314,7 @@ async def test_where_users_have_names_and_none_is_the_owner_the_log_says_once_wh
 
 
 async def test_where_users_have_names_the_owner_is_whom_the_configuration_names(start_server: Start) -> None:
-    server = start_server(config=f"{NO_LAB}{NAMED}c.HubApp.owner = 'alice'\n")
+    server = start_server(config=f"{NAMED}c.HubApp.owner = 'alice'\n")
     await beacon_of(server)
     assert (await asyncio.to_thread(run, server, sys.executable, "-c", PRINT)).stdout == "True\n"
     assert await shown(server, "alice") == ["hello"]
@@ -342,7 +340,7 @@ async def test_a_server_behind_a_self_signed_certificate_or_a_unix_socket_is_not
         # Jupyter takes any port but its default for a second address.
         "unix": f"c.ServerApp.sock = {str(tmp_path / 's.sock')!r}\nc.ServerApp.port = 8888\n",
     }[kind]
-    server = Unasked(tmp_path / "server", config=NO_LAB + config)
+    server = Unasked(tmp_path / "server", config=config)
     with server.running(silent=True):
         assert run(server, sys.executable, "-c", PRINT).stdout == "True\n"
         if kind == "tls":

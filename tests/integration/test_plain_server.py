@@ -14,13 +14,6 @@ from jupyter_ws_hub.protocol.transfer import Done
 from tests.support.client import Address, FileClient, HubClient
 from tests.support.server import TOKEN, RealServer
 
-NO_LAB = """
-c.ServerApp.jpserver_extensions.update(
-    {"jupyterlab": False, "jupyter_lsp": False, "notebook": False, "notebook_shim": False}
-)
-"""
-"""Configuration that leaves JupyterLab out, also where it is installed."""
-
 Start = Callable[..., RealServer]
 
 
@@ -66,7 +59,7 @@ async def all_endpoints_work(server: RealServer) -> None:
 
 
 async def test_a_plain_server_serves_every_endpoint_under_its_base_url(start_server: Start) -> None:
-    server = start_server(base_url="/a%40b/c/", config=NO_LAB)
+    server = start_server(base_url="/a%40b/c/")
     assert get(server, "lab")[0] == 404
     assert get(server, "ws/chat")[0] == 410
     assert get(server, "ws/chat", token=None)[0] == 403
@@ -79,7 +72,7 @@ async def test_a_plain_server_serves_every_endpoint_under_its_base_url(start_ser
 async def test_a_server_that_is_told_to_end_says_goodbye_and_is_there_again_with_its_messages(
     start_server: Start,
 ) -> None:
-    server = start_server(config=NO_LAB)
+    server = start_server()
     address = Address.of(server)
     hub, terminal = HubClient(address), await address.open(f"ws/terminal/{make_terminal(server)}")
     await hub.connect()

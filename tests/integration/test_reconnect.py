@@ -13,14 +13,12 @@ from tests.support.client import Address, HubClient, until
 from tests.support.proxy import Fault, FaultProxy, How, Way
 from tests.support.server import RealServer
 
-from .test_plain_server import NO_LAB
-
 EVENTS = 200
 TEXT = "x" * 40
 LIMIT_S = 45.0
 
 
-CONFIG = NO_LAB + "c.HubApp.heartbeat_interval_s = 0.3\nc.HubApp.heartbeat_grace_s = 2.5\n"
+CONFIG = "c.HubApp.heartbeat_interval_s = 0.3\nc.HubApp.heartbeat_grace_s = 2.5\n"
 
 
 @pytest.fixture(scope="module")

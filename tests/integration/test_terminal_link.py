@@ -15,7 +15,6 @@ from ..support.address import until
 from ..support.proxy import FaultProxy
 from ..support.server import TOKEN, RealServer
 from ..support.terminal_user import TerminalUser, attached
-from .test_plain_server import NO_LAB
 
 Start = Callable[..., RealServer]
 HOLE_S = 10.0
@@ -38,7 +37,7 @@ async def answer(user: TerminalUser, number: int) -> None:
 
 
 async def test_forty_faults_lose_no_byte_and_double_none(start_server: Start) -> None:
-    server = start_server(config=NO_LAB)
+    server = start_server()
     async with terminal_storm(server, seed=2) as its:
         report = await its.run(40, 300_000, pause_s=0.1)
     assert report.digests["on the screen"] == report.digests["printed"]
@@ -48,7 +47,7 @@ async def test_forty_faults_lose_no_byte_and_double_none(start_server: Start) ->
 
 
 async def test_after_a_black_hole_it_is_soon_live_again(start_server: Start) -> None:
-    server = start_server(config=NO_LAB)
+    server = start_server()
     name = await make(server)
     async with FaultProxy(server.port) as proxy, attached(through(server, proxy), name) as (user, _):
         await answer(user, 1)
@@ -67,7 +66,7 @@ async def test_after_a_black_hole_it_is_soon_live_again(start_server: Start) -> 
 
 
 async def test_a_server_that_was_started_anew_has_no_such_terminal(start_server: Start) -> None:
-    server = start_server(config=NO_LAB)
+    server = start_server()
     name = await make(server)
     async with attached(Server(server.url, TOKEN), name) as (user, running):
         await answer(user, 1)
@@ -78,7 +77,7 @@ async def test_a_server_that_was_started_anew_has_no_such_terminal(start_server:
 
 
 async def test_ctrl_c_gets_through_a_paste_that_nobody_reads(start_server: Start) -> None:
-    server = start_server(config=NO_LAB)
+    server = start_server()
     async with attached(Server(server.url, TOKEN), await make(server)) as (user, _):
         await answer(user, 1)
         await user.type(b"sleep 1000\n")
@@ -95,7 +94,7 @@ async def test_ctrl_c_gets_through_a_paste_that_nobody_reads(start_server: Start
 
 
 async def test_the_rest_of_the_output_and_the_exit_come_to_who_was_away(start_server: Start) -> None:
-    server = start_server(config=NO_LAB)
+    server = start_server()
     name = await make(server)
     async with FaultProxy(server.port) as proxy, attached(through(server, proxy), name) as (user, running):
         await answer(user, 1)

@@ -16,7 +16,7 @@ from tests.support.client import WAIT_S, Address, until
 from tests.support.proxy import Fault, FaultProxy, Way
 from tests.support.server import RealServer
 
-from .test_plain_server import NO_LAB, make_terminal
+from .test_plain_server import make_terminal
 
 FLOOD = "head -c {} /dev/zero | tr '\\0' x"
 
@@ -24,7 +24,7 @@ FLOOD = "head -c {} /dev/zero | tr '\\0' x"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of this file."""
-    server = RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB)
+    server = RealServer(tmp_path_factory.mktemp("server"))
     try:
         server.start()
         yield server

@@ -19,8 +19,6 @@ from tests.support.server import RealServer
 from tests.support.terminal_client import TerminalClient
 from tests.support.terminals import FLOOD_S, delete_terminal, make_terminal, on_new_terminal, terminal_names
 
-from .test_plain_server import NO_LAB
-
 CUTS = 24
 OTHER_EPOCH = "0123456789abcdef" * 2
 
@@ -296,7 +294,7 @@ async def ends_as_the_old_one(client: TerminalClient) -> None:
 
 
 async def test_after_a_restart_of_the_server_the_terminal_is_gone(start_server: Callable[..., Any]) -> None:
-    server = start_server(config=NO_LAB)
+    server = start_server()
     address = Address.of(server)
     client = TerminalClient(address, await make_terminal(address))
     await client.connect()

@@ -28,7 +28,6 @@ from tests.support.terminals import (
     window_size,
 )
 
-from .test_plain_server import NO_LAB
 from .test_terminal_process import joined, read_to_end, read_until, send
 
 HAS_STOCK_CLIENTS = True
@@ -83,7 +82,7 @@ async def test_the_size_is_the_smallest_of_all_endpoints_clients(address: Addres
 
 async def test_a_dead_stock_client_harms_no_live_one(start_server: Callable[..., Any]) -> None:
     """The stock handler itself writes its complaints about that into the log: each has a traceback."""
-    server = start_server(config=NO_LAB)
+    server = start_server()
     address, before = Address.of(server), server.resident_bytes
     async with FaultProxy(server.port) as proxy, on_new_terminal(address) as ours:
         far = Address.of(server, proxy.port)
@@ -162,7 +161,7 @@ async def test_the_list_shows_terminals_and_when_they_were_active(address: Addre
 
 
 async def test_an_idle_terminal_is_culled_and_one_that_is_used_is_not(start_server: Callable[..., Any]) -> None:
-    server = start_server(config=NO_LAB + CULLING)
+    server = start_server(config=CULLING)
     address = Address.of(server)
     async with on_new_terminal(address) as used, on_new_terminal(address) as idle:
         await idle.run("true")
@@ -199,7 +198,7 @@ async def test_a_deleted_terminal_is_gone_at_once_and_a_second_delete_finds_none
 async def test_an_administrator_s_own_manager_wins_and_the_log_says_what_that_means(
     start_server: Callable[..., Any],
 ) -> None:
-    server = start_server(config=NO_LAB + OWN_MANAGER)
+    server = start_server(config=OWN_MANAGER)
     address = Address.of(server)
     name = await make_terminal(address)
     socket = await address.open(f"ws/terminal/{name}", TERMINAL_SUBPROTOCOL)

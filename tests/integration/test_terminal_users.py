@@ -18,8 +18,6 @@ from tests.support.terminal_client import TerminalClient
 from tests.support.terminals import make_terminal, on_new_terminal
 from tests.support.users import BY_HEADER, user
 
-from .test_plain_server import NO_LAB
-
 NAMES = f"""
 {BY_HEADER}
 from jupyter_server.auth import Authorizer
@@ -49,7 +47,7 @@ async def status(address: Address, path: str, subprotocol: str | None) -> int:
 
 
 async def test_without_a_token_or_the_permission_nobody_gets_in(start_server: Callable[..., Any]) -> None:
-    server = start_server(config=NO_LAB + NAMES)
+    server = start_server(config=NAMES)
     name = await make_terminal(user(server, "alice"))
     nobody_at_all, wrong = Address(server.port, "/", {}), Address(server.port, "/", {"Authorization": "token wrong"})
     for endpoint, subprotocol in ENDPOINTS:

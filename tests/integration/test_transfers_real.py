@@ -38,8 +38,6 @@ from tests.support.server import TOKEN, RealServer
 from tests.support.small_disk import small_disk
 from tests.support.tree_client import TreeClient
 
-from .test_plain_server import NO_LAB
-
 Start = Callable[..., RealServer]
 
 HOOKS = """
@@ -76,7 +74,7 @@ c.FileContentsManager.post_save_hook = post_save
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server with hooks for the tests that need some."""
     folder = tmp_path_factory.mktemp("server")
-    with RealServer(folder, config=f"{NO_LAB}\nEVENTS = {str(folder / 'events')!r}\n{HOOKS}").running() as server:
+    with RealServer(folder, config=f"EVENTS = {str(folder / 'events')!r}\n{HOOKS}").running() as server:
         yield server
 
 
@@ -223,7 +221,7 @@ async def test_a_disk_that_is_full_midway_pauses_an_upload_which_goes_on_when_th
 ) -> None:
     data = os.urandom(5_000_000)
     with small_disk(tmp_path / "small" / "root", 8 * 1024 * 1024) as disk:
-        server = await asyncio.to_thread(start_server, base_dir=tmp_path / "small", config=NO_LAB)
+        server = await asyncio.to_thread(start_server, base_dir=tmp_path / "small")
         op = await create(server, "big.bin", len(data))
         client = FileClient(Address.of(server), op)
         await client.open()
@@ -275,7 +273,7 @@ def put_large_partial(server: RealServer, op: str) -> BlockDigest:
 
 
 async def test_more_than_4_gib_go_up_and_come_down(start_server: Start) -> None:
-    server = await asyncio.to_thread(start_server, config=NO_LAB)
+    server = await asyncio.to_thread(start_server)
     data = os.urandom(3_000_000)
     size = HERE + len(data)
     op = await create(server, "huge.bin", size)
@@ -333,7 +331,7 @@ async def download_behind(server: RealServer, op: str, have: int) -> tuple[Done,
 @pytest.fixture
 def pair(start_server: Start, tmp_path: Path) -> tuple[RealServer, RealServer]:
     """Two servers with one data directory and one root."""
-    first, second = (start_server(base_dir=tmp_path / "shared", config=NO_LAB) for _ in range(2))
+    first, second = (start_server(base_dir=tmp_path / "shared") for _ in range(2))
     return first, second
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from tests.support.client import Address, HubClient
 from tests.support.server import RealServer
 
-from .test_plain_server import NO_LAB
-
 Start = Callable[..., RealServer]
 TOPIC = "chat/general"
 
@@ -22,7 +20,7 @@ async def post(client: HubClient, id: str) -> int:
 
 async def test_two_servers_on_one_root_are_one_place_to_chat(start_server: Start, tmp_path: Path) -> None:
     # One data directory and one root: what `jupyter server` started twice in one place has.
-    first, second = (start_server(base_dir=tmp_path / "shared", config=NO_LAB) for _ in range(2))
+    first, second = (start_server(base_dir=tmp_path / "shared") for _ in range(2))
     assert first.port != second.port
     async with HubClient(Address.of(first)) as a, HubClient(Address.of(second)) as b:
         await a.subscribe(TOPIC)

@@ -18,8 +18,6 @@ from tests.support.client import NET_ERRORS, Address, FileClient, HubClient, unt
 from tests.support.proxy import Fault, FaultProxy, Way
 from tests.support.server import RealServer
 
-from .test_plain_server import NO_LAB
-
 SIZE = 20_000_000
 CUTS = 10
 
@@ -27,7 +25,7 @@ CUTS = 10
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of this file."""
-    with RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB).running() as server:
+    with RealServer(tmp_path_factory.mktemp("server")).running() as server:
         yield server
 
 

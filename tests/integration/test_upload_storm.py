@@ -10,8 +10,6 @@ from tests.support.server import RealServer
 from tests.support.tree_storm import TreeStep, TreeWalk
 from tests.support.upload_storm import LEFT_OPEN, FileEnd, FileWalk, Storm
 
-from .test_plain_server import NO_LAB
-
 FILES: list[FileEnd] = ["finish", "cancel", "wrong", "finish", "kill", "late cancel", "wrong", "finish", "kill"]
 TREES: list[Sequence[TreeStep]] = [["cut", "two"], ["pause", "cut"], ["cut", "kill"]]
 
@@ -33,5 +31,5 @@ async def walk(server: RealServer, seed: int, files: Sequence[FileEnd], trees: S
 async def test_files_are_whole_or_untouched_and_those_of_trees_whole_or_absent(
     start_server: Callable[..., RealServer],
 ) -> None:
-    storm = await walk(start_server(config=NO_LAB), 7, FILES, TREES)
+    storm = await walk(start_server(), 7, FILES, TREES)
     assert min(storm.done[end] for end in ("done", "cancelled", "failed", "tree done", "kill")) > 0, storm.done

@@ -16,7 +16,6 @@ from tests.support.honest import honest
 from tests.support.server import RealServer
 
 from .test_hostile import TEXT, everything_has_come, flood
-from .test_plain_server import NO_LAB
 
 WINDOW_BYTES = 64 * 1024
 EVENTS = 60
@@ -27,7 +26,7 @@ ANSWER_S = 0.25
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     """One server for all tests of this file."""
-    server = RealServer(tmp_path_factory.mktemp("server"), config=NO_LAB)
+    server = RealServer(tmp_path_factory.mktemp("server"))
     try:
         server.start()
         yield server

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from ..integration.test_plain_server import NO_LAB
 from ..support.server import RealServer
 from .terminal_storm import terminal_storm
 
@@ -18,7 +17,7 @@ LINES = 2_000_000
 
 
 async def test_1000_cuts_lose_no_byte_and_double_none(start_server: Callable[..., RealServer]) -> None:
-    server = start_server(config=NO_LAB)
+    server = start_server()
     async with terminal_storm(server, seed=1) as its:
         report = await its.run(CUTS, LINES, pause_s=0.06)
     print(f"\n{report}\n{report.digests}")

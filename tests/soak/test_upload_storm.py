@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from ..integration.test_plain_server import NO_LAB
 from ..integration.test_upload_storm import walk
 from ..support.server import RealServer
 from ..support.tree_storm import TreeStep
@@ -26,5 +25,5 @@ async def test_no_sequence_of_troubles_leaves_a_part_of_a_file(
     chance = random.Random(seed)
     files = [chance.choice(ENDS) for _ in range(40)]
     trees = [[chance.choice(STEPS) for _ in range(4)] for _ in range(10)]
-    storm = await walk(start_server(config=NO_LAB), seed, files, trees)
+    storm = await walk(start_server(), seed, files, trees)
     assert storm.done["kill"] >= 10

@@ -17,6 +17,14 @@ from pathlib import Path
 from typing import Self
 
 TOKEN = "test-token"
+PROGRAMS = {"server": "jupyter_server.serverapp", "lab": "jupyterlab.labapp", "notebook": "notebook.app"}
+START = """import sys
+sys.modules["rfc3987_syntax"] = None
+from {module} import main
+sys.exit(main())"""
+"""What `jupyter server` does, without a check of IRIs that takes as long as all else and that nothing here asks for."""
+LAB = ("jupyterlab", "jupyter_lsp", "notebook", "notebook_shim")
+"""The extensions that a plain server leaves out, also where JupyterLab is installed."""
 READY_S = 40.0
 STOP_S = 15.0
 
@@ -63,15 +71,18 @@ class RealServer:
         self.data = base_dir / "data"
         self.port = free_port()
         self.base_url = base_url
-        self._program = program
+        self._start = START.format(module=PROGRAMS[program])
         self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._log = base_dir / "server.log"
         for folder in (self.root, self.data, base_dir / "config", base_dir / "runtime"):
             folder.mkdir(parents=True, exist_ok=True)
         self._config_file = base_dir / "config" / "test_config.py"
+        extensions = {"jupyter_ws_hub": extension, "jupyter_server_terminals": True}
+        if program == "server":
+            extensions |= dict.fromkeys(LAB, False)
         lines = [
-            f"c.ServerApp.jpserver_extensions = {{'jupyter_ws_hub': {extension}, 'jupyter_server_terminals': True}}",
+            f"c.ServerApp.jpserver_extensions = {extensions}",
             f"c.IdentityProvider.token = {TOKEN!r}",
             f"c.ServerApp.root_dir = {str(self.root)!r}",
             f"c.ServerApp.port = {self.port}",
@@ -126,7 +137,7 @@ class RealServer:
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jupyter", self._program, "--config", str(self._config_file)],
+                [sys.executable, "-c", self._start, "--config", str(self._config_file)],
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
