@@ -52,9 +52,11 @@ def _rate(default_per_s: float, what: str) -> Float[float, float]:
 
 
 def _burst(default: int, what: str) -> Integer[int, int]:
-    return Integer(default, min=0, help=f"{what} that one connection on /ws may send at once after a rest.").tag(
-        config=True
-    )
+    return Integer(
+        default,
+        min=0,
+        help=f"{what} that one connection on /ws may send at once after a rest; 0: no limit, also of the rate.",
+    ).tag(config=True)
 
 
 def _per_minute(default: float, what: str) -> Float[float, float]:
@@ -78,15 +80,15 @@ class HubTraits(HasTraits):
         10.0, help="Seconds of silence beyond the ping interval after which a connection on /ws counts as dead."
     ).tag(config=True)
     session_ttl_s = Float(120.0, help="Seconds a session on /ws is kept for a client that is away.").tag(config=True)
-    max_connections = Integer(1000, help="Connections on /ws that the server takes at a time.").tag(config=True)
+    max_connections = Integer(1000, min=1, help="Connections on /ws that the server takes at a time.").tag(config=True)
     max_connections_per_user = Integer(
         64,
         min=0,
         help="""Connections on /ws that one user may have at a time; 0: no limit but max_connections. Where the server
         has one token or password and no names, all its tabs, command lines and kernels are one user.""",
     ).tag(config=True)
-    max_requests = Integer(64, help="Requests that one session on /ws may have under way.").tag(config=True)
-    max_running = Integer(16, help="Requests of one session on /ws that run at the same time; others wait.").tag(
+    max_requests = Integer(64, min=1, help="Requests that one session on /ws may have under way.").tag(config=True)
+    max_running = Integer(16, min=1, help="Requests of one session on /ws that run at the same time; others wait.").tag(
         config=True
     )
     max_outcomes = Integer(
@@ -96,7 +98,7 @@ class HubTraits(HasTraits):
     max_replay = Integer(
         1_000_000, help="Messages of a topic that are replayed to a client that comes back; beyond that it is reset."
     ).tag(config=True)
-    max_topics = Integer(128, help="Topics that one connection on /ws may subscribe to.").tag(config=True)
+    max_topics = Integer(128, min=1, help="Topics that one connection on /ws may subscribe to.").tag(config=True)
     max_frame_bytes = Integer(1024 * 1024, help="Bytes of the largest frame that /ws takes.").tag(config=True)
     outbox_bytes = Integer(
         4 * 1024 * 1024,
@@ -138,11 +140,18 @@ class HubTraits(HasTraits):
         help="""Milliseconds of a blocked event loop after which the log names the code that blocks it; for debugging.
         0: nothing is looked at.""",
     ).tag(config=True)
-    max_upload_bytes = Integer(0, help="Bytes of the largest file that may be uploaded; 0: no limit.").tag(config=True)
+    max_upload_bytes = Integer(0, min=0, help="Bytes of the largest file that may be uploaded; 0: no limit.").tag(
+        config=True
+    )
     max_active_transfers = Integer(
-        16, help="Transfers of one user that may move bytes at the same time; others wait."
+        16,
+        min=1,
+        help="""Transfers of one user that may move bytes at the same time; others wait. Of downloads over HTTP none
+        waits: one more is answered with status 429.""",
     ).tag(config=True)
-    max_transfers = Integer(2000, help="Transfers of one user that may be under way, paused ones too.").tag(config=True)
+    max_transfers = Integer(2000, min=1, help="Transfers of one user that may be under way, paused ones too.").tag(
+        config=True
+    )
     min_free_bytes = Integer(
         0, min=0, help="Bytes that uploads leave free on a disk; an upload that would not is refused."
     ).tag(config=True)
@@ -156,12 +165,13 @@ class HubTraits(HasTraits):
     transfers_dir = Unicode(
         "",
         help="""Directory for what must be known of transfers after a restart; empty: in the ws_hub folder of Jupyter's
-        data directory. Servers that share it can go on with each other's transfers.""",
+        data directory. Servers that share it can go on with each other's transfers. In its folder `spool` are files
+        on their way to or from a ContentsManager that keeps them elsewhere, whole.""",
     ).tag(config=True)
     max_download_entries = Integer(
         1_000_000, min=1, help="Files and directories that one download of a directory may have."
     ).tag(config=True)
-    transfer_threads = Integer(4, help="Threads in which transfers touch the disk.").tag(config=True)
+    transfer_threads = Integer(4, min=1, help="Threads in which transfers touch the disk.").tag(config=True)
     max_listings = Integer(
         32,
         min=1,
@@ -232,14 +242,20 @@ class HubTraits(HasTraits):
         help="Notifications, updates too, per second that may be posted to one user on average; 0: no limit.",
     ).tag(config=True)
     notifications_burst = Integer(
-        int(_NOTICES.burst), min=0, help="Notifications that may be posted to one user at once after a rest."
+        int(_NOTICES.burst),
+        min=0,
+        help="Notifications that may be posted to one user at once after a rest; 0: no limit.",
     ).tag(config=True)
     notification_events = Dict(
         help="""Events of the server that become notifications: a schema's id -> a title, or a dictionary with title,
         message, level, to ("me", "all"), id (of the notification that such events update) and when (fields and the
         values that they must have). {field} stands for what an event says, as in "Kernel {action}: {kernel_name}".""",
     ).tag(config=True)
-    disabled_services = List(Unicode(), help="Names of services that are not to be served.").tag(config=True)
+    disabled_services = List(
+        Unicode(),
+        help="""Names of services that are not to be served: of assistants, chat, files, notifications, status,
+        transfers, and of those that other packages add.""",
+    ).tag(config=True)
     assistants = List(
         Unicode(),
         ["*"],

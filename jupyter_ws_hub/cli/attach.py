@@ -60,6 +60,7 @@ class Session:
 
     def __init__(self, server: Server, name: str, options: Options, raw: RawMode | None) -> None:
         """`raw` is the mode of standard input where that is a terminal; it is set by the caller."""
+        self._server = server
         self._options = options
         self._raw = raw
         self._client = TerminalClient(secrets.token_urlsafe(16), history=options.history, keys=raw is not None)
@@ -120,8 +121,7 @@ class Session:
             case Why.DETACHED:
                 return Outcome(0, "[detached]" if self._raw is not None else "")
             case Why.REFUSED:
-                advice = "Is the token still good? Give another one with --token, or ask who runs the server."
-                return Outcome(REFUSED, f"{ending.message} {advice}")
+                return Outcome(REFUSED, f"{ending.message} {self._server.login_advice}")
         return Outcome(FAILED, ending.message)
 
     def _exited(self) -> Outcome:

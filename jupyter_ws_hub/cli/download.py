@@ -20,7 +20,8 @@ def add_parser(commands: Any) -> None:
         help="copy files and folders from a server",
         description="Copy files and folders from a Jupyter server: into the folder LOCAL, or under that name.",
         epilog="Paths of the server are relative to its root; *, ? and […] are matched there: put them in quotes.\n"
-        f"`folder/.` is what lies in a folder.\n{EPILOG}",
+        "`folder/.` is what lies in a folder. Until a file is whole it is NAME.part, with NAME.part.json beside it.\n"
+        f"{EPILOG}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("remote", nargs="+", metavar="REMOTE", help="a file or folder of the server, or a pattern")
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     async def work(job: Job) -> Report:
         return await download(job, arguments.remote, arguments.local)
 
-    return run_job(arguments, work)
+    return run_job(arguments, work, "here, of a file in NAME.part")
 
 
 async def download(job: Job, sources: Sequence[str], local: str) -> Report:

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from typing import IO, Any, Final
 
-from .servers import REFUSED, CommandError, Server
+from .servers import REFUSED, WHERE_TOKENS_ARE, CommandError, Server
 
 TIMEOUT_S: Final = 15.0
 REFUSING: Final = frozenset({301, 302, 303, 307, 308, 401, 403})
@@ -36,8 +36,7 @@ def _failure(server: Server, error: urllib.error.HTTPError) -> CommandError:
     if error.code in REFUSING:
         what = "does not accept this token" if server.token else "wants a token"
         return CommandError(
-            f"{server.url} {what}. Give one with --token or in JUPYTER_TOKEN; `jupyter server list` on the server's"
-            " machine shows it, and JupyterHub gives tokens at /hub/token.",
+            f"{server.url} {what}. Give one with --token or in JUPYTER_TOKEN; {WHERE_TOKENS_ARE}.",
             REFUSED,
         )
     try:

@@ -18,6 +18,9 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 FAILED: Final = 1
 REFUSED: Final = 2
+WHERE_TOKENS_ARE: Final = (
+    "`jupyter server list` on the server's machine shows it, and JupyterHub gives tokens at /hub/token"
+)
 TOKENS: Final = ("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN")
 LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 PAGES: Final = re.compile(r"/(lab|tree|notebooks|edit|doc|retro|voila)(/.*)?$")
@@ -41,6 +44,13 @@ class Server:
     """Its HTTP address, with base_url and a slash at the end."""
     token: str = ""
     root: Path | None = None
+
+    @property
+    def login_advice(self) -> str:
+        """What to do where it refuses the login."""
+        if self.token:
+            return "Is the token still good? Give another one with --token, or ask who runs the server."
+        return f"It wants a token: give one with --token or in JUPYTER_TOKEN; {WHERE_TOKENS_ARE}."
 
     @property
     def is_local(self) -> bool:

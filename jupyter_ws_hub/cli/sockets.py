@@ -97,5 +97,4 @@ def check_code(server: Server, code: int) -> None:
 
 
 def _refused(server: Server, what: str) -> CommandError:
-    advice = "Is the token still good? Give another one with --token, or ask who runs the server."
-    return CommandError(f"{server.url} {what}. {advice}", REFUSED)
+    return CommandError(f"{server.url} {what}. {server.login_advice}", REFUSED)

@@ -63,7 +63,11 @@ async def open_terminal(server: Server, name: str, query: Mapping[str, str]) -> 
     )
     try:
         if socket.subprotocol is None:
-            raise Over(Why.BROKEN, "The server speaks no version of the terminal protocol that this client knows.")
+            raise Over(
+                Why.BROKEN,
+                "This server's terminals cannot be attached to: its terminal manager is not that of jupyter_ws_hub, or"
+                " the two speak different versions.",
+            )
         return socket, await socket.recv()
     except BaseException:
         drop(socket)

@@ -27,7 +27,7 @@ LISTED: Final = 20
 """So many failures are told one by one."""
 EXISTS: Final = "it exists already"
 HINT: Final = "--if-exists says what to do with what is there already: overwrite, rename or skip."
-INTERRUPTED: Final = "Interrupted. What has arrived is kept for a day: run the same command again to go on."
+INTERRUPTED: Final = "Interrupted. What has arrived is kept {where}: run the same command again to go on."
 EPILOG: Final = """\
 A lost connection is waited for; after Ctrl-C, or if this machine goes down, the same command goes on where it was.
 Exit status: 0 all is there, 1 something is not (the others are), 2 wrong usage or the login is refused, 130 Ctrl-C.
@@ -87,14 +87,19 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
 
 
-def run_job(arguments: argparse.Namespace, work: Callable[[Job], Awaitable[Report]]) -> int:
+def run_job(arguments: argparse.Namespace, work: Callable[[Job], Awaitable[Report]], kept: str) -> int:
     """Do the work with a connection to the server; returns the exit status.
+
+    `kept` says to whom interrupts it where what has arrived is, and until when.
 
     Raises:
         CommandError: it cannot be done.
     """
     server = find_server(arguments.url, arguments.token, os.environ, Path.cwd())
-    return asyncio.run(_interruptible(server, arguments, work))
+    status = asyncio.run(_interruptible(server, arguments, work))
+    if status >= SIGNALLED:
+        print(f"jupyter ws-hub: {INTERRUPTED.format(where=kept)}", file=sys.stderr)
+    return status
 
 
 async def _interruptible(
@@ -122,7 +127,6 @@ async def _interruptible(
     try:
         report = await task
     except asyncio.CancelledError:
-        print(f"jupyter ws-hub: {INTERRUPTED}", file=sys.stderr)
         return SIGNALLED + (signals[0] if signals else signal.SIGINT)
     except HubError as error:
         raise CommandError(error.message) from error

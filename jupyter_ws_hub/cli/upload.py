@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     async def work(job: Job) -> Report:
         return await upload(job, arguments.local, arguments.remote, UploadState(default_folder()))
 
-    return run_job(arguments, work)
+    return run_job(arguments, work, "on the server, for a day unless it is set otherwise")
 
 
 async def kind_of(job: Job, path: str) -> str | None:

@@ -37,12 +37,14 @@ def discover(logger: Logger, disabled: Collection[str] = (), *, own_only: bool =
     """Make one of each service: this package's and those of the entry-point group `jupyter_ws_hub.services`.
 
     `own_only` leaves the entry points out, `disabled` names services to leave out. Of two with the same name the first
-    one counts; the log tells of the other.
+    one counts; the log tells of the other, and of a name to leave out that no service has.
     """
     found: dict[str, Service] = {}
+    unknown = set(disabled)
     for kind in (*_own(), *(() if own_only else _foreign(logger))):
         try:
             service = kind()
+            unknown.discard(kind.name)
             if kind.name in disabled:
                 continue
         except Exception as error:
@@ -52,4 +54,6 @@ def discover(logger: Logger, disabled: Collection[str] = (), *, own_only: bool =
             logger.error("The service name %r is taken; %s.%s is left out.", kind.name, kind.__module__, kind.__name__)
             continue
         found[kind.name] = service
+    for name in sorted(unknown):
+        logger.warning("There is no service %r that could be disabled.", name)
     return [found[name] for name in sorted(found)]

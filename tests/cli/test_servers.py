@@ -110,3 +110,8 @@ def test_a_named_server_that_runs_here_needs_no_token(runtime: Path, tmp_path: P
 def test_a_local_server_without_a_token_takes_that_of_the_environment(runtime: Path, tmp_path: Path) -> None:
     add(runtime, 1, tmp_path, token="")
     assert find_server(None, None, {"JUPYTERHUB_API_TOKEN": "hub"}, Path("/")).token == "hub"
+
+
+def test_who_is_refused_is_told_whether_the_token_is_wrong_or_wanting() -> None:
+    assert "still good" in Server("http://localhost:1/", "abc").login_advice
+    assert "wants a token" in Server("http://localhost:1/").login_advice

@@ -249,7 +249,8 @@ async def test_ctrl_c_says_how_to_go_on(server: RealServer, cli: Cli) -> None:
             await until(moved, "some bytes to pass", 30)
             process.send_signal(signal.SIGINT)
             ended = await end_of(process)
-            assert ended.status == 130
+            where = "on the server, for a day" if arguments[0] == "upload" else "here, of a file in NAME.part"
+            assert ended.status == 130 and f"is kept {where}" in ended.err
             assert "run the same command again" in ended.err and "Traceback" not in ended.err
         proxy.fault = Fault()
         assert (await through(proxy, cli).run("upload", big, "/")).status == 0

@@ -62,8 +62,9 @@ def test_the_packages_own_services_are_found_sorted_by_name() -> None:
     assert all(type(service).__doc__ for service in services)
 
 
-def test_a_disabled_service_is_left_out() -> None:
-    assert names(["chat", "status", "unknown"]) == ["assistants", "files", "notifications", "transfers"]
+def test_a_disabled_service_is_left_out_and_of_one_that_is_none_the_log_tells(caplog: pytest.LogCaptureFixture) -> None:
+    assert names(["chat", "status", "cat"]) == ["assistants", "files", "notifications", "transfers"]
+    assert caplog.messages == ["There is no service 'cat' that could be disabled."]
 
 
 def test_each_call_makes_services_of_its_own() -> None:
