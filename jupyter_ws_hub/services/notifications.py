@@ -1,4 +1,4 @@
-"""Service `notifications`: short messages to one user or to everybody, kept until they are read."""
+"""Service `notifications`: short messages to one user or to everybody, kept for 30 days."""
 
 from __future__ import annotations
 
