@@ -123,8 +123,9 @@ class HubApp(HubTraits, ExtensionApp):
         self._chores: list[asyncio.Task[None]] = []
         self._starts: list[asyncio.Task[None]] = []
         self._make_endpoints(serverapp, settings, runtime)
-        # The browser half looks for this in the page's configuration to learn that the server half is here.
-        serverapp.web_app.settings.setdefault("page_config_data", {})["jupyterWsHub"] = __version__
+        # By these the browser half learns from the page that the server half is here, and with which services.
+        page: dict[str, Any] = serverapp.web_app.settings.setdefault("page_config_data", {})
+        page |= {"jupyterWsHub": __version__, "jupyterWsHubServices": [service.name for service in self._services]}
 
     def _make_runtime(self, serverapp: ServerApp) -> Runtime:
         return Runtime(

@@ -21,6 +21,8 @@ module.exports = {
   ...baseConfig,
   automock: false,
   reporters: ['default'],
+  // Jest leaves one processor free, and of two that is half.
+  maxWorkers: '100%',
   // Workers are started with `import.meta`, which Node's CommonJS does not have.
   moduleNameMapper: {
     ...baseConfig.moduleNameMapper,

@@ -370,8 +370,11 @@ async def test_an_assistant_that_cannot_start_makes_its_service_degraded_and_not
         assert (answer["state"], answer["error"]) == ("failed", "Robot cannot answer: The key is missing.")
 
 
-def test_the_page_learns_that_the_server_half_is_here(jp_serverapp: Any) -> None:
-    assert jp_serverapp.web_app.settings["page_config_data"]["jupyterWsHub"] == __version__
+@traits({"disabled_services": ["chat", "assistants"]})
+def test_the_page_learns_that_the_server_half_is_here_and_with_which_services(jp_serverapp: Any) -> None:
+    page = jp_serverapp.web_app.settings["page_config_data"]
+    assert page["jupyterWsHub"] == __version__
+    assert page["jupyterWsHubServices"] == ["files", "notifications", "status", "transfers"]
 
 
 @traits({"transfers_dir": "TMP/transfers", "keep_transfers_s": 100.0})

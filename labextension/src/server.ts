@@ -21,3 +21,12 @@ export function serverVersion(): string {
 export function isAvailable(): boolean {
   return serverVersion() !== '';
 }
+
+/**
+ * Whether the server half is there and has a service: an administrator can leave each out, and some need what not every
+ * system has. What belongs to it is not shown then, and JupyterLab's own way is used where there is one.
+ */
+export function hasService(name: string): boolean {
+  const names = PageConfig.getOption('jupyterWsHubServices');
+  return isAvailable() && (!names || JSON.parse(names).includes(name));
+}

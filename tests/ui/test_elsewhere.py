@@ -1,4 +1,4 @@
-"""Where the extension must keep out of the way, or work outside JupyterLab: without its server half, in Notebook 7."""
+"""Where the extension must keep out of the way, wholly or in part, or work outside JupyterLab: in Notebook 7."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from ..support.client import until
 from ..support.server import RealServer
-from .conftest import Opener
+from .conftest import Opener, quiet_lab
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(120)]
 
@@ -47,3 +47,25 @@ async def test_notebook_7_has_the_panel_and_its_terminals_run_over_our_endpoint(
     await terminal.screenshot("notebook-terminal")
     # Notebook 7.6 has an error of its own at the start, with or without this extension.
     assert [error for error in tree.errors + terminal.errors if "jupyter-ws-hub" in error] == []
+
+
+async def test_where_services_are_left_out_nothing_of_them_is_shown_and_jupyterlabs_own_ways_are_used(
+    start_server: Callable[..., RealServer], open_window: Opener
+) -> None:
+    config = "c.HubApp.disabled_services = ['chat', 'files', 'notifications', 'status', 'transfers']\n"
+    server = start_server(program="lab", prepare=quiet_lab, config=config)
+    window = await open_window(server)
+    page = window.page
+    await window.open_sidebar("jupyter-ws-hub-panel")
+    await window.state("main", "connected")
+    assert await page.locator(".jp-WsHub-panel h2").all_text_contents() == ["Connections"]
+    assert await page.locator('.jp-SideBar [data-id="jupyter-ws-hub-chat"]').count() == 0
+    await window.open_sidebar("filebrowser")
+    async with page.expect_file_chooser() as chooser:
+        await page.click("#filebrowser .jp-id-upload")
+    await (await chooser.value).set_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"by the stock way"})
+    await page.wait_for_selector('.jp-DirListing-item:has-text("a.txt")')
+    assert (server.root / "a.txt").read_bytes() == b"by the stock way"
+    assert await page.locator(".Toastify__toast").count() == 0
+    await window.screenshot("without-services")
+    assert not window.sockets_to("/ws/") and window.errors == []

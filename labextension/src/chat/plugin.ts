@@ -15,7 +15,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Author } from '../protocol/generated';
-import { isAvailable, SETTINGS_ID, TRANSLATION_DOMAIN } from '../server';
+import { hasService, SETTINGS_ID, TRANSLATION_DOMAIN } from '../server';
 import { IConnectionManager } from '../tokens';
 import { AttachmentSource } from './attachments';
 import { ChatModel } from './chatModel';
@@ -59,7 +59,7 @@ export const chat: JupyterFrontEndPlugin<void> = {
     editors: IEditorTracker | null
   ) => {
     const settings = await registry?.load(SETTINGS_ID).catch(() => null);
-    if (!isAvailable() || settings?.composite['chat'] === false) {
+    if (!hasService('chat') || settings?.composite['chat'] === false) {
       return;
     }
     keepHostsQuiet(document);

@@ -11,7 +11,7 @@ import {
   ServiceManagerPlugin
 } from '@jupyterlab/services';
 
-import { isAvailable, serverVersion } from '../server';
+import { hasService, isAvailable, serverVersion } from '../server';
 import { IConnectionManager, ITransferManager } from '../tokens';
 import { ConnectionManager } from './manager';
 import { spawnWorker } from './spawnWorker';
@@ -46,7 +46,7 @@ export const transferManager: JupyterFrontEndPlugin<ITransferManager> = {
       ...{ connections: manager, settings, spawn: spawnWorker }
     });
     manager.streamsHurried.connect((_, op) => transfers.hurry(op));
-    if (isAvailable()) {
+    if (hasService('transfers')) {
       // What has ended meanwhile is told once: who shows it must be there.
       void app.started.then(() => transfers.start());
     }

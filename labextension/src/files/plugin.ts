@@ -20,7 +20,7 @@ import {
 import { fileUploadIcon } from '@jupyterlab/ui-components';
 import { IDisposable } from '@lumino/disposable';
 
-import { isAvailable, PANEL_ID, TRANSLATION_DOMAIN } from '../server';
+import { hasService, PANEL_ID, TRANSLATION_DOMAIN } from '../server';
 import { IConnectionManager, ITransfer, ITransferManager } from '../tokens';
 import { askConflicts } from './conflicts';
 import { BrowserHooks } from './hooks';
@@ -81,7 +81,7 @@ export const files: JupyterFrontEndPlugin<IFileActions> = {
         uploads.upload(collected, directory ?? shownBy(browser)),
       reveal: show
     };
-    if (!isAvailable()) {
+    if (!hasService('transfers')) {
       return actions;
     }
     new EndWatch(transfers, trans, notices, {
@@ -116,7 +116,7 @@ export const listings: JupyterFrontEndPlugin<void> = {
     factory: IFileBrowserFactory | null,
     registry: ISettingRegistry | null
   ) => {
-    if (!isAvailable()) {
+    if (!hasService('files')) {
       return;
     }
     const settings = new FileSettings(registry);

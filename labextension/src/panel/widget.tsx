@@ -8,7 +8,7 @@ import { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
 import { hasFiles } from '../files/drop';
-import { PANEL_ID } from '../server';
+import { hasService, PANEL_ID } from '../server';
 import { Connections } from './connections';
 import { Folds } from './folds';
 import { hubIcon } from './hubIcon';
@@ -73,40 +73,50 @@ export class HubPanel extends ReactWidget {
             )}
           </Watch>
         </Section>
-        <Section id="server" title={trans.__('Server')} folds={folds}>
-          <Watch signals={[model.server.changed]}>
-            {() => <Server model={model.server} trans={trans} />}
-          </Watch>
-        </Section>
-        <Section id="transfers" title={trans.__('Transfers')} folds={folds}>
-          <Watch signals={[model.changed]}>
-            {() => (
-              <Transfers model={model} trans={trans} actions={this._actions} />
-            )}
-          </Watch>
-        </Section>
-        <Section
-          id="notifications"
-          title={trans.__('Notifications')}
-          folds={folds}
-        >
-          <Watch signals={[model.notifications.changed]}>
-            {() => (
-              <Notifications
-                list={model.notifications}
-                trans={trans}
-                actions={this._actions.notifications}
-              />
-            )}
-          </Watch>
-        </Section>
+        {hasService('status') && (
+          <Section id="server" title={trans.__('Server')} folds={folds}>
+            <Watch signals={[model.server.changed]}>
+              {() => <Server model={model.server} trans={trans} />}
+            </Watch>
+          </Section>
+        )}
+        {hasService('transfers') && (
+          <Section id="transfers" title={trans.__('Transfers')} folds={folds}>
+            <Watch signals={[model.changed]}>
+              {() => (
+                <Transfers
+                  model={model}
+                  trans={trans}
+                  actions={this._actions}
+                />
+              )}
+            </Watch>
+          </Section>
+        )}
+        {hasService('notifications') && (
+          <Section
+            id="notifications"
+            title={trans.__('Notifications')}
+            folds={folds}
+          >
+            <Watch signals={[model.notifications.changed]}>
+              {() => (
+                <Notifications
+                  list={model.notifications}
+                  trans={trans}
+                  actions={this._actions.notifications}
+                />
+              )}
+            </Watch>
+          </Section>
+        )}
       </>
     );
   }
 
   handleEvent(event: DragEvent): void {
     const { dataTransfer, type } = event;
-    if (!dataTransfer || !hasFiles(event)) {
+    if (!dataTransfer || !hasFiles(event) || !hasService('transfers')) {
       return;
     }
     event.preventDefault();

@@ -1,3 +1,4 @@
+import { PageConfig } from '@jupyterlab/coreutils';
 import { nullTranslator } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
@@ -34,6 +35,7 @@ function become(service: Service, more: Partial<IConnectionStatus>): void {
 }
 
 beforeEach(async () => {
+  PageConfig.setOption('jupyterWsHub', '1');
   connections = new StubConnections();
   model = new PanelModel(connections, new StubTransfers(), error => {
     throw error;
@@ -73,6 +75,15 @@ describe('The panel', () => {
     await drawn(() => heads[0]!.getAttribute('aria-expanded') === 'false');
     const body = heads[0]!.getAttribute('aria-controls')!;
     expect(document.getElementById(body)?.hidden).toBe(true);
+  });
+
+  it('has no section of a service that the server is without', async () => {
+    PageConfig.setOption('jupyterWsHubServices', '["files", "transfers"]');
+    panel.update();
+    await drawn(() => find('h2').length === 2);
+    PageConfig.setOption('jupyterWsHubServices', '');
+    const titles = find('h2 button').map(one => one.textContent);
+    expect(titles).toEqual(['Connections', 'Transfers']);
   });
 
   it('asks the server only while it is seen', () => {
