@@ -19,7 +19,12 @@ import {
 import { collectDrop, collectFiles, ICollected } from '../files/drop';
 import { pickFile, pickFiles, pickFolder } from '../files/pick';
 import { IFileActions } from '../files/tokens';
-import { isAvailable, SETTINGS_ID, TRANSLATION_DOMAIN } from '../server';
+import {
+  hasService,
+  isAvailable,
+  SETTINGS_ID,
+  TRANSLATION_DOMAIN
+} from '../server';
 import { IConnectionManager, ITransferManager } from '../tokens';
 import { Folds } from './folds';
 import { PanelModel } from './model';
@@ -69,7 +74,8 @@ export const panel: JupyterFrontEndPlugin<void> = {
       trans,
       { ...panelActions(files, model), notifications: actions },
       // Not awaited here: JupyterLab reads its state when all plugins are active.
-      new Folds(state)
+      new Folds(state),
+      hasService
     );
     const show = () => app.shell.activateById(widget.id);
     new Popups(model.notifications, {

@@ -8,7 +8,7 @@ import { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
 import { hasFiles } from '../files/drop';
-import { hasService, PANEL_ID } from '../server';
+import { PANEL_ID } from '../server';
 import { Connections } from './connections';
 import { Folds } from './folds';
 import { hubIcon } from './hubIcon';
@@ -36,11 +36,13 @@ const DRAGS = ['dragenter', 'dragover', 'dragleave', 'drop'] as const;
 const DROP_CLASS = 'jp-mod-native-drop';
 
 export class HubPanel extends ReactWidget {
+  /** `_has` tells which services the server has: others have no section. */
   constructor(
     private readonly _model: PanelModel,
     private readonly _trans: TranslationBundle,
     private readonly _actions: IPanelActions,
-    private readonly _folds: Folds
+    private readonly _folds: Folds,
+    private readonly _has: (service: string) => boolean = () => true
   ) {
     super();
     this.id = PANEL_ID;
@@ -73,14 +75,14 @@ export class HubPanel extends ReactWidget {
             )}
           </Watch>
         </Section>
-        {hasService('status') && (
+        {this._has('status') && (
           <Section id="server" title={trans.__('Server')} folds={folds}>
             <Watch signals={[model.server.changed]}>
               {() => <Server model={model.server} trans={trans} />}
             </Watch>
           </Section>
         )}
-        {hasService('transfers') && (
+        {this._has('transfers') && (
           <Section id="transfers" title={trans.__('Transfers')} folds={folds}>
             <Watch signals={[model.changed]}>
               {() => (
@@ -93,7 +95,7 @@ export class HubPanel extends ReactWidget {
             </Watch>
           </Section>
         )}
-        {hasService('notifications') && (
+        {this._has('notifications') && (
           <Section
             id="notifications"
             title={trans.__('Notifications')}
@@ -116,7 +118,7 @@ export class HubPanel extends ReactWidget {
 
   handleEvent(event: DragEvent): void {
     const { dataTransfer, type } = event;
-    if (!dataTransfer || !hasFiles(event) || !hasService('transfers')) {
+    if (!dataTransfer || !hasFiles(event) || !this._has('transfers')) {
       return;
     }
     event.preventDefault();

@@ -1,4 +1,3 @@
-import { PageConfig } from '@jupyterlab/coreutils';
 import { nullTranslator } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
@@ -16,6 +15,7 @@ let connections: StubConnections;
 let model: PanelModel;
 let panel: HubPanel;
 let ran: Action[];
+let served: string[];
 
 async function drawn(holds: () => boolean): Promise<void> {
   for (let n = 0; n < 400 && !holds(); n++) {
@@ -35,7 +35,6 @@ function become(service: Service, more: Partial<IConnectionStatus>): void {
 }
 
 beforeEach(async () => {
-  PageConfig.setOption('jupyterWsHub', '1');
   connections = new StubConnections();
   model = new PanelModel(connections, new StubTransfers(), error => {
     throw error;
@@ -52,7 +51,9 @@ beforeEach(async () => {
       run: (action: Action) => void ran.push(action)
     }
   };
-  panel = new HubPanel(model, trans, actions, new Folds(null));
+  served = ['notifications', 'status', 'transfers'];
+  const has = (service: string) => served.includes(service);
+  panel = new HubPanel(model, trans, actions, new Folds(null), has);
   Widget.attach(panel, document.body);
   await drawn(() => find('h2').length === 4);
 });
@@ -78,10 +79,9 @@ describe('The panel', () => {
   });
 
   it('has no section of a service that the server is without', async () => {
-    PageConfig.setOption('jupyterWsHubServices', '["files", "transfers"]');
+    served = ['files', 'transfers'];
     panel.update();
     await drawn(() => find('h2').length === 2);
-    PageConfig.setOption('jupyterWsHubServices', '');
     const titles = find('h2 button').map(one => one.textContent);
     expect(titles).toEqual(['Connections', 'Transfers']);
   });
