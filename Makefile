@@ -56,6 +56,7 @@ check: .make/labextension ## Lint, types, generated code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy jupyter_ws_hub tests hatch_build.py
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin jupyter_ws_hub
 	$(BIN)/python -m jupyter_ws_hub.typescript --check
 	$(BIN)/python -m jupyter_ws_hub.reference --check
 	cd labextension && jlpm lint:check

@@ -97,7 +97,7 @@ class Process:
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError):
-            if self._handle is not None:
+            if self._handle is not None and hasattr(signal, "pidfd_send_signal"):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
             elif self.process.returncode is None:
                 self.process.kill()

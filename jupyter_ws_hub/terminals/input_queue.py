@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import struct
+import sys
 import termios
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ RETRY_S: Final = 0.01
 """A PTY that says it takes input and then does not is asked again after this."""
 
 TIOCGPTN: Final = getattr(termios, "TIOCGPTN", 0x80045430)
+"""Of Linux; older versions of Python have no name for it."""
 
 
 def signal_characters(descriptor: int) -> bytes:
@@ -37,6 +39,8 @@ def drop_unread(descriptor: int) -> None:
     """Drop what the kernel holds of a terminal's input. On systems other than Linux only a part of it."""
     with suppress(OSError, termios.error):
         termios.tcflush(descriptor, termios.TCOFLUSH)
+        if sys.platform != "linux":
+            return
         number = struct.unpack("i", fcntl.ioctl(descriptor, TIOCGPTN, bytes(4)))[0]
         terminal = os.open(f"/dev/pts/{number}", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         try:

@@ -53,6 +53,15 @@ def disk_error(error: OSError, path: str) -> HubError:
 
 MS_NS: Final = 1_000_000
 
+
+def sync_data(descriptor: int) -> None:
+    """Bring a file's bytes to the disk; its times, too, where the system has no way without them. Raises OSError."""
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(descriptor)
+    else:  # macOS
+        os.fsync(descriptor)
+
+
 _SYNC_FILE_RANGE: Final = getattr(ctypes.CDLL(None), "sync_file_range", None) if sys.platform == "linux" else None
 _SYNC_FILE_RANGE_WRITE: Final = 2
 

@@ -22,7 +22,7 @@ from ..protocol.errors import HubError
 from ..protocol.transfer import ABSENT, BLOCK_BYTES, DigestName, IfExists
 from . import publish
 from .digest import DIGEST_BYTES, BlockDigest
-from .disk import MS_NS, Validator, disk_error
+from .disk import MS_NS, Validator, disk_error, sync_data
 
 PARTIAL_SUFFIX: Final = ".part"
 _NAME_BYTES: Final = 120
@@ -230,7 +230,7 @@ class PartialFile:
         """
         end = self.digest.byte_offset
         try:
-            self._bring_to_disk(os.fdatasync)
+            self._bring_to_disk(sync_data)
         except OSError as error:
             raise disk_error(error, self._path) from error
         self.durable = max(self.durable, end)

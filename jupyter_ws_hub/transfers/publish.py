@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -75,18 +76,19 @@ def keep_attributes(descriptor: int, place: Place, usual_mode: int, if_exists: I
         with contextlib.suppress(OSError):  # only root may give files away; who may not keeps what they make
             if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
                 os.fchown(descriptor, status.st_uid, status.st_gid)
-        if hasattr(os, "listxattr"):
-            with contextlib.suppress(OSError):  # a file system without them has none to keep
-                for name in os.listxattr(old):
-                    _keep_attribute(old, descriptor, name)
+        _keep_extended(old, descriptor)
         os.fchmod(descriptor, status.st_mode & _MODE)
     finally:
         os.close(old)
 
 
-def _keep_attribute(old: int, descriptor: int, name: str) -> None:
-    with contextlib.suppress(OSError):  # some are the system's own
-        os.setxattr(descriptor, name, os.getxattr(old, name))
+def _keep_extended(old: int, descriptor: int) -> None:
+    """The extended attributes, which Python can read on Linux alone."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # a file system without them has none to keep
+            for name in os.listxattr(old):
+                with contextlib.suppress(OSError):  # some are the system's own
+                    os.setxattr(descriptor, name, os.getxattr(old, name))
 
 
 def names(name: str, if_exists: IfExists) -> Iterator[str]:

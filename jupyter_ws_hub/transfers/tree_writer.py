@@ -19,7 +19,7 @@ from ..protocol.transfer import ABSENT, DigestName, EntryResult, IfExists, TreeE
 from . import publish
 from .digest import file_root
 from .directories import Directories
-from .disk import MS_NS, begin_writing, disk_error
+from .disk import MS_NS, begin_writing, disk_error, sync_data
 from .operation import Putting
 from .partial import PARTIAL_SUFFIX, written_to
 from .places import parts_of
@@ -106,7 +106,7 @@ class Group:
     def sync(self, part: int, parts: int) -> None:
         """Wait until the disk has the files of one of several parts, which several threads do at once."""
         for file in self.written[part::parts]:
-            self.guarded(file.arrived, partial(os.fdatasync, file.descriptor))
+            self.guarded(file.arrived, partial(sync_data, file.descriptor))
 
 
 Note: TypeAlias = Callable[[tuple[Putting, ...]], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
-from jupyter_ws_hub.transfers.disk import disk_error
+from jupyter_ws_hub.transfers.disk import disk_error, sync_data
 
 NOBODY = 65534
 
@@ -47,3 +48,17 @@ def test_errors_of_the_disk_are_told_without_absolute_paths(number: Any, code: C
     assert error.code is code
     assert "'a.txt'" in error.message
     assert "/secret" not in error.message
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin"])
+def test_bytes_are_brought_to_the_disk_where_there_is_no_call_for_them_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: called.append("fdatasync"))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: called.append("fsync"))
+    if system == "darwin":
+        monkeypatch.delattr(os, "fdatasync")
+    with (tmp_path / "file").open("wb") as file:
+        sync_data(file.fileno())
+    assert called == ["fsync" if system == "darwin" else "fdatasync"]
