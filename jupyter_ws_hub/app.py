@@ -125,7 +125,12 @@ class HubApp(HubTraits, ExtensionApp):
         self._make_endpoints(serverapp, settings, runtime)
         # By these the browser half learns from the page that the server half is here, and with which services.
         page: dict[str, Any] = serverapp.web_app.settings.setdefault("page_config_data", {})
-        page |= {"jupyterWsHub": __version__, "jupyterWsHubServices": [service.name for service in self._services]}
+        page |= {"jupyterWsHub": __version__, "jupyterWsHubServices": self._useful()}
+
+    def _useful(self) -> list[str]:
+        """The names of the services, without that of transfers where the system can make none."""
+        names = [service.name for service in self._services]
+        return [name for name in names if name != "transfers" or not self._transfers.lacks]
 
     def _make_runtime(self, serverapp: ServerApp) -> Runtime:
         return Runtime(
@@ -264,6 +269,9 @@ class HubApp(HubTraits, ExtensionApp):
 
     async def _start_all(self) -> None:
         of_which_kind(self._serverapp().web_app.settings.get("terminal_manager"), self.log)
+        if self._transfers.lacks:
+            told = "Files go up and down as in stock JupyterLab, and are listed by the ContentsManager."
+            self.log.warning("%s %s", self._transfers.lacks, told)
         self._hub.start()
         self._storage.on_switched(self._hub.topics.renew)
         await self._generations.start()

@@ -18,6 +18,7 @@ from .listing.entry import Directory
 from .protocol.codes import Code
 from .protocol.errors import HubError
 from .services.ports import Model
+from .system import has_descriptors
 from .transfers.disk import Validator
 
 _RULES: Final = (
@@ -38,7 +39,7 @@ def is_plain(manager: Any) -> bool:
 
 def directory_of(manager: Any, path: str) -> Directory | None:
     """A directory on this machine's disk, with the manager's rules; None if only the manager can list it."""
-    if not is_plain(manager):
+    if not is_plain(manager) or not has_descriptors():
         return None
     path = path.strip("/")
     globs = tuple(str(glob) for glob in manager.hide_globs)

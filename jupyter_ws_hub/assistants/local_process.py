@@ -33,6 +33,7 @@ STDERR_BYTES: Final = 2000
 NO_INSTRUCTION: Final = (
     "The runtime xllamacpp does not run on this processor: it lacks instructions that the runtime needs."
 )
+NO_PROCESSES: Final = "The server's event loop cannot start processes on this system, and the model needs one."
 
 State: TypeAlias = Literal["ok", "starting", "down"]
 
@@ -236,6 +237,8 @@ class LocalProcess:
                 stderr=pipe,
                 limit=MAX_LINE_BYTES,
             )
+        except NotImplementedError as error:
+            raise CannotLoad(NO_PROCESSES) from error
         except OSError as error:
             raise CannotLoad(f"The model's process cannot be started: {error.strerror}.") from error
 

@@ -214,7 +214,8 @@ class Worker:
 def main() -> None:
     """Serve the process that has started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Control-C in a terminal is for the server, which ends this one
-    os.nice(NICE)
+    if hasattr(os, "nice"):
+        os.nice(NICE)
     sink = os.dup(1)
     os.dup2(2, 1)  # what the runtime prints must not stand among the answers
     worker, decode = Worker(sink), msgspec.json.Decoder(Order).decode

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Final
 
 import msgspec
+
+if sys.platform != "win32":
+    import fcntl
 
 from .transfer_link import LocalError
 

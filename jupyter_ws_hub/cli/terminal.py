@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..protocol.terminal_opening import MAX_BYTE_OFFSET
+from ..system import has_terminals
 from .detach_keys import DEFAULT, DetachKeys
 from .rest import request
 from .servers import CommandError, Server, find_server
@@ -59,6 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         CommandError: it cannot be done.
     """
+    if not arguments.list and not has_terminals():
+        raise CommandError("This command needs a system with POSIX terminals.")
     server = find_server(arguments.url, arguments.token, os.environ, Path.cwd())
     names = [str(terminal["name"]) for terminal in request(server, TERMINALS)]
     if arguments.list:
@@ -80,11 +83,9 @@ def choose(server: Server, names: list[str], arguments: argparse.Namespace) -> s
 
 
 def _attach(server: Server, name: str, arguments: argparse.Namespace) -> int:
-    try:
-        from .attach import Options, Outcome, Session
-        from .tty import RawMode
-    except ImportError:
-        raise CommandError("This command needs a system with POSIX terminals.") from None
+    from .attach import Options, Outcome, Session
+    from .tty import RawMode
+
     options = Options(arguments.detach_keys, arguments.read_only, max(0, arguments.history))
     hint = DetachKeys(options.detach_keys).hint
     is_tty = os.isatty(sys.stdin.fileno())

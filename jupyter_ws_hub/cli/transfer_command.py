@@ -15,6 +15,7 @@ from typing import Final
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from ..protocol.transfer import DigestName, IfExists
+from ..system import STREAMS_REST_ON, has_descriptors
 from .hub_client import HubClient
 from .progress import Display, make_display, plain
 from .servers import FAILED, CommandError, Server, find_server
@@ -95,6 +96,8 @@ def run_job(arguments: argparse.Namespace, work: Callable[[Job], Awaitable[Repor
     Raises:
         CommandError: it cannot be done.
     """
+    if not has_descriptors():
+        raise CommandError(f"This command needs a system with {STREAMS_REST_ON}.")
     server = find_server(arguments.url, arguments.token, os.environ, Path.cwd())
     status = asyncio.run(_interruptible(server, arguments, work))
     if status >= SIGNALLED:

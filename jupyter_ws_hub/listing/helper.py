@@ -20,6 +20,7 @@ import msgspec
 
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
+from ..system import can_start_processes, has_descriptors
 from .admission import RETRY_MS, Admission
 from .entry import Directory, DirectoryChanged, Order
 from .messages import HEAD, FailedBody, Frame, Kind, ListBody, WatchBody, pack
@@ -257,9 +258,13 @@ class ListingHelper:
         return next(self._ids) & 0xFFFFFFFF
 
     async def start(self) -> None:
-        """Start the process now, so that the first listing need not wait; a failure is logged, and tried again."""
-        with suppress(HelperDied):
-            await self.process()
+        """Start the process now, so that the first listing need not wait; a failure is logged, and tried again.
+
+        Where the system lacks what it rests on, nobody is to ask it, and nothing is started.
+        """
+        if has_descriptors() and can_start_processes():
+            with suppress(HelperDied):
+                await self.process()
 
     async def stop(self) -> None:
         """End the process."""

@@ -14,7 +14,7 @@ from ..protocol.codes import Code
 from ..protocol.errors import ErrorInfo, HubError
 from ..protocol.transfer import BLOCK_BYTES, TREE_FILE_BYTES, DigestName, Direction, IfExists, Kind
 from ..transfers.operation import DownloadPlan, Occupied, Operation, State, UploadPlan
-from .base import Nothing, Service, Topic, method
+from .base import Health, Nothing, Service, Topic, method
 
 READ = ("read", "contents")
 ME: Final = "transfers/me"
@@ -142,6 +142,11 @@ class TransfersService(Service):
         self.context.transfers.on_forget = self._forgotten
         async for op in self.context.transfers.news():
             await self._changed(op)
+
+    def health(self) -> Health:
+        """Down where the system cannot do it."""
+        lacks = self.context.transfers.lacks
+        return Health(self.name, "down", lacks) if lacks else Health(self.name, "ok")
 
     async def _changed(self, op: Operation) -> None:
         await self.context.publish(ME, "transfer", _status(op), principal=op.principal)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ..protocol import terminal as wire
 from ..protocol.codes import NORMAL_CLOSURE, Code
@@ -16,10 +16,12 @@ from ..protocol.errors import HubError, RemoteProtocolError
 from ..protocol.terminal_opening import Opening
 from .flow import Progress
 from .input_queue import MAX_BACKLOG_BYTES
-from .process import ExitStatus
 from .queries import MAX_SEQUENCE_BYTES, blank_queries, whole_sequences
 from .ring import ByteRing
 from .sizes import NO_EXTENT, Extent, Vote
+
+if TYPE_CHECKING:  # not every system has what it rests on
+    from .process import ExitStatus
 
 INPUT_ACK_S: Final = 0.02
 """An acknowledgement of input that no output takes along goes by itself after this."""

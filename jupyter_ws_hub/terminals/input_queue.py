@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import struct
 import sys
-import termios
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
+
+if sys.platform != "win32":
+    import fcntl
+    import termios
 
 MAX_BACKLOG_BYTES: Final = 1024 * 1024
 """Who would make the queue longer than this has to wait."""
@@ -20,8 +22,8 @@ PIECE_BYTES: Final = 64 * 1024
 RETRY_S: Final = 0.01
 """A PTY that says it takes input and then does not is asked again after this."""
 
-TIOCGPTN: Final = getattr(termios, "TIOCGPTN", 0x80045430)
-"""Of Linux; older versions of Python have no name for it."""
+TIOCGPTN: Final = 0x80045430
+"""Of Linux; only new versions of Python have a name for it."""
 
 
 def signal_characters(descriptor: int) -> bytes:

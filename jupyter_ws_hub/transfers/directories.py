@@ -10,7 +10,9 @@ from ..protocol.codes import Code
 from ..protocol.errors import HubError
 from . import publish
 
-_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+def _flags() -> int:
+    return os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC  # not every system has them, and this is imported on all
 
 
 class Directories:
@@ -42,19 +44,19 @@ class Directories:
     def elsewhere(self, path: str) -> int:
         """One that is there, by its absolute path; raises OSError."""
         if path not in self._open:
-            self._open[path] = os.open(path, _FLAGS)
+            self._open[path] = os.open(path, _flags())
         return self._open[path]
 
     def _made(self, path: str) -> int:
         try:
-            return os.open(path, _FLAGS, dir_fd=self._base)
+            return os.open(path, _flags(), dir_fd=self._base)
         except FileNotFoundError:
             parts = path.split("/")
             for depth in range(1, len(parts) + 1):
                 with contextlib.suppress(FileExistsError):
                     os.mkdir("/".join(parts[:depth]), dir_fd=self._base)
                     self._grown.add("/".join(parts[: depth - 1]))
-            return os.open(path, _FLAGS, dir_fd=self._base)
+            return os.open(path, _flags(), dir_fd=self._base)
 
     def sync(self, used: Collection[int]) -> None:
         """Bring new names to the disk: those of files in the directories `used`, and of directories that were made."""

@@ -7,7 +7,6 @@ what waits there is no copy.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from ..ports import Peer, Runtime
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
+from ..system import STREAMS_LACK, has_descriptors
 from .budget import Pace, WindowBudget
 from .downloads import prepare
 from .journal import Journal, Ownership
@@ -41,6 +41,8 @@ class TransferStore:
         self.runtime = runtime
         self.settings = settings
         self.journal = journal
+        self.lacks = "" if has_descriptors() else STREAMS_LACK
+        """Why this system can move no file over a stream; then nothing is made, and no record looked at."""
         self.windows = WindowBudget(settings.windows_bytes)
         self.pace = Pace(settings.bytes_per_s, runtime.monotonic)
         self.on_change: Callable[[Operation], Awaitable[None]] | None = None
@@ -62,11 +64,10 @@ class TransferStore:
         """Prepare an upload of `size` bytes to an API path; of a tree into a directory.
 
         Raises:
-            HubError: `invalid`, `too_big`, `no_space`, `exists`, `conflict`, `busy`, or what `LocalFiles` raises.
+            HubError: `unsupported`, `invalid`, `too_big`, `no_space`, `exists`, `conflict`, `busy`, or as `LocalFiles`.
         """
+        self._require_streams()
         limit = self.settings.max_upload_bytes
-        if not hasattr(os, "pwritev"):
-            raise HubError(Code.UNSUPPORTED, "This server's system cannot take uploads over streams.")
         if size < 0 or plan.entries < 0:
             raise HubError(Code.INVALID, "A file cannot have less than 0 bytes.")
         if plan.kind == "zip":
@@ -95,11 +96,16 @@ class TransferStore:
         """Prepare a download.
 
         Raises:
-            HubError: `source_changed` if it has another etag than expected, or what opening it raises.
+            HubError: `unsupported`; `source_changed` if it has another etag than expected, or what opening it raises.
         """
+        self._require_streams()
         operation = await prepare(self.files, self.run, path, plan, self.settings.max_entries)
         operation.id, operation.principal = self.runtime.new_id(), peer.principal
         return await self._add(operation)
+
+    def _require_streams(self) -> None:
+        if self.lacks:
+            raise HubError(Code.UNSUPPORTED, self.lacks)
 
     async def _add(self, operation: Operation) -> Operation:
         limit = self.settings.max_operations
@@ -125,17 +131,22 @@ class TransferStore:
 
     async def news(self) -> AsyncIterator[Operation]:
         """Look into the journal for what other servers have made, gone on with and ended; give what there is."""
-        async for operation, is_news in self._known.each():
+        async for operation, is_news in self._each():
             if is_news:
                 yield operation
 
     async def each(self, principal: str) -> AsyncIterator[Operation]:
         """A principal's operations; what other servers have made of any is told. Keep none of them."""
-        async for operation, is_news in self._known.each():
+        async for operation, is_news in self._each():
             if is_news and self.on_change is not None:
                 await self.on_change(operation)
             if operation.principal == principal:
                 yield operation
+
+    async def _each(self) -> AsyncIterator[tuple[Operation, bool]]:
+        if not self.lacks:
+            async for found in self._known.each():
+                yield found
 
     async def _forgotten(self, operation: Operation) -> None:
         if self.on_forget is not None:
@@ -158,8 +169,9 @@ class TransferStore:
         """An operation of this principal, also where another server, or one before this, has made or changed it.
 
         Raises:
-            HubError: `not_found`; the same for another's operation. Or what the disk says.
+            HubError: `not_found`; the same for another's operation. `unsupported`, or what the disk says.
         """
+        self._require_streams()
         operation = await self._known.find(id)
         if operation is None or operation.principal != principal:
             raise HubError(Code.NOT_FOUND, "There is no such transfer (any more).")
@@ -346,6 +358,8 @@ class TransferStore:
 
     async def sweep(self) -> None:
         """Forget what ended long ago, end what nobody has touched for very long; to be called now and then."""
+        if self.lacks:
+            return
         now_s, settings = self.runtime.clock(), self.settings
         for operation in self._known.whole():
             idle_s = now_s - operation.touched_s
