@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ class Cli:
     folder: Path
     """Where its state is, and where it runs."""
     token: str = TOKEN
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """More variables."""
 
     async def start(self, *arguments: str | Path) -> asyncio.subprocess.Process:
         """A command that runs."""
@@ -40,6 +43,7 @@ class Cli:
             "JUPYTER_SERVER_URL": self.url,
             "JUPYTER_TOKEN": self.token,
             "PYTHONPATH": str(Path(__file__).parents[2]),
+            **self.environment,
         }
         return await asyncio.create_subprocess_exec(
             sys.executable,
