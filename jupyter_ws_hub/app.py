@@ -270,8 +270,7 @@ class HubApp(HubTraits, ExtensionApp):
     async def _start_all(self) -> None:
         of_which_kind(self._serverapp().web_app.settings.get("terminal_manager"), self.log)
         if self._transfers.lacks:
-            told = "Files go up and down as in stock JupyterLab, and are listed by the ContentsManager."
-            self.log.warning("%s %s", self._transfers.lacks, told)
+            self.log.warning("%s JupyterLab's own way is used, also to list files.", self._transfers.lacks)
         self._hub.start()
         self._storage.on_switched(self._hub.topics.renew)
         await self._generations.start()

@@ -23,6 +23,7 @@ from jupyter_ws_hub.services.base import Health, Service
 from jupyter_ws_hub.services.chat import ChatService
 from jupyter_ws_hub.services.notifications import NotificationsService
 from jupyter_ws_hub.storage.base import Draft
+from jupyter_ws_hub.transfers import store
 from tests.support.assistants import Puppet, ScriptedAssistant
 from tests.support.client import Address, HubClient, until
 from tests.support.fakes import fake_runtime
@@ -375,6 +376,14 @@ def test_the_page_learns_that_the_server_half_is_here_and_with_which_services(jp
     page = jp_serverapp.web_app.settings["page_config_data"]
     assert page["jupyterWsHub"] == __version__
     assert page["jupyterWsHubServices"] == ["files", "notifications", "status", "transfers"]
+
+
+def test_the_page_learns_that_the_system_has_no_transfers(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(store, "has_descriptors", lambda: False)
+    page = request.getfixturevalue("jp_serverapp").web_app.settings["page_config_data"]
+    assert "transfers" not in page["jupyterWsHubServices"] and "files" in page["jupyterWsHubServices"]
 
 
 @traits({"transfers_dir": "TMP/transfers", "keep_transfers_s": 100.0})

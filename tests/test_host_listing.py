@@ -11,6 +11,7 @@ from jupyter_server.services.contents.filemanager import AsyncFileContentsManage
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager, LargeFileManager
 from jupyter_server.services.contents.manager import ContentsManager
 
+from jupyter_ws_hub import host_listing as module
 from jupyter_ws_hub.host_listing import directory_of, is_plain, listen, refuse_large, with_etag
 from jupyter_ws_hub.listing.elsewhere import ContentsEvent
 from jupyter_ws_hub.listing.entry import Directory
@@ -54,6 +55,15 @@ class Elsewhere(ContentsManager):
 )
 def test_a_manager_is_plain_if_it_overrides_nothing_that_makes_listings(kind: Any, plain: bool) -> None:
     assert is_plain(kind()) is plain
+
+
+def test_where_directories_cannot_be_held_open_only_the_manager_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = LargeFileManager(root_dir=str(tmp_path))
+    assert directory_of(manager, "") is not None
+    monkeypatch.setattr(module, "has_descriptors", lambda: False)
+    assert directory_of(manager, "") is None
 
 
 def test_also_what_was_put_onto_one_manager_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -243,6 +243,17 @@ async def test_without_a_model_there_is_none_and_without_the_runtime_it_says_how
         await ask(assistant)
 
 
+async def test_where_no_process_can_be_started_it_is_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "Model.gguf").touch()
+    monkeypatch.setattr(module, "find_spec", lambda name: True)
+    monkeypatch.setattr(module, "can_start_processes", lambda: False)
+    (assistant,) = made(model=str(tmp_path / "Model.gguf"))
+    await assistant.start()
+    assert assistant.info().state == "down" and "cannot start processes" in assistant.info().reason
+    with pytest.raises(AssistantError, match="cannot start processes"):
+        await ask(assistant)
+
+
 def test_a_file_that_is_not_there_is_said_without_its_place() -> None:
     (assistant,) = made(model="/nowhere/m.gguf")
     assert assistant.info().state == "down" and "/nowhere" not in assistant.info().reason

@@ -224,6 +224,17 @@ async def test_where_it_cannot_be_started_that_is_told(monkeypatch: pytest.Monke
         assert "cannot be started" in error and "/nowhere" not in error
 
 
+async def test_where_the_loop_starts_no_processes_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*arguments: object, **more: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    async with running() as process:
+        await process.start()
+        await until(lambda: process.state[0] == "down")
+        assert "cannot start processes" in (await failure(process)).message
+
+
 async def test_what_dies_again_and_again_is_started_ever_more_rarely(caplog: pytest.LogCaptureFixture) -> None:
     async with running("die soon") as process:
         await process.start()

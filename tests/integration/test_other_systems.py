@@ -113,7 +113,7 @@ async def test_on_windows_terminals_are_the_stock_ones(windows: RealServer) -> N
 
 
 def test_on_windows_the_log_says_what_is_lacking(windows: RealServer) -> None:
-    assert STREAMS_LACK in windows.log_text and "as in stock JupyterLab" in windows.log_text
+    assert STREAMS_LACK in windows.log_text and "JupyterLab's own way is used" in windows.log_text
     assert "Terminals are those of TerminalManager" in windows.log_text
 
 

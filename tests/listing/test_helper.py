@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from jupyter_ws_hub.listing import admission
+from jupyter_ws_hub.listing import helper as module
 from jupyter_ws_hub.listing.entry import Directory, DirectoryChanged, Order, Page
 from jupyter_ws_hub.listing.helper import CREDIT, HelperDied, ListingHelper, ListingSettings
 from jupyter_ws_hub.protocol.codes import Code
@@ -48,6 +49,13 @@ def page(data: bytes) -> Page:
 
 async def whole(helper: ListingHelper, directory: Directory, page_entries: int = 0) -> list[Page]:
     return [page(data) async for data in helper.pages(directory, Order(), page_entries)]
+
+
+async def test_where_the_system_lacks_what_it_rests_on_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "has_descriptors", lambda: False)
+    async with running() as helper:
+        await helper.start()
+        assert helper.pid is None
 
 
 async def test_a_listing_is_whole_and_uses_one_process(many: Directory) -> None:

@@ -14,6 +14,8 @@ from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.messages import Event
 from jupyter_ws_hub.services.base import Nothing
 from jupyter_ws_hub.services.transfers import CreateTransfer, TransferParams, TransfersService, TransferStatus
+from jupyter_ws_hub.system import STREAMS_LACK
+from jupyter_ws_hub.transfers import store
 from jupyter_ws_hub.transfers.settings import TransferSettings
 
 from ..hub.client import HubClient, code_of, content, only, opened
@@ -60,6 +62,22 @@ async def test_an_upload_is_prepared_and_nothing_is_written_yet(tmp_path: Path) 
     made = await service.create(upload(), ALICE)
     assert (made.path, made.size) == ("new.bin", 10)
     assert (made.limits.frame_bytes, made.limits.block_bytes) == (1024 * 1024, 4 * 1024 * 1024)
+    assert names(tmp_path) == ["here.bin"]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [upload(), upload(kind="tree"), CreateTransfer("download", "here.bin")],
+)
+async def test_where_the_system_cannot_it_is_down_and_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params: CreateTransfer
+) -> None:
+    monkeypatch.setattr(store, "has_descriptors", lambda: False)
+    service, _ = await begin(tmp_path)
+    assert (service.health().state, service.health().reason) == ("down", STREAMS_LACK)
+    assert await refused(service, params) is Code.UNSUPPORTED
+    assert (await service.list(Nothing(), ALICE)).transfers == []
+    await service.context.transfers.sweep()
     assert names(tmp_path) == ["here.bin"]
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from ..support.client import until
+from ..support.lacking import environment
 from ..support.server import RealServer
 from .conftest import Opener, quiet_lab
+from .files import drop, listed, open_ready
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(120)]
 
@@ -29,6 +31,33 @@ async def test_without_the_server_half_jupyterlab_works_as_without_the_extension
     assert await window.page.locator(".jp-WsHub-statusButton, #jupyter-ws-hub-panel").count() == 0
     assert not window.sockets_to("/ws/")
     assert window.errors == []
+
+
+async def test_where_the_server_has_no_streams_files_go_up_and_down_as_in_stock_jupyterlab(
+    start_server: Callable[..., RealServer], open_window: Opener, tmp_path: Path
+) -> None:
+    server = start_server(program="lab", prepare=quiet_lab, environment=environment(tmp_path / "start", "win32"))
+    (tmp_path / "dropped.txt").write_text("dropped")
+    (tmp_path / "chosen.txt").write_text("chosen")
+    window = await open_ready(open_window, server)
+    await window.page.click('.jp-LauncherCard[title*="erminal"]')
+    await window.page.wait_for_selector(".jp-Terminal .xterm-screen")
+    await drop(window, [tmp_path / "dropped.txt"])
+    await listed(window, "dropped.txt")
+    async with window.page.expect_file_chooser() as chooser:
+        await window.page.click("#filebrowser .jp-id-upload")
+    await (await chooser.value).set_files(tmp_path / "chosen.txt")
+    await listed(window, "chosen.txt")
+    assert [(server.root / f"{name}.txt").read_text() for name in ("dropped", "chosen")] == ["dropped", "chosen"]
+    await window.page.click('.jp-DirListing-item[title*="dropped.txt"]', button="right")
+    async with window.page.expect_download() as download:
+        await window.page.click('.lm-Menu-item:has-text("Download")')
+    await (await download.value).save_as(tmp_path / "back.txt")
+    assert (tmp_path / "back.txt").read_text() == "dropped"
+    await window.screenshot("files-without-streams")
+    assert window.sockets_to("/ws") and not window.sockets_to("/ws/file-stream/")
+    assert window.errors == []
+    assert "Traceback" not in server.log_text
 
 
 async def test_notebook_7_has_the_panel_and_its_terminals_run_over_our_endpoint(
