@@ -122,7 +122,8 @@ class TransferStore:
         return operation
 
     async def existing(self, directory: str, names: Sequence[str]) -> Sequence[Occupied]:
-        """Which of the names in a directory are taken. Raises what `LocalFiles.directory` raises."""
+        """Which of the names in a directory are taken. Raises `unsupported`, or as `LocalFiles.directory`."""
+        self._require_streams()
         if (remote := self.files.remote) is not None:
             return await remote.occupied(directory, names, self.files.allows)
         return await self.run(occupied, await self.files.directory(directory), names, self.files.allows)
@@ -358,8 +359,6 @@ class TransferStore:
 
     async def sweep(self) -> None:
         """Forget what ended long ago, end what nobody has touched for very long; to be called now and then."""
-        if self.lacks:
-            return
         now_s, settings = self.runtime.clock(), self.settings
         for operation in self._known.whole():
             idle_s = now_s - operation.touched_s
@@ -370,7 +369,7 @@ class TransferStore:
                 await self._touch(operation, operation.stream)
         for id in self._known.overdue(now_s - settings.keep_idle_s):
             await self._expire(id, now_s)
-        if now_s >= self._tidy_s:
+        if now_s >= self._tidy_s and not self.lacks:
             self._tidy_s = now_s + TIDY_INTERVAL_S
             await self.ledger.tidy(now_s - settings.keep_idle_s)
 

@@ -13,7 +13,13 @@ from jupyter_ws_hub.protocol.codes import Code
 from jupyter_ws_hub.protocol.errors import HubError
 from jupyter_ws_hub.protocol.messages import Event
 from jupyter_ws_hub.services.base import Nothing
-from jupyter_ws_hub.services.transfers import CreateTransfer, TransferParams, TransfersService, TransferStatus
+from jupyter_ws_hub.services.transfers import (
+    CheckParams,
+    CreateTransfer,
+    TransferParams,
+    TransfersService,
+    TransferStatus,
+)
 from jupyter_ws_hub.system import STREAMS_LACK
 from jupyter_ws_hub.transfers import store
 from jupyter_ws_hub.transfers.settings import TransferSettings
@@ -76,6 +82,9 @@ async def test_where_the_system_cannot_it_is_down_and_refuses(
     service, _ = await begin(tmp_path)
     assert (service.health().state, service.health().reason) == ("down", STREAMS_LACK)
     assert await refused(service, params) is Code.UNSUPPORTED
+    with pytest.raises(HubError) as caught:  # the rules of names are those of other systems
+        await service.check(CheckParams("", ["here.bin"]), ALICE)
+    assert caught.value.code is Code.UNSUPPORTED
     assert (await service.list(Nothing(), ALICE)).transfers == []
     await service.context.transfers.sweep()
     assert names(tmp_path) == ["here.bin"]

@@ -79,8 +79,7 @@ class RealServer:
             folder.mkdir(parents=True, exist_ok=True)
         self._config_file = base_dir / "config" / "test_config.py"
         extensions = {"jupyter_ws_hub": extension, "jupyter_server_terminals": True}
-        if program == "server":
-            extensions |= dict.fromkeys(LAB, False)
+        extensions |= dict.fromkeys(LAB if program == "server" else (), False)
         lines = [
             f"c.ServerApp.jpserver_extensions = {extensions}",
             f"c.IdentityProvider.token = {TOKEN!r}",
@@ -93,8 +92,8 @@ class RealServer:
             "c.ServerApp.allow_root = True",
             "c.ServerApp.allow_unauthenticated_access = False",
             "c.HubApp.chat_posts_per_minute = 0",  # tests post faster than people
+            "c.HubApp.assistants = ['puppet']",  # whatever models this machine has
         ]
-        lines.append("c.HubApp.assistants = ['puppet']")  # whatever models this machine has
         lines.append("c.ServerApp.terminado_settings = {'shell_command': ['/bin/sh']}")  # a person's may do anything
         self._config_file.write_text("\n".join([*lines, config, ""]))
 
