@@ -62,11 +62,8 @@ FOCUSED = """label => {
 
 
 async def enter(window: Window) -> None:
-    """Show the chat, once the window is as it was left."""
-    await window.page.wait_for_function("() => window.jupyterapp !== undefined")
-    await window.page.evaluate("async () => { await window.jupyterapp.restored; }")
-    # What is shown in the middle takes the focus once, late, and from a chat that was left open before it.
-    await window.page.wait_for_function("() => window.mainHadFocus")
+    """Show the chat, once the window is as it was left, and nothing takes the focus from the chat."""
+    await window.at_rest()
     await window.open_sidebar(CHAT)
     await window.page.wait_for_selector('.jp-WsHub-room[data-ready="true"] .jp-WsHub-input textarea')
 

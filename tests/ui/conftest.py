@@ -32,6 +32,13 @@ MAIN_HAD_FOCUS = """document.addEventListener('focusin', ({ target }) => {
   window.mainHadFocus ||= inMain;
 }, true);"""
 """Notes that JupyterLab has given the focus to what it shows in the middle: the launcher, or what was open before."""
+WAS_RESTORED = """document.addEventListener('readystatechange', () => {
+  new MutationObserver(records => {
+    const wasTaken = records.some(({ removedNodes }) => [...removedNodes].some(one => one.id === 'jupyterlab-splash'));
+    window.wasRestored ||= wasTaken && document.getElementById('jupyterlab-splash') === null;
+  }).observe(document.body, { childList: true });
+}, { once: true });"""
+"""Notes that JupyterLab has taken its splash screen away, as it does when its window is as it was left."""
 
 
 def executable() -> str:
@@ -78,6 +85,20 @@ class Window:
         row = f'.jp-WsHub-connection:not(.jp-mod-child)[data-service="{service}"][data-state="{state}"]'
         await self.page.wait_for_selector(row, timeout=timeout_ms)
 
+    async def restored(self) -> None:
+        """Wait until JupyterLab's window is as it was left, or is a new one; until then it shows and hides panels."""
+        await self.page.wait_for_function("() => window.wasRestored", timeout=LOAD_MS)
+
+    async def at_rest(self) -> None:
+        """The same, and what is shown in the middle has had the focus: late, and once, it takes it from what has it."""
+        await self.restored()
+        await self.page.wait_for_function("() => window.mainHadFocus")
+
+    def lose_network(self) -> None:
+        """All connections end, and attempts to connect get no answer, until `proxy.flow()`."""
+        self.proxy.stall()
+        self.proxy.cut_all()
+
     async def open_sidebar(self, name: str) -> None:
         """Show one of our side panels (`panel`, `chat`) or another by its id, unless it is shown."""
         tab = self.page.locator(f'.jp-SideBar .lm-TabBar-tab[data-id="{name}"]')
@@ -102,7 +123,7 @@ class Opener:
         return self._browser
 
     async def __call__(self, server: RealServer, path: str = "lab", script: str = "", user: str = "") -> Window:
-        """Open `path` of a server through a proxy; returns when the page is loaded.
+        """Open `path` of a server through a proxy; returns when the page is loaded, and JupyterLab is restored.
 
         `script` runs in it before its own scripts, also after each reload. `user` is who somebody is for a server that
         asks their browser (`chat.PEOPLE`).
@@ -110,7 +131,7 @@ class Opener:
         browser = await self._start()
         proxy = await self._stack.enter_async_context(FaultProxy(server.port))
         context = await browser.new_context(viewport={"width": 1280, "height": 800})
-        for each in filter(None, (MAIN_HAD_FOCUS, script)):
+        for each in filter(None, (MAIN_HAD_FOCUS, WAS_RESTORED, script)):
             await context.add_init_script(each)
         if user:
             home = f"http://127.0.0.1:{proxy.port}"
@@ -126,6 +147,8 @@ class Opener:
         page.on("pageerror", lambda error: window.errors.append(f"{error}\n{error.stack}"))
         await page.goto(f"http://127.0.0.1:{proxy.port}{server.base_url}{path}?token={TOKEN}")
         await page.wait_for_selector("#main, .jp-Launcher", timeout=LOAD_MS)
+        if path == "lab":
+            await window.restored()
         return window
 
     async def close(self) -> None:

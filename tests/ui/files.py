@@ -85,7 +85,8 @@ async def open_ready(open_window: Opener, server: RealServer, script: str = "") 
 
 
 async def ready(window: Window) -> None:
-    """The file browser and the connection are there."""
+    """The window is as it was left; the file browser and the connection are there."""
+    await window.restored()
     await window.page.wait_for_selector(LISTING, state="attached")
     await window.page.wait_for_selector('.jp-WsHub-statusButton[data-state="connected"]')
 

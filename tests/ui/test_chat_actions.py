@@ -177,8 +177,7 @@ async def enter_room(window: Window, name: str) -> None:
 
 async def send_into_a_closed_room(alice: Window, moderator: HubClient) -> None:
     """Two messages are refused; one is let go, the other sent once the room is open again."""
-    alice.proxy.stall()
-    alice.proxy.cut_all()
+    alice.lose_network()
     await say(alice, "one")
     await say(alice, "two")
     await moderator.request("chat.archive", {"room": "project", "archived": True})

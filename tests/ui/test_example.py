@@ -21,7 +21,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 async def run_command(window: Window, label: str) -> None:
-    """Choose a command in the palette."""
+    """Choose a command in the palette, which closes when it loses the focus."""
+    await window.at_rest()
     await window.page.keyboard.press("Control+Shift+C")
     await window.page.fill(".lm-CommandPalette-input", label)
     await window.page.click(f'.lm-CommandPalette-item:has-text("{label}")')
@@ -50,8 +51,7 @@ async def test_it_shows_an_answer_the_items_of_a_stream_and_events_also_those_th
         ("tick", "counted"),
     ]
     await sees(window, *shown)
-    window.proxy.stall()
-    window.proxy.cut_all()
+    window.lose_network()
     async with HubClient(Address.of(lab)) as client:
         await client.request("example.tick", {"note": "missed"})
         window.proxy.flow()

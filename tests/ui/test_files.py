@@ -62,6 +62,7 @@ async def test_names_that_are_taken_are_asked_about_once(
     for name in names[:3]:
         (exposed_lab.root / name).write_text(f"old {name}")
     window = await open_ready(open_window, exposed_lab)
+    await window.at_rest()
     await drop(window, [tmp_path / name for name in names])
     await window.page.wait_for_selector(".jp-WsHub-conflicts tbody tr")
     assert await window.page.locator(".jp-WsHub-conflicts tbody tr").count() == 3
@@ -121,9 +122,10 @@ async def test_a_listing_shows_changes_at_once_and_asks_for_nothing_meanwhile(
     await listed(window, "made")
     listings = [url for url in requests if "/api/contents" in url and "content=1" in url]
     assert listings == []
-    window.proxy.cut_all()
+    window.lose_network()
     await window.page.wait_for_selector('.jp-WsHub-statusButton[data-state="reconnecting"]')
     (exposed_lab.root / "missed.txt").write_text("x")
+    window.proxy.flow()
     await listed(window, "missed.txt")
     assert window.errors == []
 

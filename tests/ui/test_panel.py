@@ -70,6 +70,7 @@ async def post(server: RealServer, *notices: dict[str, Any]) -> None:
 
 
 async def open_panel(window: Window) -> None:
+    await window.restored()
     await window.page.wait_for_selector('.jp-WsHub-statusButton[data-state="connected"]')
     await window.open_sidebar("jupyter-ws-hub-panel")
     await window.state("main", "connected")
@@ -255,6 +256,7 @@ async def test_all_of_it_is_used_by_keyboard_and_shows_where_one_is(lab: RealSer
     await post(lab, {"title": "Look", "actions": [{"label": "Open", "kind": "url", "target": "https://example.org"}]})
     await has_titles(window, "Look")
     page = window.page
+    await window.at_rest()
     await page.focus(f"{PANEL} h2 button")
     seen: list[str] = []
     for _ in range(30):

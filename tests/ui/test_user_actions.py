@@ -30,8 +30,9 @@ async def test_panel_and_status_bar_show_the_connections(lab: RealServer, open_w
     title = await window.page.get_attribute(".jp-WsHub-statusButton", "title")
     assert title is not None
     assert title.splitlines() == ["Messages: connected", "Terminals: not in use", "File streams: not in use"]
-    window.proxy.cut_all()
+    window.lose_network()
     await window.state("main", "reconnecting")
+    window.proxy.flow()
     await window.state("main", "connected")
     assert await window.page.locator(".jp-Dialog").count() == 0
     await window.screenshot("panel")
@@ -46,9 +47,8 @@ async def open_terminal(window: Window) -> None:
     await window.page.focus(".jp-Terminal .xterm-helper-textarea")
 
 
-async def type_command(window: Window, command: str, result: Path, expected: str) -> None:
-    await window.page.keyboard.type(command + "\n")
-    await until(lambda: result.exists() and result.read_text() == expected, f"{command!r} gives {expected!r}")
+async def gives(result: Path, expected: str) -> None:
+    await until(lambda: result.exists() and result.read_text() == expected, f"{expected!r} is in {result.name}")
 
 
 async def test_a_terminal_from_the_launcher_runs_over_our_endpoint_and_comes_back(
@@ -58,11 +58,14 @@ async def test_a_terminal_from_the_launcher_runs_over_our_endpoint_and_comes_bac
     await open_terminal(window)
     assert window.sockets_to("/ws/terminal/")
     assert not window.sockets_to("/terminals/websocket/")
-    await type_command(window, f"echo $((6*7)) > {tmp_path}/one", tmp_path / "one", "42\n")
-    window.proxy.cut_all()
+    await window.page.keyboard.type(f"echo $((6*7)) > {tmp_path}/one\n")
+    await gives(tmp_path / "one", "42\n")
+    window.lose_network()
     await window.state("terminal", "reconnecting")
     # What is typed while the connection is away arrives when it is back.
-    await type_command(window, f"echo $((7*8)) > {tmp_path}/two", tmp_path / "two", "56\n")
+    await window.page.keyboard.type(f"echo $((7*8)) > {tmp_path}/two\n")
+    window.proxy.flow()
+    await gives(tmp_path / "two", "56\n")
     await window.state("terminal", "connected")
     await window.screenshot("terminal")
     await window.page.keyboard.type("exit\n")
