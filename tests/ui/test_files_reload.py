@@ -32,6 +32,12 @@ PART_BYTES = 64 * 1024 * 1024
 """Of a large download so many are kept at a time."""
 DOWN_BYTES = 2 * PART_BYTES + 10_000_000
 SMALL_BYTES = 60_000
+SLOW_BYTES_PER_S = 2_000_000
+"""So slow is a transfer behind the point at which something is to be done to it, however long that takes."""
+MARGIN_BYTES = 2_000_000
+"""So much later than that point it becomes slow: what is under way has not passed yet."""
+PAGE_BYTES = 20_000_000
+"""More than a page of JupyterLab loads over one connection."""
 ALL_DONE = "[...document.querySelectorAll('.jp-WsHub-transfer')].every(one => one.dataset.state === 'done')"
 # As a browser without the File System Access API, in which files must be chosen again after a reload.
 NO_HANDLES = "delete DataTransferItem.prototype.getAsFileSystemHandle; delete window.showOpenFilePicker;"
@@ -108,6 +114,22 @@ MAKE_OWN_FOLDER = """async ([files, size]) => {
 PROGRESS = "document.querySelector('.jp-WsHub-transfer[data-state=running] progress')?.value ?? 0"
 
 
+def slow_up(after_bytes: int) -> Fault:
+    """A network on which an upload is slow after so many bytes of a connection."""
+    return Fault(up=Way(bytes_per_s=SLOW_BYTES_PER_S, slow_after=after_bytes))
+
+
+def slow_down(after_bytes: int) -> Fault:
+    """The same for a download."""
+    return Fault(down=Way(bytes_per_s=SLOW_BYTES_PER_S, slow_after=after_bytes))
+
+
+def speed_up(window: Window) -> None:
+    """Let a network be fast again, also for what is under way."""
+    window.proxy.fault = Fault()
+    window.proxy.cut_all()
+
+
 async def passes(window: Window, count: int) -> None:
     """Wait until a transfer has more bytes than these."""
     await window.page.wait_for_function(f"count => ({PROGRESS}) > count", arg=count, polling=50, timeout=60_000)
@@ -120,13 +142,13 @@ async def test_a_large_file_and_a_folder_that_are_dropped_arrive_over_a_cut_and_
     expected = make_file(large, LARGE_BYTES)
     make_folder(folder, FOLDER_FILES)
     window = await open_ready(open_window, exposed_lab, NO_HANDLES)
-    window.proxy.fault = Fault(up=Way(bytes_per_s=60_000_000))
+    window.proxy.fault = slow_up(LARGE_BYTES // 10 + MARGIN_BYTES)
     await drop(window, [large, folder])
     await window.open_sidebar("jupyter-ws-hub-panel")
     await passes(window, LARGE_BYTES // 10)
     await window.screenshot("files-dropped")
-    window.proxy.stall()
-    window.proxy.cut_all()
+    window.proxy.fault = slow_up(LARGE_BYTES // 3)
+    window.lose_network()
     await wait_for_transfers(window, "running", 0)
     window.proxy.flow()
     await wait_for_transfers(window, "running")
@@ -157,15 +179,16 @@ async def test_a_file_of_the_upload_button_goes_on_by_itself_after_a_reload(
     window = await open_ready(open_window, exposed_lab, PICKS_OWN_FILE)
     size = 60 * 1024 * 1024
     await window.page.evaluate(MAKE_OWN_FILE, size)
-    window.proxy.fault = Fault(up=Way(bytes_per_s=20_000_000))
+    window.proxy.fault = slow_up(size // 4 + MARGIN_BYTES)
     await window.page.click("#filebrowser .jp-id-upload")
     await window.open_sidebar("jupyter-ws-hub-panel")
     await passes(window, size // 4)
+    window.proxy.fault = slow_up(size // 3 - size // 4 + MARGIN_BYTES)
     await window.page.reload()
     await ready(window)
     await window.open_sidebar("jupyter-ws-hub-panel")
     await passes(window, size // 3)
-    window.proxy.fault = Fault()
+    speed_up(window)
     await wait_for_transfers(window, "running", 0)
     await until((exposed_lab.root / "own.bin").exists, "the file is in its place")
     assert digest_of(exposed_lab.root / "own.bin").hex() == await window.page.evaluate(OWN_DIGEST)
@@ -186,7 +209,7 @@ async def test_an_upload_that_the_server_has_forgotten_is_begun_anew_with_its_fi
     size = 20_000_000
     expected = make_file(tmp_path / "late.bin", size)
     window = await open_ready(open_window, exposed_lab, NO_HANDLES)
-    window.proxy.fault = Fault(up=Way(bytes_per_s=5_000_000))
+    window.proxy.fault = slow_up(size // 4 + MARGIN_BYTES)
     await drop(window, [tmp_path / "late.bin"])
     await window.open_sidebar("jupyter-ws-hub-panel")
     await passes(window, size // 4)
@@ -220,14 +243,15 @@ async def test_a_folder_whose_handle_is_known_goes_on_by_itself_after_a_reload(
 ) -> None:
     window = await open_ready(open_window, exposed_lab, PICKS_OWN_FOLDER)
     expected = await window.page.evaluate(MAKE_OWN_FOLDER, [FOLDER_FILES, SMALL_BYTES])
-    window.proxy.fault = Fault(up=Way(bytes_per_s=6_000_000))
+    window.proxy.fault = slow_up(FOLDER_FILES * SMALL_BYTES // 4 + MARGIN_BYTES)
     await choose_folder(window)
     await passes(window, FOLDER_FILES * SMALL_BYTES // 4)
+    window.proxy.fault = slow_up(FOLDER_FILES * SMALL_BYTES // 12 + MARGIN_BYTES)
     await window.page.reload()
     await ready(window)
     await window.open_sidebar("jupyter-ws-hub-panel")
     await passes(window, FOLDER_FILES * SMALL_BYTES // 3)
-    window.proxy.fault = Fault()
+    speed_up(window)
     await window.page.wait_for_function(ALL_DONE)
     found = tree_of(exposed_lab.root / "own")
     assert {path: digest.hex() for path, digest in found.items() if digest is not None} == expected
@@ -244,7 +268,7 @@ async def test_a_folder_goes_on_after_a_reload_when_it_is_chosen_again(
         directory.mkdir(parents=True, exist_ok=True)
         make_file(directory / f"{number}.bin", SMALL_BYTES, seed=number)
     window = await open_ready(open_window, exposed_lab, NO_PICKERS)
-    window.proxy.fault = Fault(up=Way(bytes_per_s=6_000_000))
+    window.proxy.fault = slow_up(FOLDER_FILES * SMALL_BYTES // 4 + MARGIN_BYTES)
     async with window.page.expect_file_chooser() as first:
         await choose_folder(window)
     await (await first.value).set_files(folder)
@@ -278,9 +302,10 @@ async def test_a_download_goes_on_after_a_reload_with_what_had_arrived(
 ) -> None:
     expected = make_file(exposed_lab.root / "large.bin", DOWN_BYTES)
     window = await open_ready(open_window, exposed_lab, SAVES_OWN_FILE + script)
-    window.proxy.fault = Fault(down=Way(bytes_per_s=60_000_000))
+    window.proxy.fault = slow_down(PART_BYTES + 10_000_000 + MARGIN_BYTES)
     await download(window, "large.bin")
     await passes(window, PART_BYTES + 10_000_000)
+    window.proxy.fault = slow_down(PAGE_BYTES)
     await window.page.reload()
     await ready(window)
     await window.open_sidebar("jupyter-ws-hub-panel")
@@ -290,7 +315,7 @@ async def test_a_download_goes_on_after_a_reload_with_what_had_arrived(
         await window.page.click('.jp-WsHub-transfer button[aria-label="Resume large.bin"]')
     await wait_for_transfers(window, "running")
     assert await window.page.evaluate(PROGRESS) >= PART_BYTES
-    window.proxy.fault = Fault()
+    speed_up(window)
     await wait_for_transfers(window, "done")
     assert await window.page.evaluate(OWN_SIZE) == DOWN_BYTES
     assert (await window.page.evaluate(OWN_DIGEST)) == expected.hex()
@@ -304,7 +329,7 @@ async def test_a_download_that_was_left_can_be_cancelled_and_is_refused_where_it
 ) -> None:
     make_file(exposed_lab.root / "large.bin", DOWN_BYTES)
     window = await open_ready(open_window, exposed_lab, SAVES_OWN_FILE + ASKS_TO_WRITE)
-    window.proxy.fault = Fault(down=Way(bytes_per_s=60_000_000))
+    window.proxy.fault = slow_down(PART_BYTES + 10_000_000 + MARGIN_BYTES)
     for cancels in (True, False):
         await download(window, "large.bin")
         await passes(window, PART_BYTES + 10_000_000)
