@@ -40,9 +40,9 @@ async def list_rooms(window: Window) -> None:
 
 
 async def go(window: Window, room: str) -> None:
-    """Go into a room of the list."""
+    """Go into a room of the list, and wait until one can type."""
     await window.page.click(f'.jp-WsHub-roomRow[data-room="{room}"]')
-    await window.page.wait_for_selector(f'.jp-WsHub-room[data-room="{room}"][data-ready="true"] textarea')
+    await window.page.wait_for_selector(f'.jp-WsHub-room[data-room="{room}"][data-ready="true"] textarea:focus')
 
 
 async def has_title(window: Window, title: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,20 @@ import pytest
 from ..support.client import until
 from ..support.lacking import environment
 from ..support.server import RealServer
-from .conftest import Opener, quiet_lab
+from .conftest import Opener, Window, quiet_lab
 from .files import drop, listed, open_ready
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(120)]
+
+
+async def type_until_done(window: Window, command: str, result: Path, expected: str) -> None:
+    """Type a command until it was run: the stock terminal drops what is typed before its shell is there."""
+    for _ in range(20):
+        await window.page.keyboard.type(command)
+        with contextlib.suppress(AssertionError):
+            await until(lambda: result.exists() and result.read_text() == expected, "it was run", 1)
+            return
+    raise AssertionError(f"{command!r} was never run")
 
 
 async def test_without_the_server_half_jupyterlab_works_as_without_the_extension(
@@ -25,9 +36,7 @@ async def test_without_the_server_half_jupyterlab_works_as_without_the_extension
     await window.page.wait_for_selector(".jp-Terminal .xterm-screen")
     await until(lambda: window.sockets_to("/terminals/websocket/"), "the stock endpoint is used")
     await window.page.focus(".jp-Terminal .xterm-helper-textarea")
-    await window.page.wait_for_timeout(1000)  # the stock terminal drops what is typed before its shell is there
-    await window.page.keyboard.type(f"echo stock > {tmp_path}/out\n")
-    await until(lambda: (tmp_path / "out").exists(), "the stock terminal works")
+    await type_until_done(window, f"echo stock > {tmp_path}/out\n", tmp_path / "out", "stock\n")
     assert await window.page.locator(".jp-WsHub-statusButton, #jupyter-ws-hub-panel").count() == 0
     assert not window.sockets_to("/ws/")
     assert window.errors == []
