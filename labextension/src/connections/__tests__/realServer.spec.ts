@@ -216,13 +216,17 @@ describe("JupyterLab's own terminal on a real server", () => {
     terminal.connectionStatusChanged.connect((_, status) =>
       statuses.push(status)
     );
+    // It is away for no longer than the new socket takes: too short to be seen by looking now and then.
+    const states: string[] = [];
+    manager.statusChanged.connect((_, { service, state }) => {
+      if (service === 'terminal') {
+        states.push(state);
+      }
+    });
     sockets
       .filter(one => one.url.includes(`/ws/terminal/${name}`))
       .forEach(one => one.terminate());
-    await eventually(
-      'it is away',
-      () => manager.getConnectionStatus('terminal').state !== 'connected'
-    );
+    await eventually('it is away', () => states.includes('reconnecting'));
     output.text = '';
     type('echo "b$mark"\r');
     await eventually('it is back', () => output.text.includes('ba2'));
