@@ -158,8 +158,8 @@ class RealServer:
                 with answer:
                     if answer.code == 403:  # it has no token, but a password
                         return
-            except (urllib.error.URLError, ConnectionError):
-                pass  # it does not listen yet
+            except OSError:
+                pass  # it does not listen yet, or has no time to answer
             time.sleep(0.05)
         raise RuntimeError(f"the server is not ready after {READY_S} s:\n{self.log_text}")
 
@@ -174,11 +174,15 @@ class RealServer:
         except subprocess.TimeoutExpired:
             self._kill(process)
 
-    def kill(self) -> None:
-        """End it at once, by SIGKILL, as a crash would."""
+    def kill(self, *, alone: bool = False) -> None:
+        """End it at once, by SIGKILL, as a crash would; `alone`: its children are left, and end by themselves or not."""
         process, self._process = self._process, None
         assert process is not None
-        self._kill(process)
+        if alone:
+            process.kill()
+            process.wait(STOP_S)
+        else:
+            self._kill(process)
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
