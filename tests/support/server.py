@@ -37,18 +37,6 @@ def free_port() -> int:
         return port
 
 
-def withheld_s(pid: int) -> float:
-    """How long, so far, threads of a process could have run and the machine had no processor for them.
-
-    The sum of all its threads, in seconds; 0 where the system does not tell.
-    """
-    waited_ns = 0
-    for statistics in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError):  # a thread that has ended just now
-            waited_ns += int(statistics.read_text().split()[1])
-    return waited_ns / 1e9
-
-
 class RealServer:
     """`jupyter server` (or `jupyter lab`) with the extension on; root, data and settings lie under `base_dir`."""
 
@@ -175,7 +163,7 @@ class RealServer:
             self._kill(process)
 
     def kill(self, *, alone: bool = False) -> None:
-        """End it at once, by SIGKILL, as a crash would; `alone`: its children are left, and end by themselves or not."""
+        """End it at once, by SIGKILL, as a crash would; `alone`: its children are left to end by themselves."""
         process, self._process = self._process, None
         assert process is not None
         if alone:
