@@ -106,6 +106,7 @@ async def test_files_go_up_and_come_down_again(start_server: Start, tmp_path: Pa
     assert "Traceback" not in server.log_text, server.log_text
 
 
+@pytest.mark.timeout(180)
 async def test_a_server_killed_at_any_step_of_the_end_loses_neither_file(start_server: Start, tmp_path: Path) -> None:
     """Saves of the pieces, the old file out of the way, the new one in its place, the old one gone."""
     server = await asyncio.to_thread(start, start_server, "Mortal", tmp_path)
