@@ -48,6 +48,7 @@ def test_these_are_names_of_files_of_their_own(tmp_path: Path) -> None:
     assert max(len(os.fsencode(name)) for name in NAMES) == 255
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("size", [999, LARGE], ids=["in one tree", "each for itself"])
 async def test_files_and_folders_of_any_name_go_up_and_come_down_again(server: RealServer, cli: Cli, size: int) -> None:
     here = make(cli.folder / "here", size)

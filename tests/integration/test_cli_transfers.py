@@ -122,7 +122,7 @@ async def test_an_upload_goes_on_over_cuts(server: RealServer, cli: Cli) -> None
         up = await through(proxy, cli).run("upload", big, folder, "/")
         assert (up.status, up.err) == (0, ""), up
         assert len(proxy.links) > 5
-        assert sum(link.up_bytes for link in proxy.links) < 2 * SIZE, "it begins anew after each cut"
+        assert sum(link.up_bytes for link in proxy.links) < 1.5 * SIZE, "it begins anew after each cut"
     assert (server.root / "big.bin").read_bytes() == big.read_bytes()
     assert tree(server.root / "folder") == tree(folder)
     assert folder_times(server.root / "folder") == folder_times(folder)
@@ -231,7 +231,7 @@ async def test_a_download_goes_on_over_cuts(server: RealServer, cli: Cli) -> Non
         down = await through(proxy, cli).run("download", "there.bin", "here.bin")
         assert (down.status, down.err) == (0, "")
         assert len(proxy.links) == 6
-        assert sum(link.down_bytes for link in proxy.links) < 1.8 * SIZE
+        assert sum(link.down_bytes for link in proxy.links) < 1.4 * SIZE, "it begins anew after each cut"
     assert (cli.folder / "here.bin").read_bytes() == (cli.folder / "big.bin").read_bytes()
 
 
@@ -344,5 +344,5 @@ async def test_a_server_that_is_killed_and_comes_back_gets_the_rest(server: Real
         await asyncio.to_thread(server.start)
         up = await end_of(process)
         assert up.status == 0, up
-        assert sum(link.up_bytes for link in proxy.links) < 1.6 * SIZE
+        assert sum(link.up_bytes for link in proxy.links) < 1.4 * SIZE, "it begins anew"
     assert (server.root / "big.bin").read_bytes() == big.read_bytes()

@@ -105,6 +105,7 @@ async def everything_has_come(client: HubClient, room: str, number: int) -> None
     assert [event.offset for event in client.events] == list(range(1, number + 1))
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("room", "way"),
     [("never", Way(stall_after=3000)), ("byte", Way(bytes_per_s=1, slow_after=3000, piece_bytes=1))],

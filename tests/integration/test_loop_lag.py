@@ -155,6 +155,7 @@ def told(name: str, lag: Lag) -> str:
     return "\n".join([*lines, *(f"  {number} x {culprit}" for culprit, number in lag.culprits.items())])
 
 
+@pytest.mark.timeout(180)
 async def test_the_loop_is_hardly_late_under_every_load_at_once(server: RealServer) -> None:
     """The best of some rounds counts.
 

@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Address, HubClient
+from tests.support.client import Address, HubClient, until
 from tests.support.follower import Follower
 from tests.support.openai_stub import WORDS, Behaviour, openai_stub
 from tests.support.proxy import FaultProxy
 from tests.support.server import TOKEN, RealServer
+from tests.support.waits import FairClock
 
 KEY = "sk-Very5ecretKeyOfNobody"
 LOCAL_S = 50.0
+STOP_S = 0.2
+SHORT = "c.HubApp.first_token_timeout_s = 1.5\nc.HubApp.idle_timeout_s = 1\n"
 IDS = count()
 
 
@@ -52,6 +55,14 @@ async def ask(client: HubClient, text: str, room: str = "models") -> str:
     messages = (await client.request("chat.history", {"room": room}))["messages"]
     (answer,) = [m for m in messages if (m["answer"] or {}).get("to") == id]
     return str(answer["id"])
+
+
+async def until_started(client: HubClient) -> None:
+    """Wait until the first assistant can be asked: what it imports takes long."""
+    info = (await client.request("assistants.list"))["assistants"][0]
+    while info["state"] == "starting":
+        await asyncio.sleep(0.02)
+        info = (await client.request("assistants.list"))["assistants"][0]
 
 
 def everything(folder: Path) -> list[bytes]:
@@ -111,11 +122,36 @@ async def test_stop_in_a_room_closes_the_stream_at_the_provider(tmp_path: Path) 
         served(tmp_path, endpoint(stub.base_url), {"STUB_KEY": KEY}) as server,
         in_room(server.port) as (client, follower),
     ):
+        clock = FairClock(server.pid)
         id = await ask(client, "@openai Go on for ever.")
         await follower.until_text(id, 20)
         stopped = await client.request("assistants.stop", {"room": "models", "id": id})
         assert stopped["answer"]["state"] == "stopped" and stopped["text"] == follower.text(id)
-        await client.wait_for(lambda: stub.questions[0].gone_s is not None, "the disconnect", 0.2)
+        answered_s = clock.now_s()
+        await until(lambda: stub.questions[0].gone_s, "the disconnect")
+        assert clock.now_s() - answered_s < STOP_S
+
+
+async def test_an_endpoint_that_falls_silent_is_told_in_words_and_let_go_of(tmp_path: Path) -> None:
+    async with (
+        openai_stub() as stub,
+        served(tmp_path, endpoint(stub.base_url) + SHORT, {"STUB_KEY": KEY}) as server,
+        in_room(server.port) as (client, follower),
+    ):
+        await until_started(client)
+        for behaviour, words, error in (
+            (Behaviour(silent=True), "", "It did not begin to answer within 1.5 s."),
+            (Behaviour(stall_after=0), "", "It did not begin to answer within 1.5 s."),
+            (Behaviour(stall_after=2), WORDS[0] + WORDS[1], "It said nothing more for 1 s."),
+        ):
+            stub.behaviour = behaviour
+            asked = len(stub.questions)
+            id = await ask(client, "@openai Are you there?")
+            ended = await follower.until_ended(id)
+            assert (ended["answer"]["state"], ended["answer"]["error"]) == ("failed", error)
+            assert ended["text"] == follower.text(id) == words
+            await until(lambda: stub.questions[-1].gone_s, "the disconnect")
+            assert len(stub.questions) == asked + 1, "it is not asked again"
 
 
 @pytest.mark.real_model
@@ -134,6 +170,7 @@ async def test_the_local_model_answers_and_who_was_cut_off_has_the_identical_tex
         await alice.wait_for(lambda: len(hers.text(id)) > 10, "the first words", LOCAL_S)
         proxy.cut_all()
         await bob.wait_for(lambda: bob.close_code is not None, "the cut")
+        await alice.wait_for(lambda: len(hers.text(id)) > len(his.text(id)), "words that he misses", LOCAL_S)
         await bob.reconnect()
         ended = await hers.until_ended(id, LOCAL_S)
         assert ended["answer"]["state"] == "done" and ended["answer"]["reason"] in ("length", "stop")

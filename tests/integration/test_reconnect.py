@@ -16,6 +16,7 @@ from tests.support.server import RealServer
 EVENTS = 200
 TEXT = "x" * 40
 LIMIT_S = 45.0
+pytestmark = pytest.mark.timeout(180)
 
 
 CONFIG = "c.HubApp.heartbeat_interval_s = 0.3\nc.HubApp.heartbeat_grace_s = 2.5\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +13,7 @@ from jupyter_ws_hub.protocol.codes import Code
 from tests.support.client import Address, HubClient
 from tests.support.honest import honest
 from tests.support.server import RealServer
+from tests.support.waits import FairClock
 
 from .test_hostile import TEXT, everything_has_come, flood
 
@@ -44,10 +44,11 @@ async def test_who_never_acknowledges_gets_one_window_of_events_and_every_answer
         await writer.request("chat.create", {"name": "mute"})
         await mute.subscribe("chat/mute")
         await flood(writer, "mute", EVENTS)
+        clock = FairClock(server.pid)
         for n in range(20):
-            started_s = time.monotonic()
+            started_s = clock.now_s()
             assert await mute.request("chat.rooms")
-            assert time.monotonic() - started_s < ANSWER_S
+            assert clock.now_s() - started_s < ANSWER_S
             await mute.send(wire.Ping(n))
             await asyncio.sleep(0.02)
         await mute.wait_for(lambda: any(m.type == "pong" and m.t == 19 for m in mute.others), "the last pong")

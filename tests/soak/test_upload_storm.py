@@ -14,7 +14,7 @@ from ..support.upload_storm import FileEnd
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
-ENDS: list[FileEnd] = ["finish", "finish", "kill", "kill", "cancel", "late cancel", "wrong"]
+ENDS: list[FileEnd] = ["finish", "finish", "kill", "kill", "cancel", "late cancel", "wrong", "rival"]
 STEPS: list[TreeStep] = ["cut", "cut", "kill", "kill", "two", "pause"]
 
 

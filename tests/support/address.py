@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -32,6 +32,19 @@ async def until(condition: Callable[[], Any], what: str, timeout_s: float = WAIT
             raise AssertionError(f"after {timeout_s} s still not: {what}")
         await asyncio.sleep(0.01)
     return value
+
+
+async def end_tasks(tasks: Sequence[asyncio.Task[None]]) -> list[BaseException]:
+    """Cancel them and wait for their ends; what has ended any of them before, for a client to raise when it is closed.
+
+    What a reader has asserted would be lost otherwise: whoever waits for news only sees that none come.
+    """
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+    errors = [task.exception() for task in tasks if not task.cancelled()]
+    return [error for error in errors if error is not None]
 
 
 def to_hub_error(info: ErrorInfo) -> HubError:

@@ -19,7 +19,7 @@ from jupyter_ws_hub.protocol import messages as wire
 from jupyter_ws_hub.protocol.codec import encode, join_frame
 from jupyter_ws_hub.protocol.errors import ErrorInfo, HubError
 
-from .address import NET_ERRORS, REPOSITORY, WAIT_S, Address, to_hub_error, until
+from .address import NET_ERRORS, REPOSITORY, WAIT_S, Address, end_tasks, to_hub_error, until
 from .file_client import AlreadyDone, FileClient, root_of
 
 __all__ = [
@@ -143,13 +143,14 @@ class HubClient:
         raise AssertionError(f"no connection in {attempts} attempts")
 
     async def drop(self) -> None:
-        """Cut the connection, as a client that vanishes does."""
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.wait([self._reader])
+        """Cut the connection, as a client that vanishes does; raises what was wrong with what has come."""
+        reader, self._reader = self._reader, None
+        errors = await end_tasks([] if reader is None else [reader])
         if self._socket is not None:
             self._socket.transport.abort()
             await self._socket.wait_closed()
+        if errors:
+            raise errors[0]
 
     async def send(self, *messages: wire.ClientMessage) -> None:
         """Send messages in one frame; nothing happens if the connection is gone."""

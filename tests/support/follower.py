@@ -51,6 +51,10 @@ class Follower:
         self.take()
         return self.texts.get(id, "")
 
+    async def until_begun(self, id: str) -> None:
+        """Wait until an answer has begun."""
+        await self.client.wait_for(lambda: id in self.begun(), "its beginning")
+
     async def until_text(self, id: str, characters: int) -> None:
         """Wait until so much of an answer has come."""
         await self.client.wait_for(lambda: len(self.text(id)) >= characters, f"{characters} characters")

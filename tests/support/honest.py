@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 
 from .client import Address, HubClient, until
-from .server import RealServer, withheld_s
+from .server import RealServer
+from .waits import FairClock
 
 ROUND_TRIP_S = 0.25
 """Generous, and one hiccup more is forgiven. For how long a shared machine was busy with others does not count."""
@@ -23,7 +22,7 @@ class Honest:
     def __init__(self, client: HubClient, room: str, server: RealServer) -> None:
         """The room must be there."""
         self.client = client
-        self._server = server
+        self._clock = FairClock(server.pid)
         self.room = room
         self.round_trips_s: list[float] = []
         self._posted: list[str] = []
@@ -32,15 +31,11 @@ class Honest:
         """Post, one after the other, until it is cancelled."""
         for number in count():
             id = f"{self.room}-{number}"
-            started_s = self._now_s()
+            started_s = self._clock.now_s()
             self._posted.append(id)
             await self.client.request("chat.post", {"room": self.room, "text": "still here", "id": id})
-            self.round_trips_s.append(self._now_s() - started_s)
+            self.round_trips_s.append(self._clock.now_s() - started_s)
             await asyncio.sleep(PAUSE_S)
-
-    def _now_s(self) -> float:
-        """A clock that stands still while the server or this process would run and is not let."""
-        return time.monotonic() - withheld_s(self._server.pid) - withheld_s(os.getpid())
 
     async def check(self) -> None:
         """Everything has come, once, in order and in time, on one connection."""

@@ -196,7 +196,7 @@ class SyncIgnorant(Sync):
 class Slow(Async):
     """Takes its time for each save."""
 
-    delay_s = 0.2
+    delay_s = 1.0
 
 
 class Broken(Async):

@@ -37,18 +37,6 @@ def free_port() -> int:
         return port
 
 
-def withheld_s(pid: int) -> float:
-    """How long, so far, threads of a process could have run and the machine had no processor for them.
-
-    The sum of all its threads, in seconds; 0 where the system does not tell.
-    """
-    waited_ns = 0
-    for statistics in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError):  # a thread that has ended just now
-            waited_ns += int(statistics.read_text().split()[1])
-    return waited_ns / 1e9
-
-
 class RealServer:
     """`jupyter server` (or `jupyter lab`) with the extension on; root, data and settings lie under `base_dir`."""
 
@@ -158,8 +146,8 @@ class RealServer:
                 with answer:
                     if answer.code == 403:  # it has no token, but a password
                         return
-            except (urllib.error.URLError, ConnectionError):
-                pass  # it does not listen yet
+            except OSError:
+                pass  # it does not listen yet, or has no time to answer
             time.sleep(0.05)
         raise RuntimeError(f"the server is not ready after {READY_S} s:\n{self.log_text}")
 
@@ -174,11 +162,15 @@ class RealServer:
         except subprocess.TimeoutExpired:
             self._kill(process)
 
-    def kill(self) -> None:
-        """End it at once, by SIGKILL, as a crash would."""
+    def kill(self, *, alone: bool = False) -> None:
+        """End it at once, by SIGKILL, as a crash would; `alone`: its children are left to end by themselves."""
         process, self._process = self._process, None
         assert process is not None
-        self._kill(process)
+        if alone:
+            process.kill()
+            process.wait(STOP_S)
+        else:
+            self._kill(process)
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)

@@ -21,7 +21,7 @@ from jupyter_ws_hub.protocol import TERMINAL_SUBPROTOCOL
 from jupyter_ws_hub.protocol import terminal as wire
 from jupyter_ws_hub.protocol.terminal_input import RESERVE_BYTES
 
-from .address import NET_ERRORS, WAIT_S, Address
+from .address import NET_ERRORS, WAIT_S, Address, end_tasks
 
 
 class TerminalClient:
@@ -145,15 +145,14 @@ class TerminalClient:
         raise AssertionError(f"no connection in {attempts} attempts")
 
     async def drop(self) -> None:
-        """Cut the connection, as a client that vanishes does."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-            self._tasks = []
+        """Cut the connection, as a client that vanishes does; raises what was wrong with what has come."""
+        tasks, self._tasks = self._tasks, []
+        errors = await end_tasks(tasks)
         if self._socket is not None:
             self._socket.transport.abort()
             await self._socket.wait_closed()
+        if errors:
+            raise errors[0]
 
     async def send(self, *frames: wire.ClientFrame) -> None:
         """Send frames as they are, uncounted; nothing happens if the connection is gone."""

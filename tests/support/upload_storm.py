@@ -8,7 +8,7 @@ can be brought to its end.
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Set
@@ -23,12 +23,12 @@ from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES, Done
 
 from .address import NET_ERRORS, Address
 from .client import HubClient
-from .file_client import AlreadyDone, FileClient
+from .file_client import AlreadyDone, FileClient, root_of
 from .proxy import Fault, FaultProxy, How, Way
 from .server import RealServer
 
 Policy: TypeAlias = Literal["fail", "overwrite", "rename"]
-FileEnd: TypeAlias = Literal["finish", "kill", "cancel", "late cancel", "wrong"]
+FileEnd: TypeAlias = Literal["finish", "kill", "cancel", "late cancel", "wrong", "rival"]
 ATTEMPTS = 40
 PASSING = {Code.SUPERSEDED, Code.SHUTTING_DOWN, Code.BUSY}
 """Errors after which a client goes on with a new stream; `wrong_offset` and `too_big` are those that it asks for."""
@@ -132,8 +132,10 @@ class FileWalk:
         self.ended: str | None = None
         self.ends: dict[FileEnd, Callable[[], Awaitable[None]]] = {
             **{"finish": self.finish, "kill": self.kill, "wrong": self.wrong_root},
-            **{"cancel": self.cancel, "late cancel": self.late_cancel},
+            **{"cancel": self.cancel, "late cancel": self.late_cancel, "rival": self.rival},
         }
+        self.may_finish = False
+        """Whether a step may be the last one; else each of its streams vanishes before it can say that all is sent."""
 
     @property
     def root(self) -> Path:
@@ -146,11 +148,13 @@ class FileWalk:
 
     def look(self) -> bool:
         """Whether the new file is there, whole; the old one is whole until then."""
-        found = {name: self.root / name for name in {self.name, self.new_name} if (self.root / name).exists()}
-        new = found.get(self.new_name)
-        is_new = new is not None and sha256(new.read_bytes()) == sha256(self.data) and self.new_name in found
+        found: dict[str, bytes] = {}
+        for name in {self.name, self.new_name}:  # each is read once: it may be published just now
+            with contextlib.suppress(FileNotFoundError):
+                found[name] = (self.root / name).read_bytes()
+        is_new = found.get(self.new_name) == self.data
         if self.old is not None and not (is_new and self.policy == "overwrite"):
-            assert (self.root / self.name).read_bytes() == self.old
+            assert found[self.name] == self.old
         if not is_new:
             assert set(found) == ({self.name} if self.old is not None else set())
         return is_new
@@ -163,9 +167,8 @@ class FileWalk:
             "create", direction="upload", path=self.name, size=len(self.data), if_exists=self.policy
         )
         self.op = made["op"]
-        steps = [self.stop, self.stop, self.wrong_offset, self.too_much]
-        if end in ("finish", "kill"):  # these may come to the end before
-            steps += [self.cut, self.cut, self.pause, self.two]
+        self.may_finish = end in ("finish", "kill")
+        steps = [self.stop, self.wrong_offset, self.too_much, self.cut, self.cut, self.pause, self.two, self.die]
         for _ in range(actions):
             if self.ended is None:
                 step = self.chance.choice(steps)
@@ -186,10 +189,19 @@ class FileWalk:
         except (*NET_ERRORS, HubError) as error:
             self.storm.expect(error, more)
 
+    def send(self) -> Awaitable[Done | None]:
+        """A stream of this file, to its end if the walk may end there."""
+        stop_at = None if self.may_finish else self.chance.randrange(len(self.data) + 1)
+        return self.client().upload(self.data, stop_at=stop_at)
+
+    async def die(self) -> None:
+        """A death of the server in the midst of it."""
+        await self.storm.kill(self.attempt(self.send()))
+
     async def cut(self) -> None:
         """A connection that ends at any byte."""
         self.storm.bad_network(len(self.data))
-        await self.attempt(self.client().upload(self.data))
+        await self.attempt(self.send())
         self.storm.good_network()
 
     async def stop(self) -> None:
@@ -198,17 +210,34 @@ class FileWalk:
 
     async def two(self) -> None:
         """Two streams at once: one of them loses the upload to the other."""
-        clients = [self.client(), self.client()]
-        results = await asyncio.gather(*(client.upload(self.data) for client in clients), return_exceptions=True)
+        await asyncio.gather(self.attempt(self.send()), self.attempt(self.send()))
+        assert self.ended == "done" or not self.may_finish
+
+    async def rival(self) -> None:
+        """Two streams at once that have other bytes: a file of both would be nobody's."""
+        self.storm.done["rival"] += 1
+        both = [self.data, self.chance.randbytes(len(self.data))]
+        self.chance.shuffle(both)
+
+        async def late(data: bytes, pause_s: float) -> Done | None:
+            await asyncio.sleep(pause_s)
+            return await self.client().upload(data)
+
+        pauses_s = (0, self.chance.choice([0, 0.005, 0.02, 0.05]))
+        results = await asyncio.gather(*map(late, both, pauses_s), return_exceptions=True)
         for result in results:
-            self.storm.expect(result if isinstance(result, BaseException) else None)
             if isinstance(result, Done):
+                (self.data,) = {data for data in both if root_of(data) == result.root}
                 self.ended = "done"
-        assert self.ended == "done", results
+            elif isinstance(result, HubError) and result.code is Code.DIGEST_MISMATCH:
+                self.ended = self.ended or "failed"
+            elif result is not None:
+                self.storm.expect(result)
+        assert self.ended is not None, results
 
     async def pause(self) -> None:
         """A pause while it runs, and the refusal of a stream until it is resumed."""
-        running = asyncio.create_task(self.attempt(self.client().upload(self.data)))
+        running = asyncio.create_task(self.attempt(self.send()))
         await asyncio.sleep(self.chance.choice([0, 0.005, 0.02]))
         status = await self.storm.ask("pause", op=self.op)
         await running
@@ -317,8 +346,3 @@ class FileWalk:
             self.ended = "failed"
         finally:
             await client.close()
-
-
-def sha256(data: bytes) -> str:
-    """Of some bytes, in hex."""
-    return hashlib.sha256(data).hexdigest()

@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from .client import HubClient
 
 PAUSE_S = 0.01
+
+
+class FairClock:
+    """A clock that stands still while this process, or one of some others, could run and the machine did not let it.
+
+    On a shared machine it tells how long something takes that is not at all to blame for its neighbours. Where the
+    system does not tell it is a plain one.
+    """
+
+    def __init__(self, *pids: int) -> None:
+        """Of these processes, besides this one."""
+        self._pids = (os.getpid(), *pids)
+        self._withheld_ns: dict[str, int] = {}
+        """For how long, of each thread ever seen: one that has ended must not be forgotten."""
+        self.now_s()
+
+    def now_s(self) -> float:
+        """Seconds since some time."""
+        for pid in self._pids:
+            for told in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+                with contextlib.suppress(OSError):  # a thread that has ended just now
+                    self._withheld_ns[str(told)] = int(told.read_text().split()[1])
+        return time.monotonic() - sum(self._withheld_ns.values()) / 1e9
 
 
 class Waits:

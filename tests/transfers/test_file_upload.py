@@ -7,11 +7,12 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from jupyter_ws_hub.protocol.codes import Code
-from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES, Done
+from jupyter_ws_hub.protocol.transfer import BLOCK_BYTES, Done, IfExists
 from jupyter_ws_hub.transfers.disk import Validator
 from jupyter_ws_hub.transfers.operation import UploadPlan
 from jupyter_ws_hub.transfers.store import TransferStore
@@ -47,17 +48,29 @@ async def test_a_file_of_any_size_arrives_with_one_save_event(
 # Policies
 
 
-async def test_a_target_that_appears_meanwhile_is_left_and_the_client_is_told(
-    store: TransferStore, files: FakeFiles
+@pytest.mark.parametrize("late", [False, True], ids=["before the end", "just before it is published"])
+@pytest.mark.parametrize("policy", ["fail", "overwrite", "rename"])
+async def test_a_target_that_appears_meanwhile_is_treated_as_the_policy_says(
+    store: TransferStore, files: FakeFiles, policy: IfExists, late: bool
 ) -> None:
-    client = await begun(store, DATA)
-    files.write("a.bin", b"theirs")
+    async def appear(call: str, path: str) -> None:
+        if call == "target":  # asked once more when all is prepared
+            files.write("a.bin", b"theirs")
+
+    client = await begun(store, DATA, UploadPlan(policy))
+    if late:
+        files.hook = appear
+    else:
+        files.write("a.bin", b"theirs")
     await client.finish(DATA)
-    assert (client.error.code, client.wire.closed[0]) == ("exists", Code.EXISTS)
-    assert client.op.state == "failed"
-    assert files.names() == ["a.bin"]
-    assert files.read("a.bin") == b"theirs"
-    assert files.events == []
+    if policy == "fail":
+        assert (client.error.code, client.wire.closed[0]) == ("exists", Code.EXISTS)
+    else:
+        assert client.last.path == ("a.bin" if policy == "overwrite" else "a-1.bin")
+    assert client.op.state == ("failed" if policy == "fail" else "done")
+    there = {"fail": [b"theirs"], "overwrite": [DATA], "rename": [DATA, b"theirs"]}[policy]
+    assert [files.read(name) for name in files.names()] == there
+    assert files.events == ([] if policy == "fail" else [client.last.path])
 
 
 async def test_overwrite_and_rename_do_what_they_say(store: TransferStore, files: FakeFiles) -> None:
@@ -135,12 +148,35 @@ def become_a_file(files: FakeFiles) -> None:
     files.root.write_bytes(b"a file now")
 
 
+def become_a_link(files: FakeFiles) -> None:
+    files.root.rename(files.root.with_name("moved"))
+    files.root.symlink_to(outside(files))
+
+
+def get_a_link_as_target(files: FakeFiles) -> None:
+    (files.root / "a.bin").symlink_to(outside(files) / "real.bin")
+
+
+def outside(files: FakeFiles) -> Path:
+    """A directory that is none of the root's."""
+    made = files.root.with_name("outside")
+    made.mkdir(exist_ok=True)
+    return made
+
+
 def become_a_directory(files: FakeFiles) -> None:
     (files.root / "a.bin").mkdir()
 
 
 @pytest.mark.parametrize(
-    ("change", "code"), [(vanish, "not_found"), (become_a_file, "not_found"), (become_a_directory, "invalid")]
+    ("change", "code"),
+    [
+        (vanish, "not_found"),
+        (become_a_file, "not_found"),
+        (become_a_link, "not_found"),
+        (get_a_link_as_target, "not_found"),
+        (become_a_directory, "invalid"),
+    ],
 )
 async def test_a_place_that_changes_meanwhile_ends_the_upload_with_its_error(
     store: TransferStore, files: FakeFiles, change: Callable[[FakeFiles], None], code: str
@@ -150,6 +186,9 @@ async def test_a_place_that_changes_meanwhile_ends_the_upload_with_its_error(
     await client.finish(DATA)
     assert (client.error.code, client.op.state) == (code, "failed")
     assert files.events == []
+    assert list(outside(files).iterdir()) == []
+    everywhere = [path for path in files.root.parent.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    assert DATA not in [path.read_bytes() for path in everywhere], "it is published all the same"
 
 
 async def test_a_permission_revoked_between_start_and_commit_publishes_nothing(
