@@ -30,6 +30,8 @@ from .sqlite import PRELUDE, WAIT_S, locked, output_on_tiny_disk
 NEVER_S: Final = 3600.0
 SOON_S: Final = 0.01
 BIG: Final = bytes(20_000)
+BURST: Final = 20
+"""So many messages come one after the other, some hundred times a second."""
 
 FULL_DISK: Final = (
     PRELUDE
@@ -247,8 +249,9 @@ async def test_what_comes_during_the_way_back_is_not_lost(bench: Bench) -> None:
 
     async def publish() -> None:
         while storage.degraded is not None or len(told) < 300:
-            await asyncio.sleep(0)
-            told.append((await storage.log.append("t", [draft(f"late{len(told)}")]))[0].id)
+            for _ in range(BURST):
+                told.append((await storage.log.append("t", [draft(f"late{len(told)}")]))[0].id)
+            await asyncio.sleep(0.002)  # without, hundreds of thousands come first, as many as the machine likes
 
     await asyncio.wait_for(publish(), 30)
     records = await whole(storage.log, "t")
