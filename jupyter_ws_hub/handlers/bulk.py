@@ -29,7 +29,8 @@ async def write_plainly(stream: IOStream, run: Run, fill: Callable[[], memoryvie
             rest = await run(_write, stream.socket.dup(), fill)
         else:
             rest = await run(fill)
-        await stream.write(rest)
+        if rest:  # else the client has all of it, and may have left
+            await stream.write(rest)
     except StreamClosedError:
         return False
     return True

@@ -76,7 +76,9 @@ class ContentStream:
         try:
             while not pieces.is_over and not self._given_up:
                 pieces.begin_turn(pace.turn_bytes(end))
-                if not await self._body.send_from(pieces.next):
+                if await self._body.send_from(pieces.next):
+                    pieces.taken()
+                elif not pieces.is_over:
                     return False
                 if pieces.sent < self._op.size:
                     await self._delivery.sent(pieces.sent)
@@ -128,6 +130,11 @@ class _Pieces:
     def begin_turn(self, turn_bytes: int) -> None:
         """Give so many bytes next, and then none."""
         self._turn_end = min(self._end, self._reader.byte_offset + turn_bytes)
+
+    def taken(self) -> None:
+        """All that was given is on its way: a client that has the last byte may leave before more is asked for."""
+        self.sent = self._reader.byte_offset
+        self.is_over = self.sent == self._end
 
     def next(self) -> memoryview:
         """The next ones; empty at the end of the turn. Blocks."""

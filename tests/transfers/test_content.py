@@ -107,6 +107,24 @@ async def test_what_is_done_can_be_had_again(store: TransferStore, files: FakeFi
         assert op.state == "done"
 
 
+@pytest.mark.parametrize("tells", [True, False])
+async def test_who_leaves_as_soon_as_they_have_the_last_byte_has_it_all(
+    store: TransferStore, op: Operation, tells: bool
+) -> None:
+    class Hasty(FakeBody):
+        async def send_from(self, fill: Callable[[], memoryview]) -> bool:
+            while len(self.data) < SIZE:
+                self.data += fill()
+            if not tells:  # the thread that writes has asked once more, and found the connection closed
+                assert not fill()
+            part.content.leave()
+            return tells
+
+    part = Part(store, op, body=Hasty())
+    await part.run()
+    assert (part.whole, op.state, op.byte_offset) == (True, "done", SIZE)
+
+
 @pytest.mark.parametrize("how", ["paused", "cancelled", "superseded", "left", "gone", "changed"])
 async def test_what_breaks_off_is_cut_and_settled_at_once(
     store: TransferStore, files: FakeFiles, op: Operation, how: str
