@@ -125,7 +125,11 @@ class _Pieces:
         self._buffer = memoryview(bytearray(READ_BYTES))
         self.sent = reader.byte_offset
         self._turn_end = end
-        self.is_over = self.sent == end
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of them are on their way."""
+        return self.sent == self._end
 
     def begin_turn(self, turn_bytes: int) -> None:
         """Give so many bytes next, and then none."""
@@ -134,15 +138,12 @@ class _Pieces:
     def taken(self) -> None:
         """All that was given is on its way: a client that has the last byte may leave before more is asked for."""
         self.sent = self._reader.byte_offset
-        self.is_over = self.sent == self._end
 
     def next(self) -> memoryview:
-        """The next ones; empty at the end of the turn. Blocks."""
-        self.sent = self._reader.byte_offset
+        """The next ones, for those before were taken; empty at the end of the turn. Blocks."""
+        self.taken()
         piece = self._buffer[: min(READ_BYTES, self._turn_end - self.sent)]
         self._reader.read_into([piece])
         if self._reader.byte_offset == self._reader.source.size:
             self._reader.check()  # before the client can take it for whole
-        if not piece and self.sent == self._end:
-            self.is_over = True
         return piece
