@@ -146,7 +146,7 @@ class TransfersService(Service):
     def health(self) -> Health:
         """Down where the system cannot do it."""
         lacks = self.context.transfers.lacks
-        return Health(self.name, "down", lacks) if lacks else Health(self.name, "ok")
+        return Health(self.name, "down", lacks) if lacks else super().health()
 
     async def _changed(self, op: Operation) -> None:
         await self.context.publish(ME, "transfer", _status(op), principal=op.principal)

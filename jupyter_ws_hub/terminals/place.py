@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from logging import Logger
 from typing import Any
 
@@ -11,6 +10,7 @@ from traitlets.config import Config
 
 from ..protocol.codes import Code
 from ..protocol.errors import HubError
+from ..system import has_terminals
 from .flow import Flow, Flows
 
 EXTENSION = "jupyter_server_terminals"
@@ -22,7 +22,7 @@ def put_in_place(serverapp: ServerApp) -> None:
 
     A setting in a file of jupyter_server_config.d would not do: of those only `jpserver_extensions` is read.
     """
-    if os.name == "nt":  # no descriptors that the loop can wait for
+    if not has_terminals():
         return
     for app in serverapp.extension_manager.extension_apps.get(EXTENSION, ()):
         if TRAIT not in app.config.get(SECTION, {}) and TRAIT not in serverapp.config.get(SECTION, {}):
@@ -31,7 +31,7 @@ def put_in_place(serverapp: ServerApp) -> None:
 
 def is_ours(manager: Any) -> bool:
     """Whether terminals are of our kind, with the binary protocol."""
-    if os.name == "nt":
+    if not has_terminals():
         return False
     from .manager import HubTerminalManager
 
