@@ -68,6 +68,18 @@ async def enter(window: Window) -> None:
     await window.page.wait_for_selector('.jp-WsHub-room[data-ready="true"] .jp-WsHub-input textarea')
 
 
+async def list_rooms(window: Window) -> None:
+    """Go from a room to the list."""
+    await window.page.get_by_label("All rooms").click()
+    await window.page.wait_for_selector(".jp-WsHub-newRoom")
+
+
+async def go(window: Window, room: str) -> None:
+    """Go into a room of the list, and wait until one can type."""
+    await window.page.click(f'.jp-WsHub-roomRow[data-room="{room}"]')
+    await window.page.wait_for_selector(f'.jp-WsHub-room[data-room="{room}"][data-ready="true"] textarea:focus')
+
+
 async def say(window: Window, text: str) -> None:
     """Write something and send it."""
     box = window.page.locator(".jp-WsHub-input textarea").first

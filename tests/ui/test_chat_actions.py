@@ -23,8 +23,10 @@ from .chat import (
     act,
     choose,
     enter,
+    go,
     has_focus,
     is_told,
+    list_rooms,
     message,
     press,
     say,
@@ -170,9 +172,8 @@ async def test_messages_are_answered_changed_and_deleted(lab: RealServer, open_w
 async def enter_room(window: Window, name: str) -> None:
     """Choose a room from the list, so that one can type."""
     await enter(window)
-    await window.page.get_by_label("All rooms").click()
-    await window.page.click(f'.jp-WsHub-roomRow[data-room="{name}"]')
-    await window.page.wait_for_selector(f'[data-room="{name}"][data-ready="true"] textarea:focus')
+    await list_rooms(window)
+    await go(window, name)
 
 
 async def send_into_a_closed_room(alice: Window, moderator: HubClient) -> None:

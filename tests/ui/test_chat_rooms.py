@@ -9,7 +9,7 @@ import pytest
 
 from ..support.server import RealServer
 from .axe import serious_violations
-from .chat import CHAT, DIALOG, PEOPLE, choose, enter, has_focus, is_told, press, say, sees
+from .chat import CHAT, DIALOG, PEOPLE, choose, enter, go, has_focus, is_told, list_rooms, press, say, sees
 from .conftest import Opener, Window, quiet_lab
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(240)]
@@ -31,18 +31,6 @@ async def rooms(window: Window) -> list[str]:
     """The rooms in the list."""
     listed: list[str] = await window.page.evaluate(ROWS)
     return listed
-
-
-async def list_rooms(window: Window) -> None:
-    """Go from a room to the list."""
-    await window.page.get_by_label("All rooms").click()
-    await window.page.wait_for_selector(".jp-WsHub-newRoom")
-
-
-async def go(window: Window, room: str) -> None:
-    """Go into a room of the list, and wait until one can type."""
-    await window.page.click(f'.jp-WsHub-roomRow[data-room="{room}"]')
-    await window.page.wait_for_selector(f'.jp-WsHub-room[data-room="{room}"][data-ready="true"] textarea:focus')
 
 
 async def has_title(window: Window, title: str) -> None:
