@@ -167,7 +167,7 @@ function labelList(node: HTMLElement, label: string): void {
   node.setAttribute('aria-label', label);
 }
 
-/** A message that has had the focus is as any other. */
+/** A message that has had the focus is like all others. */
 function leave({ currentTarget }: FocusEvent): void {
   const message = currentTarget as HTMLElement;
   // Where the whole window has lost the focus, the message has it still.
